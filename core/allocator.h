@@ -1,0 +1,38 @@
+// Memory for tensors: blocks are kept and reused, never given back between steps.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace ranvier {
+
+/// What an allocator has done since the process began, or since `reset_peak` for the peaks.
+struct MemoryStats {
+  std::int64_t bytes_in_use = 0;        ///< handed out now, rounded up to block sizes
+  std::int64_t peak_bytes_in_use = 0;   ///< the largest `bytes_in_use`
+  std::int64_t bytes_reserved = 0;      ///< held from the system, in use or kept for reuse
+  std::int64_t system_allocations = 0;  ///< blocks taken from the system; constant in a warm loop
+  std::int64_t requests = 0;            ///< blocks handed out, from the system or reused
+};
+
+/// Hands out 64-byte aligned blocks. A returned block is kept for the next request of its size, so
+/// a training loop takes memory from the system in its first step only: faulting pages in anew
+/// would cost ten times a memory pass. Large blocks are backed by huge pages.
+class CpuAllocator {
+ public:
+  /// At least `bytes` bytes. Error: the system has no memory left (says request and use).
+  void* allocate(std::size_t bytes);
+  /// Takes back a block of `allocate(bytes)`. Never throws.
+  void deallocate(void* block, std::size_t bytes) noexcept;
+
+  MemoryStats stats() const;
+  /// Starts `peak_bytes_in_use` anew from what is in use now.
+  void reset_peak();
+  /// Gives kept blocks back to the system.
+  void release_kept();
+};
+
+/// The allocator of all CPU tensors of the process. Thread-safe.
+CpuAllocator& cpu_allocator();
+
+}  // namespace ranvier

@@ -1,0 +1,43 @@
+// Where a tensor lives.
+#pragma once
+
+#include <fmt/core.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace ranvier {
+
+enum class DeviceType : std::uint8_t { cpu, cuda };
+
+/// A place that stores tensors and computes: the CPU, or one CUDA GPU by its index.
+struct Device {
+  DeviceType type = DeviceType::cpu;
+  int index = 0;
+
+  bool operator==(const Device&) const = default;
+};
+
+inline constexpr Device cpu_device{};
+
+/// "cpu" or "cuda:0".
+std::string to_string(Device device);
+
+/// Reads "cpu", "cuda" or "cuda:1". Error: any other text.
+Device parse_device(std::string_view text);
+
+/// True if tensors can be made on `device` in this build on this machine.
+bool is_available(Device device);
+
+/// Throws a device `Error` that says why, unless `device` is available.
+void require_available(Device device);
+
+}  // namespace ranvier
+
+template <>
+struct fmt::formatter<ranvier::Device> : fmt::formatter<std::string_view> {
+  auto format(ranvier::Device device, fmt::format_context& context) const {
+    return fmt::formatter<std::string_view>::format(ranvier::to_string(device), context);
+  }
+};

@@ -1,0 +1,62 @@
+#include "ranvier/core/random.h"
+
+#include <cmath>
+#include <numbers>
+
+#include "ranvier/core/parallel.h"
+#include "ranvier/core/philox.h"
+
+namespace ranvier {
+namespace {
+
+constexpr std::int64_t grain_blocks = 1 << 13;
+
+/// Fills a new tensor four values at a time: `values(words, out)` turns one Philox block into four.
+template <class Values>
+Tensor generate(const Shape& shape, Generator& generator, Values values) {
+  Tensor result = empty(shape);
+  const std::int64_t count = result.numel();
+  const std::uint64_t first = generator.reserve(count);
+  float* out = result.mutable_data<float>();
+  parallel_for(0, (count + 3) / 4, grain_blocks, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t block = begin; block < end; ++block) {
+      float four[4];
+      values(philox(generator.seed, first + static_cast<std::uint64_t>(block)), four);
+      for (std::int64_t i = 0; i < 4 && block * 4 + i < count; ++i) out[block * 4 + i] = four[i];
+    }
+  });
+  return result;
+}
+
+}  // namespace
+
+Generator& default_generator() {
+  static Generator instance;
+  return instance;
+}
+
+void seed(std::uint64_t value) { default_generator() = Generator{value, 0}; }
+
+Tensor uniform(const Shape& shape, double low, double high, Generator& generator) {
+  RV_CHECK(low <= high, "[uniform] low must be <= high; got {} and {}.", low, high);
+  const auto offset = static_cast<float>(low);
+  const auto range = static_cast<float>(high - low);
+  return generate(shape, generator, [=](const PhiloxWords& words, float* out) {
+    for (int i = 0; i < 4; ++i) out[i] = offset + range * uniform_from_bits(words.word[i]);
+  });
+}
+
+Tensor normal(const Shape& shape, double mean, double deviation, Generator& generator) {
+  RV_CHECK(deviation >= 0, "[normal] deviation must be >= 0; got {}.", deviation);
+  return generate(shape, generator, [=](const PhiloxWords& words, float* out) {
+    for (int i = 0; i < 4; i += 2) {
+      // 1 - u lies in (0, 1], so the logarithm is finite.
+      const double radius = std::sqrt(-2.0 * std::log(1.0 - uniform_from_bits(words.word[i])));
+      const double angle = 2.0 * std::numbers::pi * uniform_from_bits(words.word[i + 1]);
+      out[i] = static_cast<float>(mean + deviation * radius * std::cos(angle));
+      out[i + 1] = static_cast<float>(mean + deviation * radius * std::sin(angle));
+    }
+  });
+}
+
+}  // namespace ranvier

@@ -1,0 +1,35 @@
+// The process-wide, seedable, resumable source of randomness.
+#pragma once
+
+#include <cstdint>
+
+#include "ranvier/core/tensor.h"
+
+namespace ranvier {
+
+/// A position in a Philox stream. Each draw reserves a range of blocks, so results do not depend
+/// on threads or devices, and saving these two numbers saves the generator.
+struct Generator {
+  std::uint64_t seed = 0;
+  std::uint64_t next_block = 0;  ///< blocks of four words handed out so far
+
+  /// Reserves enough blocks for `words` 32-bit words and returns the first block.
+  std::uint64_t reserve(std::int64_t words) {
+    const std::uint64_t first = next_block;
+    next_block += (static_cast<std::uint64_t>(words) + 3) / 4;
+    return first;
+  }
+};
+
+/// The generator that initialisers, dropout and encoders draw from.
+Generator& default_generator();
+/// Restarts the default generator.
+void seed(std::uint64_t value);
+
+/// f32 uniform in [low, high).
+Tensor uniform(const Shape& shape, double low, double high, Generator& generator = default_generator());
+/// f32 normal (Box-Muller).
+Tensor normal(const Shape& shape, double mean, double deviation,
+              Generator& generator = default_generator());
+
+}  // namespace ranvier

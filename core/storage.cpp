@@ -1,0 +1,29 @@
+#include "ranvier/core/storage.h"
+
+#include <utility>
+
+#include "ranvier/core/allocator.h"
+
+namespace ranvier {
+namespace {
+std::byte* allocate(std::size_t bytes, Device device) {
+  require_available(device);
+  return static_cast<std::byte*>(cpu_allocator().allocate(bytes));
+}
+}  // namespace
+
+Storage::Storage(std::size_t bytes, Device device)
+    : data_(allocate(bytes, device)), bytes_(bytes), device_(device), pooled_(true) {}
+
+Storage::Storage(void* memory, std::size_t bytes, std::shared_ptr<const void> owner)
+    : data_(static_cast<std::byte*>(memory)),
+      bytes_(bytes),
+      device_(cpu_device),
+      owner_(std::move(owner)),
+      pooled_(false) {}
+
+Storage::~Storage() {
+  if (pooled_) cpu_allocator().deallocate(data_, bytes_);
+}
+
+}  // namespace ranvier
