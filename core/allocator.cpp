@@ -27,12 +27,13 @@ std::size_t block_size(std::size_t bytes) {
 
 void* system_allocate(std::size_t size) {
   if (size < huge_page) return std::aligned_alloc(alignment, size);
-  void* block = mmap(nullptr, size + huge_page, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* block =
+      mmap(nullptr, size + huge_page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (block == MAP_FAILED) return nullptr;
   // Trim to a huge-page boundary, so that every page of the block can be a huge one.
   auto* begin = static_cast<char*>(block);
-  const std::size_t head = (huge_page - reinterpret_cast<std::uintptr_t>(begin) % huge_page) % huge_page;
+  const std::size_t head =
+      (huge_page - reinterpret_cast<std::uintptr_t>(begin) % huge_page) % huge_page;
   if (head > 0) munmap(begin, head);
   munmap(begin + head + size, huge_page - head);
   madvise(begin + head, size, MADV_HUGEPAGE);

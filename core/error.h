@@ -72,5 +72,6 @@ template <class... Args>
        : ::ranvier::fail(::ranvier::ErrorCode::invalid_argument, __VA_ARGS__))
 
 /// Throws `InternalError` unless `condition`: a bug of ours, never a user's input.
-#define RV_ASSERT(condition, ...) \
-  (static_cast<bool>(condition) ? void() : ::ranvier::detail::fail_internal(#condition, __VA_ARGS__))
+#define RV_ASSERT(condition, ...)        \
+  (static_cast<bool>(condition) ? void() \
+                                : ::ranvier::detail::fail_internal(#condition, __VA_ARGS__))

@@ -27,7 +27,8 @@ Generator& default_generator();
 void seed(std::uint64_t value);
 
 /// f32 uniform in [low, high).
-Tensor uniform(const Shape& shape, double low, double high, Generator& generator = default_generator());
+Tensor uniform(const Shape& shape, double low, double high,
+               Generator& generator = default_generator());
 /// f32 normal (Box-Muller).
 Tensor normal(const Shape& shape, double mean, double deviation,
               Generator& generator = default_generator());

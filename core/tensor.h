@@ -77,8 +77,8 @@ class Tensor {
 
   /// This tensor on `device`; itself if it is there already. Differentiable.
   Tensor to(Device device) const;
-  /// This tensor as `dtype`; itself if it has it already. Differentiable between floating types;
-  /// `bits` reads any non-zero as a spike.
+  /// This tensor as `dtype`; itself if it has it already. Differentiable between floating types.
+  /// Error: packed spikes (see `to_bits` and `from_bits` of ops/spikes).
   Tensor to(DType dtype) const;
 
   // --- autograd -----------------------------------------------------------------------------

@@ -1,0 +1,62 @@
+// From a run-time dtype to a compile-time element type.
+#pragma once
+
+#include "ranvier/core/dtype.h"
+#include "ranvier/core/error.h"
+
+namespace ranvier::detail {
+
+template <class T>
+struct Type {};
+
+/// Calls `body(Type<T>{})` with the element type of `dtype`. Error: packed spikes.
+template <class Body>
+decltype(auto) visit_numeric(DType dtype, Body&& body) {
+  switch (dtype) {
+    case DType::f32:
+      return body(Type<float>{});
+    case DType::f64:
+      return body(Type<double>{});
+    case DType::f16:
+      return body(Type<float16>{});
+    case DType::bf16:
+      return body(Type<bfloat16>{});
+    case DType::u8:
+      return body(Type<std::uint8_t>{});
+    case DType::i64:
+      return body(Type<std::int64_t>{});
+    case DType::bits:
+      break;
+  }
+  fail(ErrorCode::invalid_argument,
+       "[dtype] packed spikes have no elements; use to_bits and from_bits.");
+}
+
+/// Calls `body(Type<T>{})` for f32 or f64, the types that operations compute in. The error for
+/// any other dtype is tagged with `op`.
+template <class Body>
+decltype(auto) visit_real(const char* op, DType dtype, Body&& body) {
+  if (dtype == DType::f32) return body(Type<float>{});
+  if (dtype == DType::f64) return body(Type<double>{});
+  fail(ErrorCode::invalid_argument, "[{}] needs f32 or f64; got {}.", op, dtype);
+}
+
+template <class T>
+T from_double(double value) {
+  if constexpr (std::is_same_v<T, float16>)
+    return to_float16(static_cast<float>(value));
+  else if constexpr (std::is_same_v<T, bfloat16>)
+    return to_bfloat16(static_cast<float>(value));
+  else
+    return static_cast<T>(value);
+}
+
+template <class T>
+double to_double(T value) {
+  if constexpr (std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>)
+    return to_float(value);
+  else
+    return static_cast<double>(value);
+}
+
+}  // namespace ranvier::detail
