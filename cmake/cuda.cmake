@@ -1,0 +1,28 @@
+# Everything CUDA is one shared library, which ranvier opens when a driver is there: a machine
+# without CUDA runs the same programs, and cuBLASLt's 90 ms at start are paid by those who use it.
+if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+  set(CMAKE_CUDA_ARCHITECTURES "80-real;90" CACHE STRING "GPU generations to compile for")
+endif()
+enable_language(CUDA)
+find_package(CUDAToolkit REQUIRED)
+if(NOT DEFINED CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know that nvcc does
+  set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+  set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+  list(APPEND CMAKE_CUDA_COMPILE_FEATURES cuda_std_20)
+endif()
+set(CMAKE_CUDA_STANDARD 20)
+
+file(GLOB_RECURSE cuda_sources RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS
+     core/*_cuda.cu ops/*_cuda.cu)
+if(cuda_sources)
+  add_library(ranvier_cuda SHARED ${cuda_sources})
+  target_link_libraries(ranvier_cuda PRIVATE ranvier CUDA::cudart)
+  # fmt 9 takes nvcc for a compiler without constexpr.
+  target_compile_definitions(ranvier_cuda PRIVATE FMT_USE_CONSTEXPR=1)
+  # No contraction, as on the CPU: spikes are the same bits. A kernel that spills is an error.
+  target_compile_options(ranvier_cuda PRIVATE
+    "$<$<COMPILE_LANGUAGE:CUDA>:--fmad=false;--expt-relaxed-constexpr>"
+    "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra;-Xptxas=--warn-on-spills,-Werror>")
+  set_target_properties(ranvier_cuda PROPERTIES
+    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+endif()
