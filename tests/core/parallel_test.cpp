@@ -1,0 +1,40 @@
+#include "ranvier/core/parallel.h"
+
+#include <atomic>
+#include <stdexcept>
+#include <vector>
+
+#include "tests/support/catch.h"
+#include "tests/support/errors.h"
+
+using namespace ranvier;
+
+TEST_CASE("a parallel loop visits every index once") {
+  for (std::int64_t count : {0, 1, 7, 1000}) {
+    std::vector<std::atomic<int>> visits(static_cast<std::size_t>(count));
+    parallel_for(0, count, 3, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) ++visits[static_cast<std::size_t>(i)];
+    });
+    for (const auto& visited : visits) CHECK(visited == 1);
+  }
+}
+
+TEST_CASE("an exception of a loop body reaches the caller") {
+  CHECK_THROWS_AS(
+      parallel_for(0, 100, 1, [](std::int64_t, std::int64_t) { throw std::runtime_error("no"); }),
+      std::runtime_error);
+}
+
+TEST_CASE("a nested parallel loop runs to completion") {
+  std::atomic<int> visits{0};
+  parallel_for(0, 4, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i)
+      parallel_for(0, 4, 1,
+                   [&](std::int64_t b, std::int64_t e) { visits += static_cast<int>(e - b); });
+  });
+  CHECK(visits == 16);
+}
+
+TEST_CASE("less than one thread is refused") {
+  CHECK_ERROR(set_num_threads(0), ErrorCode::invalid_argument, "must be >= 1; got 0");
+}

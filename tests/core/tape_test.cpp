@@ -1,0 +1,167 @@
+#include "ranvier/core/tape.h"
+
+#include <vector>
+
+#include "ranvier/core/allocator.h"
+#include "tests/support/catch.h"
+#include "tests/support/errors.h"
+
+using namespace ranvier;
+
+namespace {
+
+/// y = x * x, the smallest operation that saves its input.
+struct SquareBackward final : Node {
+  explicit SquareBackward(const Tensor& x) : input(x) {}
+  Saved input;
+
+  const char* name() const override { return "SquareBackward"; }
+  std::vector<Tensor> backward(std::span<const Tensor> grads) override {
+    const Tensor& x = input.get();
+    Tensor grad = empty_like(x);
+    for (std::int64_t i = 0; i < x.numel(); ++i)
+      grad.mutable_data<float>()[i] = 2 * x.data<float>()[i] * grads[0].data<float>()[i];
+    return {grad};
+  }
+  void release() override { input.reset(); }
+};
+
+Tensor square(const Tensor& x) {
+  Tensor y = empty_like(x);
+  for (std::int64_t i = 0; i < x.numel(); ++i)
+    y.mutable_data<float>()[i] = x.data<float>()[i] * x.data<float>()[i];
+  if (grad_needed({x})) attach(std::make_shared<SquareBackward>(x), {x}, {y});
+  return y;
+}
+
+/// y = a + b, whose gradient is one tensor handed to both inputs.
+struct AddBackward final : Node {
+  const char* name() const override { return "AddBackward"; }
+  std::vector<Tensor> backward(std::span<const Tensor> grads) override {
+    return {grads[0], grads[0]};
+  }
+};
+
+Tensor plus(const Tensor& a, const Tensor& b) {
+  Tensor y = empty_like(a);
+  for (std::int64_t i = 0; i < a.numel(); ++i)
+    y.mutable_data<float>()[i] = a.data<float>()[i] + b.data<float>()[i];
+  if (grad_needed({a, b})) attach(std::make_shared<AddBackward>(), {a, b}, {y});
+  return y;
+}
+
+Tensor leaf(float value) { return tensor({value}).set_requires_grad(true); }
+
+}  // namespace
+
+TEST_CASE("backward follows the chain rule through saved tensors") {
+  Tensor x = leaf(3.0f);
+  square(square(x)).backward();
+  CHECK(x.grad().item() == 4 * 27.0);
+}
+
+TEST_CASE("gradients of all uses of a tensor are added") {
+  Tensor x = leaf(3.0f);
+  plus(square(x), plus(x, x)).backward();
+  CHECK(x.grad().item() == 8.0);
+}
+
+TEST_CASE("gradients of several backward passes are added until they are cleared") {
+  Tensor x = leaf(1.0f);
+  square(x).backward();
+  square(x).backward();
+  CHECK(x.grad().item() == 4.0);
+  x.set_grad({});
+  CHECK_FALSE(x.grad().defined());
+}
+
+TEST_CASE("leaves that received the same gradient do not share it") {
+  Tensor a = leaf(1.0f), b = leaf(2.0f);
+  plus(a, b).backward();
+  Tensor grad = a.grad();
+  fill(grad, 7);
+  CHECK(b.grad().item() == 1.0);
+}
+
+TEST_CASE("a second backward through the same graph is refused unless it is retained") {
+  Tensor x = leaf(3.0f);
+  Tensor y = square(x);
+  y.backward({.retain_graph = true});
+  y.backward();
+  CHECK(x.grad().item() == 12.0);
+  CHECK_ERROR(y.backward(), ErrorCode::state, "the graph was walked already (SquareBackward");
+}
+
+TEST_CASE("a saved tensor that was overwritten is noticed") {
+  Tensor x = leaf(3.0f);
+  Tensor y = square(x);
+  fill(x, 5);
+  CHECK_ERROR(y.backward(), ErrorCode::state, "a saved tensor of shape (1,) was overwritten");
+}
+
+TEST_CASE("backward without a graph or with a wrong seed is refused") {
+  CHECK_ERROR(tensor({1.0f}).backward(), ErrorCode::invalid_argument,
+              "does not depend on anything");
+  Tensor x = tensor({1.0f, 2.0f}).set_requires_grad(true);
+  CHECK_ERROR(square(x).backward(), ErrorCode::invalid_argument, "needs a seed");
+  CHECK_ERROR(square(x).backward(tensor({1.0f})), ErrorCode::invalid_argument, "seed must have");
+}
+
+TEST_CASE("nothing is recorded under a no-grad guard, and recording resumes after it") {
+  Tensor x = leaf(3.0f);
+  {
+    const NoGradGuard guard;
+    CHECK_FALSE(square(x).requires_grad());
+  }
+  CHECK(square(x).requires_grad());
+}
+
+TEST_CASE("a detached tensor shares its values and stops the gradient") {
+  Tensor x = leaf(3.0f);
+  Tensor y = square(x).detach();
+  CHECK_FALSE(y.requires_grad());
+  CHECK(y.item() == 9.0);
+}
+
+TEST_CASE("hooks see and may replace the complete gradient of leaves and of results") {
+  Tensor x = leaf(3.0f);
+  Tensor y = square(x);
+  double seen = 0;
+  y.register_hook([&](const Tensor& grad) {
+    seen = grad.item();
+    return tensor({10.0f});
+  });
+  x.register_hook([](const Tensor& grad) {
+    CHECK(grad.item() == 60.0);
+    return tensor({0.5f});
+  });
+  plus(y, y).backward();
+  CHECK(seen == 2.0);
+  CHECK(x.grad().item() == 0.5);
+}
+
+TEST_CASE("saved tensors are counted while the graph lives and released by the walk") {
+  const std::int64_t before = saved_bytes();
+  Tensor x = zeros({256}).set_requires_grad(true);
+  Tensor y = square(x);
+  CHECK(saved_bytes() == before + 1024);
+  y.backward(full({256}, 1.0));
+  CHECK(saved_bytes() == before);
+  { Tensor dropped = square(x); }
+  CHECK(saved_bytes() == before);
+}
+
+TEST_CASE("a chain of a million nodes is built, walked and destroyed without recursion") {
+  Tensor x = leaf(1.0f);
+  Tensor y = x;
+  for (int i = 0; i < 1'000'000; ++i) y = plus(y, tensor({0.0f}));
+  y.backward({.retain_graph = true});
+  CHECK(x.grad().item() == 1.0);
+  y = Tensor();
+}
+
+TEST_CASE("the graph can be printed by the names of its operations") {
+  Tensor x = leaf(1.0f);
+  CHECK(describe_graph(plus(square(x), x)) ==
+        "AddBackward <- SquareBackward leaf (1,)\nSquareBackward <- leaf (1,)\n");
+}
