@@ -1,11 +1,11 @@
 // Where a tensor lives.
 #pragma once
 
-#include <fmt/core.h>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "ranvier/core/error.h"
 
 namespace ranvier {
 
@@ -36,8 +36,8 @@ void require_available(Device device);
 }  // namespace ranvier
 
 template <>
-struct fmt::formatter<ranvier::Device> : fmt::formatter<std::string_view> {
+struct fmt::formatter<ranvier::Device> : ranvier::detail::TextFormatter {
   auto format(ranvier::Device device, fmt::format_context& context) const {
-    return fmt::formatter<std::string_view>::format(ranvier::to_string(device), context);
+    return write(ranvier::to_string(device), context);
   }
 };

@@ -1,12 +1,11 @@
 // Element types of tensors.
 #pragma once
 
-#include <fmt/core.h>
-
 #include <bit>
 #include <cstdint>
 #include <string_view>
 
+#include "ranvier/core/error.h"
 #include "ranvier/core/platform.h"
 
 namespace ranvier {
@@ -91,8 +90,8 @@ inline constexpr DType dtype_of = DTypeOf<T>::value;
 }  // namespace ranvier
 
 template <>
-struct fmt::formatter<ranvier::DType> : fmt::formatter<std::string_view> {
+struct fmt::formatter<ranvier::DType> : ranvier::detail::TextFormatter {
   auto format(ranvier::DType dtype, fmt::format_context& context) const {
-    return fmt::formatter<std::string_view>::format(ranvier::name(dtype), context);
+    return write(ranvier::name(dtype), context);
   }
 };

@@ -3,9 +3,11 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <source_location>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace ranvier {
 
@@ -39,6 +41,14 @@ class InternalError : public std::logic_error {
 };
 
 namespace detail {
+/// Base of the {fmt} formatters of our types: plain text, no format specification.
+struct TextFormatter {
+  constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
+  static auto write(std::string_view text, fmt::format_context& context) {
+    return std::copy(text.begin(), text.end(), context.out());
+  }
+};
+
 /// Carries the caller's location beside a format string, so that `fail` can be variadic.
 struct FormatAt {
   fmt::string_view format;

@@ -1,13 +1,13 @@
 // The extents of a tensor.
 #pragma once
 
-#include <fmt/core.h>
-
 #include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
 #include <string>
+
+#include "ranvier/core/error.h"
 
 namespace ranvier {
 
@@ -54,8 +54,8 @@ Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b);
 }  // namespace ranvier
 
 template <>
-struct fmt::formatter<ranvier::Shape> : fmt::formatter<std::string_view> {
+struct fmt::formatter<ranvier::Shape> : ranvier::detail::TextFormatter {
   auto format(const ranvier::Shape& shape, fmt::format_context& context) const {
-    return fmt::formatter<std::string_view>::format(ranvier::to_string(shape), context);
+    return write(ranvier::to_string(shape), context);
   }
 };
