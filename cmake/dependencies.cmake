@@ -1,8 +1,8 @@
 # Everything Ranvier stands on. A missing package is named as apt knows it, which
 # cmake/install_packages.sh lists beside the name CMake knows it by.
 function(ranvier_apt_name package result)
-  file(STRINGS ${PROJECT_SOURCE_DIR}/cmake/install_packages.sh line REGEX "^ *${package} ")
-  string(REGEX REPLACE "^ *[^ ]+ +([^ ]+).*" "\\1" line "${line}")
+  file(STRINGS ${PROJECT_SOURCE_DIR}/cmake/install_packages.sh line REGEX "^ +[a-z]+ +${package} ")
+  string(REGEX REPLACE "^.* ([^ ]+)$" "\\1" line "${line}")
   set(${result} "${line}" PARENT_SCOPE)
 endfunction()
 
@@ -43,15 +43,20 @@ endif()
 set(RANVIER_HAS_CUDA 0)
 if(RANVIER_CUDA)
   include(CheckLanguage)
-  if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
-    find_program(CMAKE_CUDA_COMPILER nvcc HINTS /usr/local/cuda/bin)
+  find_program(NVCC nvcc PATHS /usr/local/cuda/bin)
+  mark_as_advanced(NVCC)
+  if(NVCC AND NOT DEFINED ENV{CUDACXX})
+    set(ENV{CUDACXX} ${NVCC})
   endif()
+  set(user_flags "$ENV{CUDAFLAGS}")
+  set(ENV{CUDAFLAGS} "${user_flags} -std=c++20")  # a toolkit too old for it does not count
   check_language(CUDA)
+  set(ENV{CUDAFLAGS} "${user_flags}")
   if(CMAKE_CUDA_COMPILER)
     set(RANVIER_HAS_CUDA 1)
   elseif(NOT RANVIER_CUDA STREQUAL AUTO)
-    string(APPEND missing_packages "\n  CUDA: https://developer.nvidia.com/cuda-downloads (nvcc on "
-           "the PATH or in CUDACXX), or -DRANVIER_CUDA=OFF")
+    string(APPEND missing_packages "\n  CUDA 12 or newer: https://developer.nvidia.com/cuda-downloads "
+           "(nvcc on the PATH or in CUDACXX), or -DRANVIER_CUDA=OFF")
   endif()
 endif()
 
