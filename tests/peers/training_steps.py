@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""Times the training steps of docs/benchmarks.md with the Python libraries that do them today.
+
+One JSON line per measurement, in the fields that ranvier-bench prints: name, median_ms, runs.
+Needs torch, spikingjelly (csnn, lif) and snntorch (mlp); what cannot be imported is skipped aloud.
+
+    python3 tests/peers/training_steps.py [csnn] [lif] [mlp] [--repeats N] [--threads N]
+
+The allocator matters as much as the code: also run it with
+GLIBC_TUNABLES=glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=8589934592
+"""
+import argparse
+import json
+import statistics
+import sys
+import time
+
+
+def median_ms(step, repeats):
+    step()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        step()
+        times.append(1e3 * (time.perf_counter() - start))
+    return statistics.median(times)
+
+
+def report(name, milliseconds, repeats, **more):
+    import torch
+    line = {"name": name, "median_ms": round(milliseconds, 3), "runs": repeats,
+            "torch": torch.__version__, "threads": torch.get_num_threads(), **more}
+    print(json.dumps(line), flush=True)
+
+
+def lif(repeats):
+    """SpikingJelly's multi-step LIF over 2^20 neurons: forward, and forward with backward."""
+    import torch
+    from spikingjelly.activation_based import functional, neuron, surrogate
+    for steps in (8, 16, 32, 64):
+        node = neuron.LIFNode(tau=2.0, surrogate_function=surrogate.ATan(), step_mode="m")
+        x = torch.randn(steps, 2 ** 20)
+
+        def forward():
+            functional.reset_net(node)
+            with torch.no_grad():
+                node(x)
+
+        def both():
+            functional.reset_net(node)
+            leaf = x.clone().requires_grad_()
+            node(leaf).sum().backward()
+
+        report(f"lif_forward_T{steps}", median_ms(forward, repeats), repeats)
+        report(f"lif_forward_backward_T{steps}", median_ms(both, max(2, repeats // 2)),
+               max(2, repeats // 2))
+
+
+def csnn(repeats):
+    """The Fashion-MNIST tutorial network of SpikingJelly: T = 4, batch 128, 128 channels, SGD."""
+    import torch
+    from torch import nn
+    from spikingjelly.activation_based import functional, layer, neuron, surrogate
+
+    def spiking():
+        return neuron.IFNode(surrogate_function=surrogate.ATan())
+
+    channels, steps = 128, 4
+    static = nn.Sequential(nn.Conv2d(1, channels, 3, padding=1, bias=False),
+                           nn.BatchNorm2d(channels))
+    net = nn.Sequential(
+        spiking(), layer.MaxPool2d(2, 2),
+        layer.Conv2d(channels, channels, 3, padding=1, bias=False), layer.BatchNorm2d(channels),
+        spiking(), layer.MaxPool2d(2, 2), layer.Flatten(),
+        layer.Linear(channels * 7 * 7, channels * 16, bias=False), spiking(),
+        layer.Linear(channels * 16, 10, bias=False), spiking())
+    functional.set_step_mode(net, "m")
+    parameters = list(static.parameters()) + list(net.parameters())
+    optimizer = torch.optim.SGD(parameters, lr=0.1, momentum=0.9)
+    images = torch.rand(128, 1, 28, 28)
+    targets = torch.nn.functional.one_hot(torch.randint(0, 10, (128,)), 10).float()
+
+    def step():
+        optimizer.zero_grad()
+        currents = static(images).unsqueeze(0).repeat(steps, 1, 1, 1, 1)
+        loss = torch.nn.functional.mse_loss(net(currents).mean(0), targets)
+        loss.backward()
+        optimizer.step()
+        functional.reset_net(net)
+
+    report("csnn_step_f32", median_ms(step, repeats), repeats)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        try:
+            report("csnn_step_bf16_autocast", median_ms(step, repeats), repeats)
+        except RuntimeError as error:
+            print(f"skipped csnn_step_bf16_autocast: {error}", file=sys.stderr)
+
+
+def mlp(repeats):
+    """snnTorch's tutorial network: 784-1000-10, Leaky beta 0.9, 25 steps, batch 128, Adam."""
+    import snntorch
+    import torch
+    from torch import nn
+    fc1, fc2 = nn.Linear(784, 1000), nn.Linear(1000, 10)
+    lif1, lif2 = snntorch.Leaky(beta=0.9), snntorch.Leaky(beta=0.9)
+    optimizer = torch.optim.Adam([*fc1.parameters(), *fc2.parameters()], lr=1e-3)
+    images, labels = torch.rand(128, 784), torch.randint(0, 10, (128,))
+
+    def step():
+        mem1, mem2 = lif1.init_leaky(), lif2.init_leaky()
+        counts = 0
+        for _ in range(25):
+            spikes1, mem1 = lif1(fc1(images), mem1)
+            spikes2, mem2 = lif2(fc2(spikes1), mem2)
+            counts = counts + spikes2
+        loss = torch.nn.functional.cross_entropy(counts, labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    report("mlp_step_f32", median_ms(step, repeats), repeats)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", choices=["csnn", "lif", "mlp", []])
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=0, help="torch threads; 0: torch's default")
+    options = parser.parse_args()
+    for name in options.what or ["mlp", "csnn", "lif"]:
+        try:
+            import torch
+            torch.manual_seed(0)
+            if options.threads:
+                torch.set_num_threads(options.threads)
+            {"csnn": csnn, "lif": lif, "mlp": mlp}[name](options.repeats)
+        except ImportError as error:
+            print(f"skipped {name}: {error}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
