@@ -25,4 +25,5 @@ if(cuda_sources)
     "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra;-Xptxas=--warn-on-spills,-Werror>")
   set_target_properties(ranvier_cuda PROPERTIES
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  install(TARGETS ranvier_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()
