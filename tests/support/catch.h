@@ -12,9 +12,8 @@
 
 namespace ranvier::test {
 
-using Catch::Approx;
-
 #ifdef RV_CATCH_2
+using Catch::Detail::Approx;
 // Ends a test case, saying why; version 2 counts it as passed. Only in the body of a test case.
 #define SKIP(reason)             \
   do {                           \
@@ -23,6 +22,7 @@ using Catch::Approx;
   } while (false)
 inline auto contains(const std::string& text) { return Catch::Matchers::Contains(text); }
 #else
+using Catch::Approx;
 inline auto contains(const std::string& text) { return Catch::Matchers::ContainsSubstring(text); }
 #endif
 
