@@ -1,0 +1,85 @@
+// Labelled images in memory, and the data sets everybody starts with.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ranvier/core/tensor.h"
+#include "ranvier/data/augment.h"
+#include "ranvier/data/dataset.h"
+
+namespace ranvier {
+
+/// Some images and their classes, ready for a network.
+struct ImageBatch {
+  Tensor images;  ///< f32 [B, H, W, C]
+  Tensor labels;  ///< i64 [B]
+
+  std::int64_t size() const { return labels.defined() ? labels.size(0) : 0; }
+  /// Lets go of arrays that somebody else holds too.
+  void release_shared();
+};
+
+/// Labelled images, kept as bytes. Copies share the arrays. A `Dataset`.
+class ImageDataset {
+ public:
+  using Batch = ImageBatch;
+
+  /// `images` u8 [N, H, W, C], `labels` i64 [N], one name per class. Errors (which begin with
+  /// `name`): no samples or no classes, other types or ranks, another number of labels than images,
+  /// a label that is negative or has no class.
+  ImageDataset(std::string name, Tensor images, Tensor labels, std::vector<std::string> classes);
+
+  std::int64_t size() const { return images_.size(0); }
+  const std::string& name() const { return name_; }
+  const Tensor& images() const { return images_; }
+  const Tensor& labels() const { return labels_; }
+  const std::vector<std::string>& classes() const { return classes_; }
+  /// [H, W, C]
+  Shape image_shape() const { return images_.shape().sub(1, 4); }
+
+  /// The same images, varied and normalised by `options` when they are fetched. Errors:
+  /// `Augment`'s.
+  ImageDataset augmented(const AugmentOptions& options) const;
+  /// The first `count` images. Error: count is not in [1, size()].
+  ImageDataset first(std::int64_t count) const;
+
+  /// Gathers `samples` into `batch`, variations drawn from `draw`. Error: an index out of range.
+  void fetch(std::span<const std::int64_t> samples, const Draw& draw, Batch& batch) const;
+
+ private:
+  std::string name_;
+  Tensor images_, labels_;
+  std::vector<std::string> classes_;
+  Augment augment_;
+};
+
+/// Which of its two parts a data set is asked for.
+enum class Split { train, test };
+
+/// Where the files of a data set are, and which part of it is wanted.
+struct DatasetSource {
+  Split split = Split::train;
+  /// The folder of the files, or one that has them in torchvision's layout (FashionMNIST/raw);
+  /// if empty, where the system's packages put them.
+  std::filesystem::path directory = {};
+};
+
+/// Reads images [N, H, W] and labels [N] from two IDX files, plain or gzipped. Errors: those of
+/// `read_idx` and of `ImageDataset`, naming the files.
+ImageDataset load_idx_images(const std::string& name, const std::filesystem::path& images,
+                             const std::filesystem::path& labels,
+                             const std::vector<std::string>& classes);
+
+/// Zalando's articles of clothing (arXiv:1708.07747): 60000 images to train, 10000 to test,
+/// 28 x 28 x 1, 10 classes. Error: the files are missing (says how to get them) or damaged.
+ImageDataset load_fashion_mnist(const DatasetSource& source = {});
+
+/// The handwritten digits of LeCun et al. (1998), in the same format and sizes. Errors as above.
+ImageDataset load_mnist(const DatasetSource& source = {});
+
+}  // namespace ranvier
