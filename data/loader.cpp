@@ -1,0 +1,62 @@
+#include "ranvier/data/loader.h"
+
+#include <algorithm>
+#include <exception>
+#include <numeric>
+#include <string>
+#include <utility>
+
+#include "ranvier/core/philox.h"
+#include "ranvier/data/detail/streams.h"
+
+namespace ranvier::detail {
+
+void check_loader_options(const LoaderOptions& options, std::int64_t samples) {
+  RV_CHECK(samples > 0, "[loader] the data set is empty.");
+  RV_CHECK(options.batch_size >= 1, "[loader] batch_size must be >= 1; got {}.",
+           options.batch_size);
+  RV_CHECK(options.workers >= 0, "[loader] workers must be >= 0; got {}.", options.workers);
+  RV_CHECK(options.prefetch >= 1, "[loader] prefetch must be >= 1; got {}.", options.prefetch);
+  RV_CHECK(!options.drop_last || options.batch_size <= samples,
+           "[loader] drop_last leaves no batch: the data set has {} samples and batch_size is {}.",
+           samples, options.batch_size);
+}
+
+void check_cursor(const LoaderCursor& cursor, std::int64_t batches) {
+  RV_CHECK(cursor.epoch >= 0, "[loader] the epoch must be >= 0; got {}.", cursor.epoch);
+  RV_CHECK(cursor.batch >= 0 && cursor.batch <= batches,
+           "[loader] an epoch has batches 0 to {}; it cannot begin at batch {}.", batches - 1,
+           cursor.batch);
+}
+
+void write_order(std::span<std::int64_t> order, bool shuffle, const Draw& draw) {
+  std::iota(order.begin(), order.end(), 0);
+  if (!shuffle) return;
+  const std::uint64_t shuffle_stream = stream(StreamUse::shuffle, draw.epoch);
+  for (std::size_t i = order.size(); i-- > 1;) {
+    // 32 bits for the integer part of i + 1 choices and 32 for its fraction: every choice has the
+    // same probability to within (i + 1) / 2^64.
+    const PhiloxWords random = philox(draw.seed, i, shuffle_stream);
+    const std::uint64_t bits = (std::uint64_t{random.word[0]} << 32) | random.word[1];
+    const auto choice =
+        static_cast<std::size_t>((static_cast<unsigned __int128>(bits) * (i + 1)) >> 64);
+    std::swap(order[i], order[choice]);
+  }
+}
+
+void rethrow_from_batch(const LoaderCursor& cursor) {
+  const std::string context =
+      fmt::format("[loader] batch {} of epoch {}: ", cursor.batch, cursor.epoch);
+  try {
+    throw;
+  } catch (const Error& error) {
+    std::throw_with_nested(Error(error.code(), context + error.what(), error.where()));
+  } catch (const InternalError& error) {
+    std::throw_with_nested(InternalError(context + error.what()));
+  } catch (const std::exception& error) {
+    std::throw_with_nested(
+        Error(ErrorCode::state, context + error.what(), std::source_location::current()));
+  }
+}
+
+}  // namespace ranvier::detail
