@@ -20,12 +20,15 @@
 
 namespace ranvier {
 
-/// The state of a module between two shards of time. Empty means: start at rest.
+/// The state of a module between two shards of time. A default one starts at rest.
 struct State {
   std::vector<Tensor> tensors;  ///< of the module itself: one f32 tensor per neuron variable
   std::vector<State> children;  ///< of its children, in order
+  bool keep = true;             ///< false: nobody wants the state after the coming shard
 
-  bool empty() const { return tensors.empty() && children.empty(); }
+  bool at_rest() const { return tensors.empty() && children.empty(); }
+  /// At rest, for a shard that is all of time: modules need not work out a state after it.
+  static State whole_sequence() { return {.tensors = {}, .children = {}, .keep = false}; }
   /// The same values outside the graph: truncated back-propagation through time.
   State detach() const;
 };
