@@ -1,0 +1,23 @@
+// Dropout (Srivastava et al. 2014), with masks that may be shared by all time steps.
+#pragma once
+
+#include "ranvier/core/tensor.h"
+
+namespace ranvier {
+
+struct DropoutOptions {
+  double p = 0.5;             ///< probability of a zero, in [0, 1)
+  bool shared_steps = false;  ///< one mask for all steps of x [T, B, ...], not one per step
+};
+
+/// Throws unless `options` are as described there.
+void check_dropout(const DropoutOptions& options);
+
+/// While training, zeroes elements of x, f32 or f64, with probability p and scales the others by
+/// 1 / (1 - p); otherwise, and for p = 0, x itself. The mask is a function of the place that
+/// `default_generator` has reached: backward computes it anew and nothing is stored. Each call
+/// draws a new one, so a shared mask holds for the shard of time it was drawn for. Errors: options
+/// outside the above; shared_steps with x of rank < 2.
+Tensor dropout(const Tensor& x, const DropoutOptions& options, bool training);
+
+}  // namespace ranvier

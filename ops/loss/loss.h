@@ -1,0 +1,28 @@
+// What training makes small: cross entropy, mean squared error; and what it is judged by.
+#pragma once
+
+#include <cstdint>
+
+#include "ranvier/core/tensor.h"
+
+namespace ranvier {
+
+struct CrossEntropyOptions {
+  double label_smoothing = 0;  ///< eps, in [0, 1]: targets are (1 - eps) one-hot + eps / C
+};
+
+/// The mean over the batch of -sum target log(softmax(logits)), for logits [B, C], f32 or f64, and
+/// class indices `labels` [B], i64; a scalar. Errors: other shapes or dtypes; an empty batch or no
+/// classes; a label outside [0, C) (says where).
+Tensor cross_entropy(const Tensor& logits, const Tensor& labels,
+                     const CrossEntropyOptions& options = {});
+
+/// The mean of (prediction - target)^2 over all elements, f32 or f64; a scalar, differentiable in
+/// both. Errors: shapes or dtypes that differ; no elements.
+Tensor mse_loss(const Tensor& prediction, const Tensor& target);
+
+/// How many rows of scores [B, C] are largest at their label; of equal scores the first counts.
+/// Errors as `cross_entropy`, but that the batch may be empty.
+std::int64_t count_correct(const Tensor& scores, const Tensor& labels);
+
+}  // namespace ranvier

@@ -1,0 +1,27 @@
+// Stochastic gradient descent.
+#pragma once
+
+#include "ranvier/optim/optimizer.h"
+
+namespace ranvier {
+
+struct SgdOptions {
+  double lr = 1e-3;
+  double momentum = 0;      ///< mu, in [0, 1)
+  double weight_decay = 0;  ///< lambda, >= 0
+  bool nesterov = false;    ///< look ahead along the momentum, which must be > 0
+};
+
+/// PyTorch's SGD: g = grad + lambda w, m = mu m + g, w -= lr m; with Nesterov's momentum
+/// w -= lr (g + mu m). Errors: options outside the above.
+class Sgd final : public Optimizer {
+ public:
+  explicit Sgd(NamedTensors parameters, const SgdOptions& options = {});
+
+ private:
+  void update(const Update& update) override;
+
+  SgdOptions options_;
+};
+
+}  // namespace ranvier
