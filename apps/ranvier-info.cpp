@@ -16,10 +16,14 @@ using ranvier::BuildInfo;
 nlohmann::json as_json(const BuildInfo& info) {
   nlohmann::json libraries;
   for (const auto& [name, version] : info.libraries) libraries[name] = version;
-  return {{"version", info.version},       {"revision", info.revision},
-          {"compiler", info.compiler},     {"build_type", info.build_type},
-          {"cuda_built", info.has_cuda},   {"mpi_built", info.has_mpi},
-          {"libraries", libraries},        {"processor", ranvier::processor_name()},
+  return {{"version", info.version},
+          {"revision", info.revision},
+          {"compiler", info.compiler},
+          {"build_type", info.build_type},
+          {"cuda_built", info.has_cuda},
+          {"mpi_built", info.has_mpi},
+          {"libraries", libraries},
+          {"processor", ranvier::processor_name()},
           {"threads", ranvier::num_threads()},
           {"kernels", ranvier::name(ranvier::isa_level())}};
 }

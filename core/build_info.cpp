@@ -1,9 +1,9 @@
 #include "ranvier/core/build_info.h"
 
-#include <dnnl.hpp>
 #include <fmt/core.h>
 #include <hdf5.h>
 #include <zlib.h>
+#include <dnnl.hpp>
 
 #include <fstream>
 
@@ -32,9 +32,8 @@ BuildInfo build_info() {
           .build_type = RANVIER_BUILD_TYPE,
           .has_cuda = RANVIER_HAS_CUDA != 0,
           .has_mpi = RANVIER_HAS_MPI != 0,
-          .libraries = {{"oneDNN", onednn_version()},
-                        {"HDF5", hdf5_version()},
-                        {"zlib", zlibVersion()}}};
+          .libraries = {
+              {"oneDNN", onednn_version()}, {"HDF5", hdf5_version()}, {"zlib", zlibVersion()}}};
 }
 
 std::string processor_name() {

@@ -54,7 +54,7 @@ inline const std::vector<SourceFile>& source_files() {
   static const std::vector<SourceFile> files = [] {
     namespace fs = std::filesystem;
     const std::set<std::string> skipped{".git", "build", "runs", "LICENSE"};
-    const std::set<std::string> suffixes{".h",  ".cpp", ".cu", ".cuh",   ".cmake", ".in",
+    const std::set<std::string> suffixes{".h",  ".cpp", ".cu", ".cuh",  ".cmake", ".in",
                                          ".md", ".sh",  ".py", ".json", ".txt"};
     std::vector<SourceFile> found;
     for (auto entry = fs::recursive_directory_iterator("."); entry != fs::end(entry); ++entry) {

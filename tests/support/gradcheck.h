@@ -99,8 +99,7 @@ inline std::string gradient_mismatch(const Differentiable& f, const std::vector<
     if (inputs[i].dtype() != DType::f64) continue;
     const std::int64_t elements = inputs[i].numel();
     for (std::int64_t element = 0; element < elements; ++element) {
-      const std::vector<double> change =
-          detail::difference(f, inputs, i, element, options.step);
+      const std::vector<double> change = detail::difference(f, inputs, i, element, options.step);
       for (std::int64_t row = 0; row < rows; ++row) {
         const double numeric = change[static_cast<std::size_t>(row)] / (2 * options.step);
         const double ours = analytic[i][static_cast<std::size_t>(row * elements + element)];
