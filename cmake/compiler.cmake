@@ -33,7 +33,7 @@ if(RANVIER_SANITIZE)
   # GCC sees uninitialised variables that are not there once a sanitizer has rewritten the code.
   add_compile_options(-fsanitize=${RANVIER_SANITIZE} -fno-omit-frame-pointer
                       -fno-sanitize-recover=all
-                      $<$<COMPILE_LANGUAGE:CXX>:-Wno-maybe-uninitialized>)
+                      $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-maybe-uninitialized>)
   add_link_options(-fsanitize=${RANVIER_SANITIZE})
 endif()
 
