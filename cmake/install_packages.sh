@@ -54,7 +54,7 @@ done
 
 wanted() {  # lines "name package" of the groups asked for
   while read -r group name package; do
-    [[ $groups == *" $group "* ]] && echo "$name $package"
+    if [[ $groups == *" $group "* ]]; then echo "$name $package"; fi
   done <<<"$table"
 }
 
