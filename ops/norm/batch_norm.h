@@ -1,0 +1,93 @@
+// Batch normalisation of the last axis (Ioffe and Szegedy 2015):
+// y = gamma (x - mean) / sqrt(variance + eps) + beta, with one mean and variance per channel.
+//
+// The parts are public, so that a fused operation computes with the very same numbers:
+// batch_statistics -> batch_affine -> y = fma(x, scale, shift), and backward
+// sums of g and g (x - centre) -> batch_norm_gradient -> gx = scale g + slope (x - centre) +
+// offset.
+#pragma once
+
+#include <cstdint>
+
+#include "ranvier/core/tensor.h"
+
+namespace ranvier {
+
+/// Where mean and variance come from while training.
+enum class BatchNormMode : std::uint8_t {
+  batch,   ///< all of x
+  step,    ///< each step of x [T, ...] on its own: the same as passing x[0], x[1], ... in turn
+  frozen,  ///< the running statistics, which stay as they are
+};
+
+/// What evaluation normalises with: f32 or f64 as x, [C]; the variance is the unbiased one.
+struct RunningStatistics {
+  Tensor mean;
+  Tensor variance;
+
+  bool defined() const { return mean.defined(); }
+};
+
+struct BatchNormOptions {
+  double momentum = 0.1;  ///< running = (1 - momentum) running + momentum batch, in [0, 1]
+  double eps = 1e-5;      ///< added to the variance, > 0
+  bool training = true;   ///< false: normalise with the running statistics
+  BatchNormMode mode = BatchNormMode::batch;
+};
+
+/// Normalises x [..., C], f32 or f64, and moves `running` along while training (unless it is
+/// undefined). An undefined gamma [C] stands for 1, an undefined beta [C] for 0. Differentiable in
+/// x, gamma and beta. Errors: shapes, dtypes or options outside the above; training on fewer than
+/// two values per channel; running statistics that are needed and undefined.
+Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                  const RunningStatistics& running, const BatchNormOptions& options = {});
+
+/// Mean and biased variance of each channel, f64 [groups, C].
+struct BatchStatistics {
+  Tensor mean;
+  Tensor variance;
+  std::int64_t count = 0;  ///< values behind each; 0: not taken from x, so no gradient flows back
+};
+
+/// Statistics of x [..., C] in one pass, over all axes but the last; with `groups` > 1, which
+/// divides the first axis, of as many equal parts of it. Depends on x alone, not on threads.
+BatchStatistics batch_statistics(const Tensor& x, std::int64_t groups = 1);
+
+/// The statistics `batch_norm` normalises x with under `options`; moves `running` along if they
+/// are those of x. Errors as `batch_norm`.
+BatchStatistics batch_norm_statistics(const Tensor& x, const RunningStatistics& running,
+                                      const BatchNormOptions& options);
+
+/// scale = gamma / sqrt(variance + eps), shift = beta - mean scale: `dtype`, [groups, C].
+struct BatchAffine {
+  Tensor scale;
+  Tensor shift;
+};
+BatchAffine batch_affine(const BatchStatistics& statistics, const Tensor& gamma, const Tensor& beta,
+                         double eps, DType dtype);
+
+/// y = fma(x, scale, shift), outside the graph; the first axis of x is cut into as many groups as
+/// `affine` has.
+Tensor apply_batch_affine(const Tensor& x, const BatchAffine& affine);
+
+/// Sums over the values of each channel, f64 [groups, C]: of the gradient g of y, and of
+/// g (x - centre), where `centre` is the mean in the dtype of x.
+struct BatchNormSums {
+  Tensor grad;
+  Tensor grad_x;
+};
+
+/// Gradients of gamma and beta [C], and what gx is made of: gx = scale g + slope (x - centre) +
+/// offset, [groups, C] each; slope and offset are zero if the statistics are not those of x.
+struct BatchNormGradient {
+  Tensor gamma;
+  Tensor beta;
+  Tensor scale;
+  Tensor slope;
+  Tensor centre;
+  Tensor offset;
+};
+BatchNormGradient batch_norm_gradient(const BatchStatistics& statistics, const BatchNormSums& sums,
+                                      const Tensor& gamma, double eps, DType dtype);
+
+}  // namespace ranvier
