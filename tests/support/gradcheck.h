@@ -24,7 +24,7 @@ struct GradcheckOptions {
 /// An operation under test: f64 inputs to one f64 output, without side effects.
 using Differentiable = std::function<Tensor(const std::vector<Tensor>&)>;
 
-namespace detail {
+namespace gradcheck_detail {
 
 inline std::string index_text(std::int64_t flat, const Shape& shape) {
   std::string text;
@@ -67,14 +67,14 @@ inline std::vector<double> difference(const Differentiable& f, const std::vector
   return result;
 }
 
-}  // namespace detail
+}  // namespace gradcheck_detail
 
 /// Compares every entry of the Jacobian of `f` at `inputs` with central differences. Inputs that
 /// are not f64 are held constant. Empty if all agree, else the worst entry with both numbers:
 /// `CHECK(gradient_mismatch(f, {x, w}) == "");`
 inline std::string gradient_mismatch(const Differentiable& f, const std::vector<Tensor>& inputs,
                                      GradcheckOptions options = {}) {
-  std::vector<Tensor> leaves = detail::as_leaves(inputs);
+  std::vector<Tensor> leaves = gradcheck_detail::as_leaves(inputs);
   const Tensor output = f(leaves);
   if (output.dtype() != DType::f64) return fmt::format("the output is {}, not f64", output.dtype());
   const std::int64_t rows = output.numel();
@@ -82,7 +82,7 @@ inline std::string gradient_mismatch(const Differentiable& f, const std::vector<
   // analytic[i][row * numel(i) + element]
   std::vector<std::vector<double>> analytic(inputs.size());
   for (std::int64_t row = 0; row < rows; ++row) {
-    detail::walk_from(output, row, leaves);
+    gradcheck_detail::walk_from(output, row, leaves);
     for (std::size_t i = 0; i < leaves.size(); ++i) {
       if (leaves[i].grad().defined() && leaves[i].grad().shape() != leaves[i].shape())
         return fmt::format("the gradient of input {} has shape {}, not {}", i,
@@ -99,7 +99,8 @@ inline std::string gradient_mismatch(const Differentiable& f, const std::vector<
     if (inputs[i].dtype() != DType::f64) continue;
     const std::int64_t elements = inputs[i].numel();
     for (std::int64_t element = 0; element < elements; ++element) {
-      const std::vector<double> change = detail::difference(f, inputs, i, element, options.step);
+      const std::vector<double> change =
+          gradcheck_detail::difference(f, inputs, i, element, options.step);
       for (std::int64_t row = 0; row < rows; ++row) {
         const double numeric = change[static_cast<std::size_t>(row)] / (2 * options.step);
         const double ours = analytic[i][static_cast<std::size_t>(row * elements + element)];
@@ -108,8 +109,8 @@ inline std::string gradient_mismatch(const Differentiable& f, const std::vector<
         worst = error;
         report = fmt::format(
             "d output{} / d input {}{}: backward says {:.9g}, central differences say {:.9g}",
-            detail::index_text(row, output.shape()), i,
-            detail::index_text(element, inputs[i].shape()), ours, numeric);
+            gradcheck_detail::index_text(row, output.shape()), i,
+            gradcheck_detail::index_text(element, inputs[i].shape()), ours, numeric);
       }
     }
   }

@@ -1,0 +1,261 @@
+#include "ranvier/ops/conv/detail/conv_dense.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "ranvier/core/parallel.h"
+#include "ranvier/ops/matmul/detail/gemm.h"
+#include "ranvier/ops/matmul/detail/onednn.h"
+
+namespace ranvier::detail {
+namespace {
+
+using Layout = dnnl::memory::desc;
+using Extents = dnnl::memory::dims;
+
+struct PrimitiveSpec {
+  ConvShape shape;
+  DType compute = DType::f32;
+  bool bias = false;
+
+  auto operator<=>(const PrimitiveSpec&) const = default;
+};
+
+// How oneDNN names the parts of a convolution: sizes are channels-first, strides are ours.
+struct Layouts {
+  Layout x, y, bias, any_weight;
+  Extents stride, dilation, padding;
+
+  explicit Layouts(const PrimitiveSpec& spec) {
+    const ConvShape& s = spec.shape;
+    const auto type = onednn::data_type(spec.compute);
+    const auto f32 = dnnl::memory::data_type::f32;
+    x = Layout({s.images, s.in, s.height, s.width}, type, dnnl::memory::format_tag::nhwc);
+    y = Layout({s.images, s.out, s.out_height, s.out_width}, f32, dnnl::memory::format_tag::nhwc);
+    bias = Layout({s.out}, f32, dnnl::memory::format_tag::a);
+    any_weight = Layout(weight_extents(s), type, dnnl::memory::format_tag::any);
+    stride = {s.stride[0], s.stride[1]};
+    dilation = {s.dilation[0] - 1, s.dilation[1] - 1};
+    padding = {s.padding[0], s.padding[1]};
+  }
+
+  static Extents weight_extents(const ConvShape& s) {
+    if (s.groups == 1) return {s.out, s.in, s.kernel[0], s.kernel[1]};
+    return {s.groups, s.out / s.groups, s.in / s.groups, s.kernel[0], s.kernel[1]};
+  }
+
+  // Our weight [kh, kw, in / groups, out] in oneDNN's order of axes.
+  static Layout plain_weight(const ConvShape& s) {
+    const std::int64_t tap = s.in / s.groups * s.out;
+    Extents strides{1, s.out, s.kernel[1] * tap, tap};
+    if (s.groups != 1) strides.insert(strides.begin(), s.out / s.groups);
+    return Layout(weight_extents(s), dnnl::memory::data_type::f32, strides);
+  }
+
+  Layout y_as(DType dtype) const {
+    const auto extents = y.dims();
+    return Layout(extents, onednn::data_type(dtype), dnnl::memory::format_tag::nhwc);
+  }
+};
+
+dnnl::convolution_forward::primitive_desc describe_forward(const PrimitiveSpec& spec,
+                                                           const Layouts& l) {
+  const auto kind = dnnl::prop_kind::forward_training;
+  const auto direct = dnnl::algorithm::convolution_direct;
+  if (spec.bias)
+    return onednn::describe<dnnl::convolution_forward>(kind, direct, l.x, l.any_weight, l.bias, l.y,
+                                                       l.stride, l.dilation, l.padding, l.padding);
+  return onednn::describe<dnnl::convolution_forward>(kind, direct, l.x, l.any_weight, l.y, l.stride,
+                                                     l.dilation, l.padding, l.padding);
+}
+
+onednn::Primitive make_forward(const PrimitiveSpec& spec) {
+  const Layouts l(spec);
+  const auto description = describe_forward(spec, l);
+  return {dnnl::convolution_forward(description),
+          {{DNNL_ARG_SRC, l.x},
+           {DNNL_ARG_WEIGHTS, description.weights_desc()},
+           {DNNL_ARG_BIAS, l.bias},
+           {DNNL_ARG_DST, l.y},
+           {DNNL_ARG_SCRATCHPAD, description.scratchpad_desc()}}};
+}
+
+onednn::Primitive make_backward_data(const PrimitiveSpec& spec) {
+  const Layouts l(spec);
+  const Layout gy = l.y_as(spec.compute);
+  const Layout gx(l.x.dims(), dnnl::memory::data_type::f32, dnnl::memory::format_tag::nhwc);
+  const auto description = onednn::describe_backward<dnnl::convolution_backward_data>(
+      describe_forward(spec, l), dnnl::algorithm::convolution_direct, gx, l.any_weight, gy,
+      l.stride, l.dilation, l.padding, l.padding);
+  return {dnnl::convolution_backward_data(description),
+          {{DNNL_ARG_DIFF_SRC, gx},
+           {DNNL_ARG_WEIGHTS, description.weights_desc()},
+           {DNNL_ARG_DIFF_DST, gy},
+           {DNNL_ARG_SCRATCHPAD, description.scratchpad_desc()}}};
+}
+
+onednn::Primitive make_backward_weights(const PrimitiveSpec& spec) {
+  const Layouts l(spec);
+  const Layout gy = l.y_as(spec.compute);
+  const Layout any_gw(Layouts::weight_extents(spec.shape), dnnl::memory::data_type::f32,
+                      dnnl::memory::format_tag::any);
+  const auto description = onednn::describe_backward<dnnl::convolution_backward_weights>(
+      describe_forward(spec, l), dnnl::algorithm::convolution_direct, l.x, any_gw, gy, l.stride,
+      l.dilation, l.padding, l.padding);
+  return {dnnl::convolution_backward_weights(description),
+          {{DNNL_ARG_SRC, l.x},
+           {DNNL_ARG_DIFF_WEIGHTS, description.diff_weights_desc()},
+           {DNNL_ARG_DIFF_DST, gy},
+           {DNNL_ARG_SCRATCHPAD, description.scratchpad_desc()}}};
+}
+
+using Cache = onednn::Cache<PrimitiveSpec>;
+
+// Our weight in the layout and dtype that the primitive wants; shared by all threads.
+struct PackedWeight {
+  Storage storage;
+  dnnl::memory memory;
+
+  PackedWeight(const ConvShape& shape, const float* weight, const Layout& wanted)
+      : storage(wanted.get_size(), cpu_device), memory(wanted, onednn::engine(), storage.data()) {
+    const dnnl::memory plain(Layouts::plain_weight(shape), onednn::engine(),
+                             const_cast<float*>(weight));
+    onednn::reorder(plain, memory);
+  }
+};
+
+// A convolution at stride 1 is undone by one that pads the rest and whose kernel is turned round.
+bool has_turned_form(const ConvShape& s) {
+  constexpr std::int64_t least_width = 8;  // below, padding taps would be most of the work
+  return s.groups == 1 && s.stride[0] == 1 && s.stride[1] == 1 && s.out_width >= least_width &&
+         s.padding[0] <= s.dilation[0] * (s.kernel[0] - 1) &&
+         s.padding[1] <= s.dilation[1] * (s.kernel[1] - 1);
+}
+
+ConvShape turned_shape(const ConvShape& s) {
+  ConvShape t = s;
+  std::swap(t.in, t.out);
+  std::swap(t.height, t.out_height);
+  std::swap(t.width, t.out_width);
+  for (int i = 0; i < 2; ++i) {
+    const auto axis = static_cast<std::size_t>(i);
+    t.padding[axis] = s.dilation[axis] * (s.kernel[axis] - 1) - s.padding[axis];
+  }
+  return t;
+}
+
+// [kh, kw, in, out] to [kh, kw, out, in] with the taps in reverse order.
+void turn_weight(const ConvShape& s, const float* weight, float* turned) {
+  for (std::int64_t tap = 0; tap < s.taps(); ++tap) {
+    const float* const from = weight + (s.taps() - 1 - tap) * s.in * s.out;
+    float* const to = turned + tap * s.in * s.out;
+    parallel_for(0, s.out, 64, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t o = begin; o < end; ++o)
+        for (std::int64_t i = 0; i < s.in; ++i) to[o * s.in + i] = from[i * s.out + o];
+    });
+  }
+}
+
+void input_gradient_by_onednn(const ConvShape& shape, const float* gy, const float* weight,
+                              DType compute, float* gx) {
+  static Cache cache;
+  const auto primitive = cache.get({shape.of_images(1), compute}, make_backward_data);
+  const PackedWeight packed(shape, weight, primitive->layout(DNNL_ARG_WEIGHTS));
+  const Operand gradients{gy, DType::f32, shape.out};
+  parallel_for(0, shape.images, 1, [&](std::int64_t begin, std::int64_t end) {
+    const onednn::SingleThread single;
+    onednn::Run run(*primitive);
+    run.bind(DNNL_ARG_WEIGHTS, packed.memory);
+    for (std::int64_t image = begin; image < end; ++image) {
+      const LoadedOperand piece(
+          gradients,
+          {.row = image * shape.out_pixels(), .rows = shape.out_pixels(), .columns = shape.out},
+          compute);
+      run.bind(DNNL_ARG_DIFF_DST, piece.data())
+          .bind(DNNL_ARG_DIFF_SRC, gx + image * shape.in_pixels() * shape.in);
+      run();
+    }
+  });
+}
+
+// Images whose weight gradients are summed by oneDNN at once: many, so that partial gradients are
+// few and stay small; a function of the shape only.
+std::int64_t images_per_part(const ConvShape& s) {
+  constexpr std::int64_t most_parts = 16, least_parts = 2, most_floats = 1 << 23;
+  const std::int64_t parts = std::clamp(most_floats / s.weight_elements(), least_parts, most_parts);
+  const auto whole = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(parts)));
+  return (s.images + whole - 1) / whole;
+}
+
+}  // namespace
+
+void conv_forward(const ConvShape& shape, const Operand& x, const float* weight, const float* bias,
+                  DType compute, float* y) {
+  static Cache cache;
+  const auto primitive = cache.get({shape.of_images(1), compute, bias != nullptr}, make_forward);
+  const PackedWeight packed(shape, weight, primitive->layout(DNNL_ARG_WEIGHTS));
+  parallel_for(0, shape.images, 1, [&](std::int64_t begin, std::int64_t end) {
+    const onednn::SingleThread single;
+    onednn::Run run(*primitive);
+    run.bind(DNNL_ARG_WEIGHTS, packed.memory);
+    if (bias != nullptr) run.bind(DNNL_ARG_BIAS, bias);
+    for (std::int64_t image = begin; image < end; ++image) {
+      const LoadedOperand piece(
+          x, {.row = image * shape.in_pixels(), .rows = shape.in_pixels(), .columns = shape.in},
+          compute);
+      run.bind(DNNL_ARG_SRC, piece.data())
+          .bind(DNNL_ARG_DST, y + image * shape.out_pixels() * shape.out);
+      run();
+    }
+  });
+}
+
+void conv_input_gradient(const ConvShape& shape, const float* gy, const float* weight,
+                         DType compute, float* gx) {
+  if (!has_turned_form(shape)) return input_gradient_by_onednn(shape, gy, weight, compute, gx);
+  const Storage turned(static_cast<std::size_t>(shape.weight_elements()) * sizeof(float),
+                       cpu_device);
+  auto* const turned_weight = reinterpret_cast<float*>(turned.data());
+  turn_weight(shape, weight, turned_weight);
+  conv_forward(turned_shape(shape), {gy, DType::f32, shape.out}, turned_weight, nullptr, compute,
+               gx);
+}
+
+void conv_weight_gradient(const ConvShape& shape, const Operand& x, const float* gy, DType compute,
+                          float* gw) {
+  static Cache cache;
+  const std::int64_t images = images_per_part(shape);
+  const std::int64_t tasks = (shape.images + images - 1) / images;
+  const auto body = cache.get({shape.of_images(images), compute}, make_backward_weights);
+  const auto tail = cache.get({shape.of_images(shape.images - (tasks - 1) * images), compute},
+                              make_backward_weights);
+  const std::int64_t count = shape.weight_elements();
+  const Storage sums(static_cast<std::size_t>(tasks * count) * sizeof(float), cpu_device);
+  auto* const parts = reinterpret_cast<float*>(sums.data());
+  const Operand gradients{gy, DType::f32, shape.out};
+  parallel_for(0, tasks, 1, [&](std::int64_t begin, std::int64_t end) {
+    const onednn::SingleThread single;
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t first = task * images, number = std::min(images, shape.images - first);
+      const onednn::Primitive& primitive = task == tasks - 1 ? *tail : *body;
+      const std::int64_t in = shape.in_pixels(), out = shape.out_pixels();
+      const LoadedOperand x_piece(x, {.row = first * in, .rows = number * in, .columns = shape.in},
+                                  compute);
+      const LoadedOperand gy_piece(
+          gradients, {.row = first * out, .rows = number * out, .columns = shape.out}, compute);
+      const Layout& layout = primitive.layout(DNNL_ARG_DIFF_WEIGHTS);
+      const Storage packed(layout.get_size(), cpu_device);
+      const dnnl::memory packed_memory(layout, onednn::engine(), packed.data());
+      onednn::Run run(primitive);
+      run.bind(DNNL_ARG_SRC, x_piece.data())
+          .bind(DNNL_ARG_DIFF_DST, gy_piece.data())
+          .bind(DNNL_ARG_DIFF_WEIGHTS, packed_memory);
+      run();
+      onednn::reorder(packed_memory, dnnl::memory(Layouts::plain_weight(shape), onednn::engine(),
+                                                  parts + task * count));
+    }
+  });
+  add_parts(parts, tasks, count, gw);
+}
+
+}  // namespace ranvier::detail

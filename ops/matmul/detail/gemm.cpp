@@ -1,0 +1,194 @@
+#include "ranvier/ops/matmul/detail/gemm.h"
+
+#include <algorithm>
+
+#include "ranvier/core/parallel.h"
+#include "ranvier/ops/matmul/detail/onednn.h"
+
+namespace ranvier::detail {
+namespace {
+
+struct PrimitiveSpec {
+  Gemm gemm;
+  bool bias = false;
+
+  auto operator<=>(const PrimitiveSpec&) const = default;
+};
+
+onednn::Primitive make_primitive(const PrimitiveSpec& spec) {
+  using Layout = dnnl::memory::desc;
+  using Extents = dnnl::memory::dims;
+  const Gemm& g = spec.gemm;
+  const auto type = onednn::data_type(g.compute);
+  const auto f32 = dnnl::memory::data_type::f32;
+  const Layout a({g.m, g.k}, type, g.transpose_a ? Extents{1, g.m} : Extents{g.k, 1});
+  const Layout b({g.k, g.n}, type, g.transpose_b ? Extents{1, g.k} : Extents{g.n, 1});
+  const Layout bias({1, g.n}, f32, Extents{g.n, 1});
+  const Layout c({g.m, g.n}, f32, Extents{g.n, 1});
+  const auto description = spec.bias ? onednn::describe<dnnl::matmul>(a, b, bias, c)
+                                     : onednn::describe<dnnl::matmul>(a, b, c);
+  return {dnnl::matmul(description),
+          {{DNNL_ARG_SRC, a},
+           {DNNL_ARG_WEIGHTS, b},
+           {DNNL_ARG_BIAS, bias},
+           {DNNL_ARG_DST, c},
+           {DNNL_ARG_SCRATCHPAD, description.scratchpad_desc()}}};
+}
+
+std::shared_ptr<const onednn::Primitive> primitive_for(Gemm gemm, std::int64_t rows, bool bias) {
+  static onednn::Cache<PrimitiveSpec> cache;
+  gemm.m = rows;
+  return cache.get({gemm, bias}, make_primitive);
+}
+
+void run(const onednn::Primitive& primitive, const void* a, const void* b, const void* bias,
+         float* c) {
+  const onednn::SingleThread single;
+  onednn::Run product(primitive);
+  product.bind(DNNL_ARG_SRC, a).bind(DNNL_ARG_WEIGHTS, b).bind(DNNL_ARG_DST, c);
+  if (bias != nullptr) product.bind(DNNL_ARG_BIAS, bias);
+  product();
+}
+
+// Where the sums of a row depend on the number of rows, the cut is the same for any number of
+// threads; else one piece for each thread costs least, as each piece packs B anew, but for copies
+// of A, which should stay in the cache.
+std::int64_t rows_per_task(const Gemm& g, const Operand& a) {
+  constexpr std::int64_t fixed_rows = 128, least_copied_rows = 256, copied_elements = 1 << 18;
+  constexpr double least_flops = 2e5;  // 2 us: what a parallel region may cost beside it
+  if (!onednn::rows_independent()) return std::min(fixed_rows, g.m);
+  const double flops = 2.0 * static_cast<double>(g.m) * static_cast<double>(g.n * g.k);
+  const auto tasks = static_cast<std::int64_t>(
+      std::clamp(flops / least_flops, 1.0, static_cast<double>(num_threads())));
+  const std::int64_t rows = (g.m + tasks - 1) / tasks;
+  if (a.stored == g.compute || g.transpose_a) return rows;
+  const std::int64_t most = std::max(least_copied_rows, copied_elements / g.k);
+  const std::int64_t pieces = (rows + most - 1) / most;
+  return (rows + pieces - 1) / pieces;
+}
+
+// Columns of packed spikes are cut at whole words.
+std::int64_t whole_words(const Gemm& g, const Operand& a, std::int64_t rows) {
+  return g.transpose_a && a.stored == DType::bits ? (rows + 63) / 64 * 64 : rows;
+}
+
+void gemm_by_rows(const Gemm& g, const Operand& a, const Operand& b, const float* bias, float* c) {
+  const std::int64_t rows = whole_words(g, a, rows_per_task(g, a));
+  const std::int64_t tasks = (g.m + rows - 1) / rows;
+  const auto body = primitive_for(g, std::min(rows, g.m), bias != nullptr);
+  const auto tail = primitive_for(g, g.m - (tasks - 1) * rows, bias != nullptr);
+  const LoadedMatrix whole_b(b, g.transpose_b ? g.n : g.k, g.compute);
+  parallel_for(0, tasks, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t first = task * rows, count = std::min(rows, g.m - first);
+      // A dense copy of columns, where A is transposed: oneDNN's best kernels take no strides.
+      const Window window = g.transpose_a ? Window{.rows = g.k, .column = first, .columns = count}
+                                          : Window{.row = first, .rows = count, .columns = g.k};
+      const LoadedOperand piece(a, window, g.compute);
+      run(task == tasks - 1 ? *tail : *body, piece.data(), whole_b.data(), bias, c + first * g.n);
+    }
+  });
+}
+
+// Pieces of the sum over k when A is stored as [k, m]: a small C leaves nothing else to cut.
+// A function of the shape only.
+std::int64_t depth_parts(const Gemm& g) {
+  constexpr std::int64_t most_parts = 32, least_depth = 128, most_floats = 1 << 20, least_parts = 4;
+  const std::int64_t parts = std::min({most_parts, g.k / least_depth, most_floats / (g.m * g.n)});
+  return g.transpose_a && !g.transpose_b && parts >= least_parts ? parts : 1;
+}
+
+void gemm_by_depth(const Gemm& g, std::int64_t parts, const Operand& a, const Operand& b,
+                   float* c) {
+  const std::int64_t depth = (g.k + parts - 1) / parts;
+  const std::int64_t tasks = (g.k + depth - 1) / depth;
+  Gemm piece = g;
+  piece.k = depth;
+  const auto body = primitive_for(piece, g.m, false);
+  piece.k = g.k - (tasks - 1) * depth;
+  const auto tail = primitive_for(piece, g.m, false);
+  const Storage sums(static_cast<std::size_t>(tasks * g.m * g.n) * sizeof(float), cpu_device);
+  auto* const parts_of_c = reinterpret_cast<float*>(sums.data());
+  parallel_for(0, tasks, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t first = task * depth, count = std::min(depth, g.k - first);
+      const LoadedOperand piece_a(a, {.row = first, .rows = count, .columns = g.m}, g.compute);
+      const LoadedOperand piece_b(b, {.row = first, .rows = count, .columns = g.n}, g.compute);
+      run(task == tasks - 1 ? *tail : *body, piece_a.data(), piece_b.data(), nullptr,
+          parts_of_c + task * g.m * g.n);
+    }
+  });
+  add_parts(parts_of_c, tasks, g.m * g.n, c);
+}
+
+template <class T>
+void column_sums_of(const T* in, std::int64_t rows, std::int64_t columns, T* out) {
+  constexpr std::int64_t block_rows = 256;  // sums of sums: rounding grows with the block only
+  const std::int64_t blocks = (rows + block_rows - 1) / block_rows;
+  const Storage storage(static_cast<std::size_t>(blocks * columns) * sizeof(T), cpu_device);
+  T* const sums = reinterpret_cast<T*>(storage.data());
+  parallel_for(0, blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t block = begin; block < end; ++block) {
+      T* const sum = sums + block * columns;
+      std::fill_n(sum, columns, T{0});
+      for (std::int64_t row = block * block_rows; row < std::min(rows, (block + 1) * block_rows);
+           ++row)
+        for (std::int64_t i = 0; i < columns; ++i) sum[i] += in[row * columns + i];
+    }
+  });
+  std::fill_n(out, columns, T{0});
+  for (std::int64_t block = 0; block < blocks; ++block)
+    for (std::int64_t i = 0; i < columns; ++i) out[i] += sums[block * columns + i];
+}
+
+}  // namespace
+
+void gemm(const Gemm& spec, const Operand& a, const Operand& b, const float* bias, float* c) {
+  if (spec.m == 0 || spec.n == 0) return;
+  if (spec.k == 0) {
+    for (std::int64_t i = 0; i < spec.m * spec.n; ++i)
+      c[i] = bias == nullptr ? 0 : bias[i % spec.n];
+    return;
+  }
+  const std::int64_t parts = bias == nullptr ? depth_parts(spec) : 1;
+  if (parts > 1)
+    gemm_by_depth(spec, parts, a, b, c);
+  else
+    gemm_by_rows(spec, a, b, bias, c);
+}
+
+void gemm(const Gemm& g, const double* a, const double* b, const double* bias, double* c) {
+  const std::int64_t a_row = g.transpose_a ? 1 : g.k, a_column = g.transpose_a ? g.m : 1;
+  const std::int64_t b_row = g.transpose_b ? 1 : g.n, b_column = g.transpose_b ? g.k : 1;
+  parallel_for(0, g.m, 16, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i)
+      for (std::int64_t j = 0; j < g.n; ++j) {
+        double sum = bias == nullptr ? 0 : bias[j];
+        for (std::int64_t k = 0; k < g.k; ++k)
+          sum += a[i * a_row + k * a_column] * b[k * b_row + j * b_column];
+        c[i * g.n + j] = sum;
+      }
+  });
+}
+
+void column_sums(const float* in, std::int64_t rows, std::int64_t columns, float* out) {
+  column_sums_of(in, rows, columns, out);
+}
+
+void column_sums(const double* in, std::int64_t rows, std::int64_t columns, double* out) {
+  column_sums_of(in, rows, columns, out);
+}
+
+void add_parts(const float* parts, std::int64_t number, std::int64_t count, float* out) {
+  constexpr std::int64_t grain = 4096;
+  parallel_for(0, count, grain, [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t block = begin; block < end; block += grain) {  // in L1 while it is summed
+      const std::int64_t last = std::min(end, block + grain);
+      std::copy(parts + block, parts + last, out + block);
+      for (std::int64_t part = 1; part < number; ++part)
+        for (std::int64_t i = block; i < last; ++i) out[i] += parts[part * count + i];
+    }
+  });
+}
+
+}  // namespace ranvier::detail

@@ -1,0 +1,77 @@
+#include "ranvier/ops/matmul/linear.h"
+
+#include "ranvier/core/autocast.h"
+#include "ranvier/core/dispatch.h"
+#include "ranvier/core/tape.h"
+#include "ranvier/ops/matmul/detail/matmul_gradients.h"
+#include "ranvier/ops/matmul/detail/matmul_kernels.h"
+
+namespace ranvier {
+namespace {
+
+constexpr DeviceKernels<decltype(detail::linear_forward_cpu)> forward{
+    .cpu = detail::linear_forward_cpu};
+
+struct LinearBackward final : Node {
+  LinearBackward(const Tensor& x_in, const Tensor& weight_in, DType compute_in)
+      : x_shape(x_in.shape()), compute(compute_in) {
+    if (weight_in.requires_grad()) x = x_in;
+    if (x_in.requires_grad()) weight = weight_in;
+  }
+  Saved x, weight;
+  Shape x_shape;
+  DType compute;
+
+  const char* name() const override { return "LinearBackward"; }
+  std::vector<Tensor> backward(std::span<const Tensor> grads) override {
+    const Tensor& gy = grads[0];
+    std::vector<Tensor> result(3);
+    if (needs(0))
+      result[0] = detail::gradient_of_input("linear", gy, weight.get(), x_shape, compute);
+    if (needs(1)) result[1] = detail::gradient_of_weight("linear", x.get(), gy, compute);
+    if (needs(2)) result[2] = detail::gradient_of_bias("linear", gy);
+    return result;
+  }
+  void release() override {
+    x.reset();
+    weight.reset();
+  }
+};
+
+void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  RV_CHECK(weight.rank() == 2, "[linear] weight must be (in, out); got {}.", weight.shape());
+  RV_CHECK(x.rank() >= 1, "[linear] x must have at least one axis; got {}.", x.shape());
+  RV_CHECK(x.size(-1) == weight.size(0),
+           "[linear] the last axis of x must equal weight's first; got {} and {}.", x.shape(),
+           weight.shape());
+  RV_CHECK(weight.dtype() == DType::f32 || weight.dtype() == DType::f64,
+           "[linear] weight must be f32 or f64; got {}.", weight.dtype());
+  RV_CHECK(
+      x.dtype() == weight.dtype() || (x.dtype() == DType::bits && weight.dtype() == DType::f32),
+      "[linear] x must have weight's dtype or be packed spikes with an f32 weight; got x {} "
+      "and weight {}.",
+      x.dtype(), weight.dtype());
+  RV_CHECK(x.device() == weight.device(),
+           "[linear] x and weight must be on one device; got {} and {}.", x.device(),
+           weight.device());
+  if (!bias.defined()) return;
+  RV_CHECK(bias.shape() == Shape{weight.size(1)}, "[linear] bias must be ({},); got {}.",
+           weight.size(1), bias.shape());
+  RV_CHECK(bias.dtype() == weight.dtype() && bias.device() == weight.device(),
+           "[linear] bias must be {} on {} as weight is; got {} on {}.", weight.dtype(),
+           weight.device(), bias.dtype(), bias.device());
+}
+
+}  // namespace
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  check_linear(x, weight, bias);
+  Tensor y = empty(x.shape().with(-1, weight.size(1)),
+                   {.dtype = weight.dtype(), .device = weight.device()});
+  kernel_for("linear", x.device(), forward)(x, weight, bias, autocast_dtype(), y);
+  if (grad_needed({x, weight, bias}))
+    attach(std::make_shared<LinearBackward>(x, weight, autocast_dtype()), {x, weight, bias}, {y});
+  return y;
+}
+
+}  // namespace ranvier
