@@ -223,6 +223,10 @@ void conv_input_gradient(const ConvShape& shape, const float* gy, const float* w
 
 void conv_weight_gradient(const ConvShape& shape, const Operand& x, const float* gy, DType compute,
                           float* gw) {
+  if (shape.images == 0) {
+    std::fill_n(gw, shape.weight_elements(), 0.0f);
+    return;
+  }
   static Cache cache;
   const std::int64_t images = images_per_part(shape);
   const std::int64_t tasks = (shape.images + images - 1) / images;
