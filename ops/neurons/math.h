@@ -65,8 +65,6 @@ struct Fire {
   }
 };
 
-namespace detail {
-
 template <class R>
 struct ExpConstants;
 template <>
@@ -87,7 +85,7 @@ struct ExpConstants<double> {
 };
 
 template <class R>
-RV_HD R exponential(R x) {
+RV_HD R exponential_series(R x) {
   using C = ExpConstants<R>;
   using Bits = typename C::Bits;
   x = select(x < C::lowest, C::lowest, select(x > C::highest, C::highest, x));
@@ -101,11 +99,9 @@ RV_HD R exponential(R x) {
   return series * __builtin_bit_cast(R, (exponent + C::bias) << C::mantissa);
 }
 
-}  // namespace detail
-
 /// e^x to within 2 units in the last place; clamped to the range of normal numbers.
-RV_HD float exponential(float x) { return detail::exponential(x); }
-RV_HD double exponential(double x) { return detail::exponential(x); }
+RV_HD float exponential(float x) { return exponential_series(x); }
+RV_HD double exponential(double x) { return exponential_series(x); }
 
 /// 1 / (1 + e^-x).
 template <class R>

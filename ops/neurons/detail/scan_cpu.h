@@ -1,0 +1,58 @@
+// The CPU engine: a neuron's row kernels over a shard of time.
+#pragma once
+
+#include <cstdint>
+
+#include "ranvier/ops/neurons/kernels.h"
+
+namespace ranvier::neurons {
+
+/// What a scan reads. Sequences are [steps, neurons]; null stands for a state at rest.
+template <class R>
+struct ScanInput {
+  Program<R> program;
+  std::int64_t steps = 0, neurons = 0;
+  const R* x = nullptr;
+  bool static_input = false;  ///< x is [neurons], the same at every step
+  const R* state[max_states] = {};
+
+  const R* x_at(std::int64_t t) const { return static_input ? x : x + t * neurons; }
+};
+
+/// Where its results go; null: not wanted.
+template <class R>
+struct ScanOutput {
+  R* spikes = nullptr;
+  std::uint64_t* words = nullptr;  ///< packed spikes, rows of `columns` neurons
+  std::int64_t columns = 0;
+  R* trace = nullptr;
+  R* rate = nullptr;
+  R* state[max_states] = {};
+};
+
+/// Gradients of the results; null: zero.
+template <class R>
+struct ScanGradInput {
+  const R* spikes = nullptr;
+  const R* trace = nullptr;
+  const R* rate = nullptr;
+  const R* state[max_states] = {};
+};
+
+/// Where the gradients of what was read go; null: not wanted.
+template <class R>
+struct ScanGradOutput {
+  R* x = nullptr;
+  R* state[max_states] = {};
+  double* learnables = nullptr;
+};
+
+template <class R>
+void scan_forward_cpu(const ScanInput<R>& in, const ScanOutput<R>& out);
+
+/// Recomputes the states from `in`: nothing else needs to be kept from the forward pass.
+template <class R>
+void scan_backward_cpu(const ScanInput<R>& in, const ScanGradInput<R>& grad_in,
+                       const ScanGradOutput<R>& grad_out);
+
+}  // namespace ranvier::neurons
