@@ -15,8 +15,8 @@ namespace {
 // A worker of equal priority makes every parallel loop of the training step wait for the core it
 // occupies, two to three times as long; at this priority it uses what the step leaves over.
 void lower_priority_of_this_thread() {
-  constexpr int nice = 10;
-  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), nice);
+  const auto thread = static_cast<id_t>(gettid());
+  setpriority(PRIO_PROCESS, thread, getpriority(PRIO_PROCESS, thread) + 10);
 }
 
 }  // namespace
