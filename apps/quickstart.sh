@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a clean clone to a trained spiking network: installs, builds, trains, says where to look.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+root=$(cd "$(dirname "$0")/.." && pwd)
 
 usage() {
   cat <<'END'
@@ -32,16 +32,19 @@ for ((i = 1; i <= $#; ++i)); do
   esac
 done
 
-cmake/install_packages.sh "${groups[@]}"
+"$root/cmake/install_packages.sh" "${groups[@]}"
 
 echo 'Building (minutes the first time, seconds after)'
-mkdir -p build
-cmake --preset release >build/release.log 2>&1 || { cat build/release.log; exit 1; }
-cmake --build --preset release --target ranvier-fashion-mnist
+(
+  cd "$root"
+  mkdir -p build
+  cmake --preset release >build/release.log 2>&1 || { cat build/release.log; exit 1; }
+  cmake --build --preset release --target ranvier-fashion-mnist
+)
 
 echo 'Training'
 start=$SECONDS
-build/release/bin/ranvier-fashion-mnist --config apps/quickstart.toml "$@"
+"$root/build/release/bin/ranvier-fashion-mnist" --config "$root/apps/quickstart.toml" "$@"
 
 cat <<END
 
