@@ -1,6 +1,7 @@
 // Parallel loops on the process's one OpenMP runtime (oneDNN shares it).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <type_traits>
 
@@ -30,6 +31,24 @@ void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain, Body
         (*static_cast<std::remove_reference_t<Body>*>(context))(first, last);
       },
       const_cast<void*>(static_cast<const void*>(&body)));
+}
+
+/// The sum over [0, count) of what `part(first, last)` returns for ranges that cover it. How it is
+/// cut depends on `count` alone and the parts are added up in order, so that the result does not
+/// depend on the number of threads. Takes no memory.
+template <class Part>
+double ordered_sum(std::int64_t count, Part&& part) {
+  constexpr std::int64_t most_parts = 256, shortest = 1 << 13;
+  const std::int64_t length = std::max(shortest, (count + most_parts - 1) / most_parts);
+  const std::int64_t parts = (count + length - 1) / length;
+  double sums[most_parts];
+  parallel_for(0, parts, 2, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i)
+      sums[i] = part(i * length, std::min(count, (i + 1) * length));
+  });
+  double total = 0;
+  for (std::int64_t i = 0; i < parts; ++i) total += sums[i];
+  return total;
 }
 
 }  // namespace ranvier

@@ -38,3 +38,25 @@ TEST_CASE("a nested parallel loop runs to completion") {
 TEST_CASE("less than one thread is refused") {
   CHECK_ERROR(set_num_threads(0), ErrorCode::invalid_argument, "must be >= 1; got 0");
 }
+
+TEST_CASE(
+    "an ordered sum covers every index once and has the same bits for any number of threads") {
+  const int threads = num_threads();
+  for (std::int64_t count : {0, 1, 8191, 8193, 1'000'003, 5'000'000}) {
+    const auto sum = [&] {
+      return ordered_sum(count, [](std::int64_t begin, std::int64_t end) {
+        double part = 0;
+        for (std::int64_t i = begin; i < end; ++i) part += 1 / static_cast<double>(i + 1);
+        return part;
+      });
+    };
+    set_num_threads(1);
+    const double serial = sum();
+    set_num_threads(3);
+    CHECK(sum() == serial);
+    double expected = 0;
+    for (std::int64_t i = count; i > 0; --i) expected += 1 / static_cast<double>(i);
+    CHECK(serial == test::Approx(expected).epsilon(1e-12));
+  }
+  set_num_threads(threads);
+}
