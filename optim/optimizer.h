@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -41,13 +40,14 @@ class Optimizer {
   /// `op` tags errors; `slots` names the tensors kept for each parameter, zero at first. Errors: no
   /// parameters; one that is not f32; a name that is used twice; an `lr` that `set_lr` refuses.
   Optimizer(const char* op, NamedTensors parameters, double lr,
-            std::initializer_list<const char*> slots);
+            const std::vector<const char*>& slots);
 
+  static constexpr std::size_t max_slots = 2;
   /// One parameter's array and what belongs to it.
   struct Update {
     float* parameter;
     const float* grad;
-    float* slots[2];  ///< in the order of the constructor's; null beyond
+    float* slots[max_slots];  ///< in the order of the constructor's; null beyond
     std::int64_t count;
     std::int64_t step;  ///< 1 the first time this parameter moves
   };

@@ -1,0 +1,53 @@
+#include "ranvier/optim/adam.h"
+
+#include <cmath>
+
+#include "ranvier/core/parallel.h"
+#include "ranvier/optim/detail/kernels.h"
+
+namespace ranvier {
+namespace {
+
+const char* op_of(const AdamOptions& options) {
+  return options.decay == WeightDecay::decoupled ? "adamw" : "adam";
+}
+
+}  // namespace
+
+Adam::Adam(NamedTensors parameters, const AdamOptions& options)
+    : Optimizer(op_of(options), std::move(parameters), options.lr, {"mean", "square"}),
+      options_(options) {
+  const char* op = op_of(options);
+  const auto in_unit = [](double beta) { return beta >= 0 && beta < 1; };
+  RV_CHECK(in_unit(options.beta1) && in_unit(options.beta2),
+           "[{}] beta1 and beta2 must be in [0, 1); got {} and {}.", op, options.beta1,
+           options.beta2);
+  RV_CHECK(std::isfinite(options.eps) && options.eps >= 0,
+           "[{}] eps must be >= 0 and finite; got {}.", op, options.eps);
+  RV_CHECK(std::isfinite(options.weight_decay) && options.weight_decay >= 0,
+           "[{}] weight_decay must be >= 0 and finite; got {}.", op, options.weight_decay);
+}
+
+void Adam::update(const Update& u) {
+  const AdamOptions& o = options_;
+  const auto t = static_cast<double>(u.step);
+  const bool decoupled = o.decay == WeightDecay::decoupled;
+  const auto f = [](double value) { return static_cast<float>(value); };
+  const optim::AdamFactors factors{
+      .beta1 = f(o.beta1),
+      .new1 = f(1 - o.beta1),
+      .beta2 = f(o.beta2),
+      .new2 = f(1 - o.beta2),
+      .weight_decay = f(decoupled ? 0 : o.weight_decay),
+      .shrink = f(decoupled ? 1 - lr() * o.weight_decay : 1),
+      .rate = f(lr() / (1 - std::pow(o.beta1, t))),
+      .scale = f(1 / std::sqrt(1 - std::pow(o.beta2, t))),
+      .eps = f(o.eps),
+  };
+  parallel_for(0, u.count, optim::grain, [&](std::int64_t begin, std::int64_t end) {
+    optim::kernels().adam(factors, u.grad + begin, u.parameter + begin, u.slots[0] + begin,
+                          u.slots[1] + begin, end - begin);
+  });
+}
+
+}  // namespace ranvier
