@@ -1,0 +1,248 @@
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "ranvier/core/dtype.h"
+#include "ranvier/core/error.h"
+#include "ranvier/core/parallel.h"
+#include "ranvier/core/shape.h"
+#include "ranvier/ops/shape/detail/copy_cpu.h"
+
+namespace ranvier::detail {
+namespace {
+
+constexpr std::int64_t grain_bytes = 1 << 16;
+
+std::int64_t grain_for(std::int64_t bytes_each) {
+  return std::max<std::int64_t>(1, grain_bytes / std::max<std::int64_t>(1, bytes_each));
+}
+
+std::size_t size(std::int64_t bytes) { return static_cast<std::size_t>(bytes); }
+
+/// Drops axes of extent 1 and joins axes that the source steps through as if they were one.
+std::vector<StridedAxis> simplified(const std::vector<StridedAxis>& axes) {
+  std::vector<StridedAxis> result;
+  for (const StridedAxis& axis : axes) {
+    if (axis.extent == 1) continue;
+    if (!result.empty() && result.back().stride == axis.extent * axis.stride)
+      result.back() = {result.back().extent * axis.extent, axis.stride};
+    else
+      result.push_back(axis);
+  }
+  return result;
+}
+
+/// Walks the source offsets of a multi-index in row order.
+class Odometer {
+ public:
+  Odometer(const std::vector<StridedAxis>& axes, std::int64_t start) : axes_(axes) {
+    for (auto axis = static_cast<int>(axes.size()) - 1; axis >= 0; --axis) {
+      const auto [extent, stride] = axes[size(axis)];
+      index_[size(axis)] = start % extent;
+      offset_ += start % extent * stride;
+      start /= extent;
+    }
+  }
+
+  std::int64_t offset() const { return offset_; }
+
+  void advance() {
+    for (auto axis = static_cast<int>(axes_.size()) - 1; axis >= 0; --axis) {
+      const auto [extent, stride] = axes_[size(axis)];
+      offset_ += stride;
+      if (++index_[size(axis)] < extent) return;
+      offset_ -= extent * stride;
+      index_[size(axis)] = 0;
+    }
+  }
+
+ private:
+  const std::vector<StridedAxis>& axes_;
+  std::array<std::int64_t, Shape::max_rank> index_{};
+  std::int64_t offset_ = 0;
+};
+
+std::int64_t product(const std::vector<StridedAxis>& axes) {
+  std::int64_t count = 1;
+  for (const StridedAxis& axis : axes) count *= axis.extent;
+  return count;
+}
+
+/// Runs of the innermost axis lie together in the source, or repeat one element.
+template <class Word>
+void copy_runs(std::vector<StridedAxis> axes, Word* to, const Word* from) {
+  const StridedAxis run = axes.back();
+  axes.pop_back();
+  const auto bytes = run.extent * static_cast<std::int64_t>(sizeof(Word));
+  parallel_for(0, product(axes), grain_for(bytes), [&](std::int64_t first, std::int64_t last) {
+    Odometer at(axes, first);
+    for (std::int64_t row = first; row < last; ++row, at.advance()) {
+      if (run.stride == 1)
+        std::memcpy(to + row * run.extent, from + at.offset(), size(bytes));
+      else
+        std::fill_n(to + row * run.extent, run.extent, from[at.offset()]);
+    }
+  });
+}
+
+/// The innermost axis jumps through the source: the matrices that it forms with the axis `across`,
+/// which does not jump there, are copied in tiles that stay in the cache.
+template <class Word>
+void copy_tiles(const std::vector<StridedAxis>& axes, std::size_t across, Word* to,
+                const Word* from) {
+  constexpr std::int64_t tile = 32;
+  const StridedAxis rows = axes[across], columns = axes.back();
+  std::int64_t to_row_stride = 1;
+  for (std::size_t axis = across + 1; axis < axes.size(); ++axis)
+    to_row_stride *= axes[axis].extent;
+  // Both walks pass over the matrices: one in the source, one in the result.
+  std::vector<StridedAxis> source, target;
+  std::int64_t stride = 1;
+  for (std::size_t axis = axes.size(); axis-- > 0; stride *= axes[axis].extent) {
+    if (axis == across || axis + 1 == axes.size()) continue;
+    source.insert(source.begin(), axes[axis]);
+    target.insert(target.begin(), {axes[axis].extent, stride});
+  }
+  const std::int64_t bands = (rows.extent + tile - 1) / tile;
+  const auto band_bytes = tile * columns.extent * static_cast<std::int64_t>(sizeof(Word));
+  parallel_for(0, product(source) * bands, grain_for(band_bytes),
+               [&](std::int64_t first, std::int64_t last) {
+                 for (std::int64_t task = first; task < last; ++task) {
+                   const Word* in = from + Odometer(source, task / bands).offset();
+                   Word* out = to + Odometer(target, task / bands).offset();
+                   const std::int64_t row_begin = task % bands * tile;
+                   const std::int64_t row_end = std::min(row_begin + tile, rows.extent);
+                   for (std::int64_t begin = 0; begin < columns.extent; begin += tile) {
+                     const std::int64_t end = std::min(begin + tile, columns.extent);
+                     for (std::int64_t row = row_begin; row < row_end; ++row)
+                       for (std::int64_t column = begin; column < end; ++column)
+                         out[row * to_row_stride + column] =
+                             in[row * rows.stride + column * columns.stride];
+                   }
+                 }
+               });
+}
+
+template <class Word>
+void strided_copy(std::vector<StridedAxis> axes, std::byte* to_bytes, const std::byte* from_bytes) {
+  auto* to = reinterpret_cast<Word*>(to_bytes);
+  const auto* from = reinterpret_cast<const Word*>(from_bytes);
+  if (axes.empty() || (axes.back().stride != 0 && axes.back().stride != 1)) {
+    const auto across = std::find_if(axes.begin(), axes.end(),
+                                     [](const StridedAxis& axis) { return axis.stride == 1; });
+    if (across != axes.end())
+      return copy_tiles(axes, static_cast<std::size_t>(across - axes.begin()), to, from);
+    axes.push_back({1, 1});
+  }
+  copy_runs(std::move(axes), to, from);
+}
+
+std::uint64_t low_bits(std::int64_t count) {
+  return count == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
+}
+
+/// Writes a row bit by bit group, lowest bit first.
+class RowWriter {
+ public:
+  explicit RowWriter(std::uint64_t* row) : next_(row) {}
+
+  /// Appends the lowest `count` bits of `value`, whose other bits are zero; 1 <= count <= 64.
+  void append(std::uint64_t value, std::int64_t count) {
+    pending_ |= value << filled_;
+    if (filled_ + count < 64) {
+      filled_ += count;
+      return;
+    }
+    *next_++ = pending_;
+    pending_ = filled_ == 0 ? 0 : value >> (64 - filled_);
+    filled_ += count - 64;
+  }
+
+  void finish() {
+    if (filled_ > 0) *next_ = pending_;
+  }
+
+ private:
+  std::uint64_t* next_;
+  std::uint64_t pending_ = 0;
+  std::int64_t filled_ = 0;
+};
+
+/// Bits [begin, begin + count) of a row; count <= 64.
+std::uint64_t read_bits(const std::uint64_t* row, std::int64_t begin, std::int64_t count) {
+  const std::int64_t word = begin / 64, shift = begin % 64;
+  std::uint64_t value = row[word] >> shift;
+  if (shift + count > 64) value |= row[word + 1] << (64 - shift);
+  return value & low_bits(count);
+}
+
+}  // namespace
+
+void copy_rows_cpu(const RowCopy& copy, std::byte* to, const std::byte* from) {
+  // A long row is cut, so that one row, too, is copied by all threads.
+  const std::int64_t pieces = std::max<std::int64_t>(1, copy.bytes / grain_bytes);
+  parallel_for(0, copy.rows * pieces, grain_for(copy.bytes / pieces),
+               [&](std::int64_t first, std::int64_t last) {
+                 for (std::int64_t task = first; task < last; ++task) {
+                   const std::int64_t row = task / pieces, piece = task % pieces;
+                   const std::int64_t begin = copy.bytes * piece / pieces;
+                   const std::int64_t end = copy.bytes * (piece + 1) / pieces;
+                   std::memcpy(to + row * copy.to_stride + begin,
+                               from + row * copy.from_stride + begin, size(end - begin));
+                 }
+               });
+}
+
+void strided_copy_cpu(const std::vector<StridedAxis>& axes, std::int64_t element, std::byte* to,
+                      const std::byte* from) {
+  if (product(axes) == 0) return;
+  const std::vector<StridedAxis> simple = simplified(axes);
+  switch (element) {
+    case 1:
+      return strided_copy<std::uint8_t>(simple, to, from);
+    case 2:
+      return strided_copy<std::uint16_t>(simple, to, from);
+    case 4:
+      return strided_copy<std::uint32_t>(simple, to, from);
+    case 8:
+      return strided_copy<std::uint64_t>(simple, to, from);
+    default:
+      RV_ASSERT(false, "[strided_copy] elements of {} bytes", element);
+  }
+}
+
+void repack_rows_cpu(std::int64_t count, std::int64_t from_columns, std::int64_t to_columns,
+                     const std::uint64_t* from, std::uint64_t* to) {
+  const std::int64_t from_words = words_per_row(from_columns);
+  const std::int64_t to_words = words_per_row(to_columns);
+  const std::int64_t row_cost = 8 * (to_words + to_columns / from_columns);
+  parallel_for(
+      0, count / to_columns, grain_for(row_cost), [&](std::int64_t first, std::int64_t last) {
+        const std::uint64_t* in = from + first * to_columns / from_columns * from_words;
+        std::int64_t column = first * to_columns % from_columns;
+        for (std::int64_t row = first; row < last; ++row) {
+          RowWriter out(to + row * to_words);
+          for (std::int64_t left = to_columns; left > 0;) {
+            const std::int64_t taken = std::min({left, from_columns - column, std::int64_t{64}});
+            out.append(read_bits(in, column, taken), taken);
+            left -= taken;
+            column += taken;
+            if (column == from_columns) {
+              column = 0;
+              in += from_words;
+            }
+          }
+          out.finish();
+        }
+      });
+}
+
+void gather_rows_cpu(std::int64_t count, const std::int64_t* indices, std::int64_t row_bytes,
+                     std::byte* to, const std::byte* from) {
+  parallel_for(0, count, grain_for(row_bytes), [=](std::int64_t first, std::int64_t last) {
+    for (std::int64_t row = first; row < last; ++row)
+      std::memcpy(to + row * row_bytes, from + indices[row] * row_bytes, size(row_bytes));
+  });
+}
+
+}  // namespace ranvier::detail
