@@ -1,0 +1,162 @@
+#include "apps/support/progress.h"
+
+#include <fmt/core.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "ranvier/core/error.h"
+
+namespace ranvier::apps {
+namespace {
+
+constexpr double redraw_seconds = 0.1;
+constexpr double plain_seconds = 10;
+constexpr int most_columns = 80;
+
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+std::string_view environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+bool can_redraw(std::FILE* out) {
+  return isatty(fileno(out)) == 1 && environment("TERM") != "dumb";
+}
+
+bool is_utf8_locale() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const std::string_view value = environment(name);
+    if (value.empty()) continue;
+    return value.find("UTF-8") != value.npos || value.find("utf8") != value.npos;
+  }
+  return false;
+}
+
+int terminal_columns(std::FILE* out) {
+  const int wanted = std::atoi(std::string(environment("COLUMNS")).c_str());
+  if (wanted > 0) return wanted;
+  winsize size = {};
+  if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return most_columns;
+}
+
+// Columns that UTF-8 text of narrow characters takes.
+int text_columns(std::string_view text) {
+  return static_cast<int>(std::count_if(text.begin(), text.end(), [](char byte) {
+    return (static_cast<unsigned char>(byte) & 0xc0) != 0x80;
+  }));
+}
+
+std::string cut(std::string_view text, int columns) {
+  std::size_t bytes = 0;
+  while (bytes < text.size() && text_columns(text.substr(0, bytes + 1)) <= columns) ++bytes;
+  return std::string(text.substr(0, bytes));
+}
+
+std::string bar(double share, int columns, bool utf8) {
+  const int full = static_cast<int>(share * columns);
+  std::string drawn;
+  for (int i = 0; i < columns; ++i)
+    drawn += i < full ? (utf8 ? "━" : "=") : (utf8 ? "─" : i == full ? ">" : ".");
+  return drawn;
+}
+
+std::string rate_text(double rate) { return fmt::format("{:.{}f} img/s", rate, rate < 10 ? 1 : 0); }
+
+}  // namespace
+
+std::string duration_text(double seconds) {
+  if (!std::isfinite(seconds) || seconds < 0 || seconds > 1e9) return "--:--";
+  const auto total = std::llround(seconds);
+  if (total < 3600) return fmt::format("{}:{:02}", total / 60, total % 60);
+  return fmt::format("{}:{:02}:{:02}", total / 3600, total / 60 % 60, total % 60);
+}
+
+Progress::Progress(std::string label, std::int64_t total_samples, ProgressOptions options)
+    : label_(std::move(label)), total_(total_samples), options_(std::move(options)) {
+  RV_CHECK(total_ >= 1, "[progress] total_samples must be >= 1; got {}.", total_);
+  if (!options_.clock) options_.clock = steady_seconds;
+  using Style = ProgressOptions::Style;
+  terminal_ = options_.style == Style::terminal ||
+              (options_.style == Style::automatic && can_redraw(options_.out));
+  utf8_ = is_utf8_locale();
+  // A terminal may wrap once its last column is written.
+  const int available = options_.columns > 0 ? options_.columns : terminal_columns(options_.out);
+  columns_ = std::clamp(available - 1, 1, most_columns);
+  state_.done = options_.already_done;
+  began_ = options_.clock();
+  shown_ = terminal_ ? -std::numeric_limits<double>::infinity() : began_;
+}
+
+double Progress::rate() const {
+  return state_.seconds > 0
+             ? static_cast<double>(state_.done - options_.already_done) / state_.seconds
+             : 0;
+}
+
+void Progress::update(std::int64_t done_samples, double loss, double accuracy) {
+  if (finished_) return;
+  const double now = options_.clock();
+  state_ = {std::clamp<std::int64_t>(done_samples, 0, total_), loss, accuracy, now - began_};
+  if (now - shown_ < (terminal_ ? redraw_seconds : plain_seconds)) return;
+  shown_ = now;
+  if (terminal_)
+    fmt::print(options_.out, "\r{}\x1b[K", line());
+  else
+    fmt::print(options_.out, "{}\n", plain_line());
+  std::fflush(options_.out);
+  drawn_ = true;
+}
+
+void Progress::finish() {
+  if (drawn_ && terminal_ && !finished_) {
+    std::fputs("\r\x1b[K", options_.out);
+    std::fflush(options_.out);
+  }
+  finished_ = true;
+}
+
+std::string Progress::line() const {
+  constexpr int least_bar = 6, most_bar = 30;
+  const double share = static_cast<double>(state_.done) / static_cast<double>(total_);
+  const double left = static_cast<double>(total_ - state_.done) / rate();
+  const std::string head = fmt::format("{} {:3.0f}%", label_, std::floor(100 * share));
+  // In the order in which a narrow terminal keeps them.
+  const std::vector<std::string> parts{
+      "ETA " + duration_text(left), fmt::format("loss {:.4f}", state_.loss),
+      fmt::format("acc {:.4f}", state_.accuracy), rate_text(rate())};
+  int room = columns_ - text_columns(head);
+  std::vector<bool> kept(parts.size());
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const int wanted = 2 + text_columns(parts[i]);
+    kept[i] = wanted <= room;
+    if (!kept[i]) break;
+    room -= wanted;
+  }
+  std::string text = head;
+  if (const int length = std::min(room - 1, most_bar); length >= least_bar)
+    text.append(" ").append(bar(share, length, utf8_));
+  for (const std::size_t i : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{0}})
+    if (kept[i]) text.append("  ").append(parts[i]);
+  return cut(text, columns_);
+}
+
+std::string Progress::plain_line() const {
+  const double left = static_cast<double>(total_ - state_.done) / rate();
+  return fmt::format("{}  {}/{}  loss {:.4f}  acc {:.4f}  {}  ETA {}", label_, state_.done, total_,
+                     state_.loss, state_.accuracy, rate_text(rate()), duration_text(left));
+}
+
+}  // namespace ranvier::apps
