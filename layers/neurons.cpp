@@ -1,0 +1,28 @@
+#include "ranvier/layers/neurons.h"
+
+namespace ranvier {
+
+NeuronLayer::NeuronLayer(Neuron model, NeuronLayerOptions options)
+    : neuron(std::move(model)), steps(options.steps) {
+  RV_CHECK(steps >= 0, "[{}] steps must be >= 0 (0: the input has a time axis); got {}.",
+           neuron.name(), steps);
+}
+
+Shard NeuronLayer::run(const Tensor& x, const State& state, bool packed) const {
+  ScanResult result = scan(neuron, x, to_neuron_state(state),
+                           {.steps = steps, .packed = packed, .final_state = state.keep});
+  return {std::move(result.spikes), state.keep ? to_state(result.state) : State{}};
+}
+
+void NeuronLayer::visit(Visitor& visitor) {
+  for (std::size_t i = 0; i < neuron.learnables.size(); ++i)
+    visitor.parameter(neuron.learnable_names()[i], neuron.learnables[i]);
+}
+
+NeuronState to_neuron_state(const State& state) {
+  return state.tensors.empty() ? NeuronState() : NeuronState(state.tensors);
+}
+
+State to_state(const NeuronState& state) { return {.tensors = state.variables(), .children = {}}; }
+
+}  // namespace ranvier

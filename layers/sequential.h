@@ -1,0 +1,74 @@
+// Modules one after another; the container that recognises what can be fused.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ranvier/layers/any_module.h"
+
+namespace ranvier {
+
+/// What an observer of a `Sequential` is shown after each of its modules.
+struct Observation {
+  const std::string& name;  ///< of the module within the container
+  std::string_view kind;    ///< "Conv2d", ...
+  AnyModule& module;
+  const Tensor& input;
+  const Tensor& output;
+};
+
+/// Runs its modules in order over a shard of time.
+///
+/// BatchNorm -> neuron -> (MaxPool2d | AvgPool2d) is computed as one fused operation, and a neuron
+/// hands its spikes to a Linear or Conv2d as packed bits. Both are exact: spikes are the same bit
+/// for bit and gradients to rounding. `fuse = false` or an observer make every module run alone.
+class Sequential {
+ public:
+  static constexpr std::string_view kind = "Sequential";
+  using Observer = std::function<void(const Observation&)>;
+
+  Sequential() = default;
+  /// Modules named "0", "1", ...: `Sequential(Conv2d({.in = 1, .out = 8}), IF({.steps = 4}))`.
+  template <Module First, Module... Rest>
+  requires(!std::same_as<First, Sequential> ||
+           sizeof...(Rest) > 0) explicit Sequential(First first, Rest... rest) {
+    add(std::move(first));
+    (add(std::move(rest)), ...);
+  }
+
+  /// Appends a module; without a name it is called by its index. Error: a name that is taken.
+  Sequential& add(AnyModule module, std::string name = {});
+
+  /// One shard of time: (x[t0:t1], state) -> (y[t0:t1], state'). An empty state starts at rest.
+  /// Error: a state that another network returned.
+  Shard operator()(const Tensor& x, const State& state);
+  /// All of time in one shard from rest.
+  Tensor operator()(const Tensor& x) { return (*this)(x, State::whole_sequence()).output; }
+  void visit(Visitor& visitor);
+
+  std::size_t size() const { return entries_.size(); }
+  /// Error: an index that is out of range.
+  AnyModule& module(std::size_t index);
+  const std::string& name(std::size_t index) const { return entries_.at(index).name; }
+
+  void set_fuse(bool fuse) { fuse_ = fuse; }
+  /// Calls `observer` after every module, until an empty function takes its place.
+  void observe(Observer observer) { observer_ = std::move(observer); }
+
+ private:
+  struct Entry {
+    std::string name;
+    AnyModule module;
+  };
+
+  Shard run_group(std::size_t first, std::size_t count, const Tensor& x, const State& state);
+  bool feeds_product(std::size_t index);
+
+  std::vector<Entry> entries_;
+  Observer observer_;
+  bool fuse_ = true;
+};
+
+}  // namespace ranvier
