@@ -1,0 +1,17 @@
+#include "ranvier/ops/loss/detail/labels.h"
+
+namespace ranvier::detail {
+
+const std::int64_t* checked_labels(const char* op, const Tensor& labels, std::int64_t batch,
+                                   std::int64_t classes) {
+  RV_CHECK(labels.shape() == Shape{batch} && labels.dtype() == DType::i64,
+           "[{}] labels must be i64 {}; got {} {}.", op, Shape{batch}, labels.dtype(),
+           labels.shape());
+  const auto* label = labels.data<std::int64_t>();
+  for (std::int64_t i = 0; i < batch; ++i)
+    RV_CHECK(label[i] >= 0 && label[i] < classes, "[{}] label {} is {}; it must be in [0, {}).", op,
+             i, label[i], classes);
+  return label;
+}
+
+}  // namespace ranvier::detail
