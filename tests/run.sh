@@ -19,8 +19,7 @@ What follows -- goes to ctest, as in: tests/run.sh --quick -- -R neurons
 END
 }
 
-presets=(release asan)
-[[ -d tests/data ]] && presets+=(tsan)
+presets=(release asan tsan)
 jobs=$(nproc)
 while (($#)); do
   case $1 in
