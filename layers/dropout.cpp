@@ -1,0 +1,7 @@
+#include "ranvier/layers/dropout.h"
+
+namespace ranvier {
+
+Dropout::Dropout(DropoutOptions options) : options(options) { check_dropout(options); }
+
+}  // namespace ranvier

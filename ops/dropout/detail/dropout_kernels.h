@@ -1,0 +1,43 @@
+// Where the random bits of a dropout mask lie, and the loop that applies them.
+#pragma once
+
+#include <cstdint>
+
+namespace ranvier::dropout_detail {
+
+/// Elements share Philox blocks in tiles of 64, so that vectors of blocks give vectors of elements:
+/// element 64 t + 16 w + l of a mask is kept if word w of block `first_block` + 16 t + l is at
+/// least `threshold`.
+struct Mask {
+  std::uint64_t seed;
+  std::uint64_t first_block;
+  std::uint32_t threshold;
+};
+inline constexpr std::int64_t tile = 64, words_per_block = 4, lanes = tile / words_per_block;
+
+/// Multiplies x [steps, count] by the same mask in every step, and by `scale` where it keeps, for
+/// elements [begin, end) of each step; `begin` is a multiple of `tile`.
+template <class R>
+struct Span {
+  const R* x;
+  R* y;
+  std::int64_t steps, count, begin, end;
+  R scale;
+};
+
+struct Kernels {
+  void (*f32)(const Mask& mask, const Span<float>& span);
+  void (*f64)(const Mask& mask, const Span<double>& span);
+};
+
+namespace isa_v2 {
+extern const Kernels kernels;
+}
+namespace isa_v3 {
+extern const Kernels kernels;
+}
+namespace isa_v4 {
+extern const Kernels kernels;
+}
+
+}  // namespace ranvier::dropout_detail
