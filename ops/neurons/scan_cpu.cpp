@@ -3,9 +3,11 @@
 // independent, so threads share them out. How neurons are cut depends on shapes only; sums over
 // neurons add blocks up in order, so results do not depend on the number of threads.
 //
-// Memory bandwidth is the limit, hence: rows are prefetched by hand (each step's row starts on a
-// new page, where the hardware's prefetcher starts over), and results too large for the caches
-// are stored past them, which saves reading every line before it is overwritten.
+// Memory bandwidth is the limit, hence: the next step's row is prefetched by hand (it starts on a
+// new page, where the hardware's prefetcher starts over); prefetches, arithmetic and stores take
+// turns every few lines, so that memory is never idle; results too large for the caches are stored
+// past them, which saves reading every line before it is overwritten; and backward copies x when it
+// first reads it, because rows a power of two apart evict each other from the cache.
 #include <algorithm>
 #include <vector>
 
@@ -19,12 +21,12 @@
 namespace ranvier::neurons {
 namespace {
 
-constexpr std::int64_t forward_block = 1024;          // state and output rows fit L1
-constexpr std::int64_t largest_backward_block = 512;  // with all its steps in L2
 constexpr std::int64_t smallest_block = 128;
+constexpr std::int64_t largest_forward_block = 4096;  // its state fits L1
+constexpr std::int64_t largest_backward_block = 1024;
 constexpr std::int64_t backward_bytes = 512 << 10;  // of one block's steps, half of a common L2
 constexpr std::int64_t streamed_bytes = 4 << 20;    // results from this size on bypass the caches
-constexpr std::int64_t prefetch_rows = 2;
+constexpr std::int64_t piece = 256;                 // neurons between two turns of the memory
 
 /// Memory of one thread for the time of a loop, handed out row by row.
 template <class R>
@@ -50,10 +52,19 @@ class Scratch {
   R* begin_;
 };
 
+/// Fetches part of a row into L2; null: there is none. Always inlined: GCC takes a function that
+/// only prefetches for one without effect and drops the call.
 template <class R>
-void prefetch(const R* row, std::int64_t count) {
+[[gnu::always_inline]] inline void prefetch(const R* row, std::int64_t count) {
   constexpr std::int64_t line = 64 / sizeof(R);
-  for (std::int64_t i = 0; i < count; i += line) __builtin_prefetch(row + i);
+  if (row == nullptr) return;
+  for (std::int64_t i = 0; i < count; i += line) __builtin_prefetch(row + i, 0, 2);
+}
+
+/// Calls `body(offset, length)` for the pieces of a row.
+template <class Body>
+void for_pieces(std::int64_t count, Body&& body) {
+  for (std::int64_t i = 0; i < count; i += piece) body(i, std::min(piece, count - i));
 }
 
 /// The state of a block at the start of the shard.
@@ -95,24 +106,32 @@ struct Block {
   std::int64_t row, rows, column, columns;  // rows of `columns` neurons, from `column` on
 };
 
+/// A size of blocks that leaves some for every thread, however many there are.
+std::int64_t block_for(std::int64_t neurons, std::int64_t largest) {
+  return std::clamp((neurons / 16 + 63) / 64 * 64, smallest_block, largest);
+}
+
 /// How [neurons] is cut for the forward pass. Packed rows start on a word, so a block is a number
 /// of rows or a piece of one that starts on a word.
 class Blocks {
  public:
   Blocks(std::int64_t neurons, std::int64_t columns)
-      : columns_(columns),
+      : size_(block_for(neurons, largest_forward_block)),
+        columns_(columns),
         rows_(neurons / columns),
-        rows_per_block_(std::max<std::int64_t>(1, forward_block / columns)),
-        pieces_per_row_((columns + forward_block - 1) / forward_block) {}
+        rows_per_block_(std::max<std::int64_t>(1, size_ / columns)),
+        pieces_per_row_((columns + size_ - 1) / size_) {}
+  /// The most neurons in a block.
+  std::int64_t size() const { return size_; }
   std::int64_t count() const {
-    return columns_ > forward_block ? rows_ * pieces_per_row_
-                                    : (rows_ + rows_per_block_ - 1) / rows_per_block_;
+    return columns_ > size_ ? rows_ * pieces_per_row_
+                            : (rows_ + rows_per_block_ - 1) / rows_per_block_;
   }
   Block operator[](std::int64_t index) const {
-    if (columns_ > forward_block) {
+    if (columns_ > size_) {
       const std::int64_t row = index / pieces_per_row_;
-      const std::int64_t column = index % pieces_per_row_ * forward_block;
-      const std::int64_t count = std::min(forward_block, columns_ - column);
+      const std::int64_t column = index % pieces_per_row_ * size_;
+      const std::int64_t count = std::min(size_, columns_ - column);
       return {row * columns_ + column, count, row, 1, column, count};
     }
     const std::int64_t row = index * rows_per_block_;
@@ -121,7 +140,7 @@ class Blocks {
   }
 
  private:
-  std::int64_t columns_, rows_, rows_per_block_, pieces_per_row_;
+  std::int64_t size_, columns_, rows_, rows_per_block_, pieces_per_row_;
 };
 
 template <class R>
@@ -134,30 +153,69 @@ void write_packed(const ScanOutput<R>& out, const Block& block, std::int64_t fir
                           block.columns);
 }
 
+/// One thread's forward pass over its blocks.
 template <class R>
-void forward_block_over_time(const ScanInput<R>& in, const ScanOutput<R>& out, const Block& block,
-                             const RowWriter<R>& writer, R* state, R* spikes, R* sum) {
-  const std::int64_t first = block.first, count = block.count, stride = forward_block;
-  load_state(in, first, count, state, stride);
-  if (out.rate != nullptr) std::fill_n(sum, count, R(0));
-  for (std::int64_t t = 0; t < in.steps; ++t) {
-    if (!in.static_input && t + prefetch_rows < in.steps)
-      prefetch(in.x_at(t + prefetch_rows) + first, count);
-    in.program.kernels.step(in.program.params,
-                            {state, state, in.x_at(t) + first, spikes, count, stride});
-    const std::int64_t row = t * in.neurons + first;
-    if (out.spikes != nullptr) writer.write(spikes, out.spikes + row, count);
-    if (out.words != nullptr)
-      write_packed(out, block, t * (in.neurons / out.columns) + block.row, spikes);
-    if (out.trace != nullptr) writer.write(state, out.trace + row, count);
-    if (out.rate != nullptr)
-      for (std::int64_t i = 0; i < count; ++i) sum[i] += spikes[i];
+class ForwardPass {
+ public:
+  ForwardPass(const ScanInput<R>& in, const ScanOutput<R>& out, const Blocks& blocks)
+      : in_(in),
+        out_(out),
+        blocks_(blocks),
+        stride_(blocks.size()),
+        writer_(in.neurons * in.steps),
+        scratch_((in.program.states + 2) * stride_),
+        state_(scratch_.take(in.program.states * stride_)),
+        spikes_(scratch_.take(stride_)),
+        sum_(scratch_.take(stride_)) {}
+
+  void run(std::int64_t index) {
+    block_ = blocks_[index];
+    load_state(in_, block_.first, block_.count, state_, stride_);
+    std::fill_n(sum_, block_.count, R(0));
+    for (std::int64_t t = 0; t < in_.steps; ++t) {
+      for_pieces(block_.count, [&](std::int64_t i, std::int64_t count) { step(t, i, count); });
+      if (out_.words != nullptr) pack(t);
+    }
+    if (out_.rate != nullptr)
+      for (std::int64_t i = 0; i < block_.count; ++i)
+        out_.rate[block_.first + i] = sum_[i] / R(in_.steps);
+    for (int k = 0; k < in_.program.states; ++k)
+      if (out_.state[k] != nullptr)
+        std::copy_n(state_ + k * stride_, block_.count, out_.state[k] + block_.first);
   }
-  if (out.rate != nullptr)
-    for (std::int64_t i = 0; i < count; ++i) out.rate[first + i] = sum[i] / R(in.steps);
-  for (int k = 0; k < in.program.states; ++k)
-    if (out.state[k] != nullptr) std::copy_n(state + k * stride, count, out.state[k] + first);
-}
+
+ private:
+  /// Step t of `count` neurons, the i-th of the block and on.
+  void step(std::int64_t t, std::int64_t i, std::int64_t count) {
+    const std::int64_t first = block_.first + i, row = t * in_.neurons + first;
+    prefetch(in_.x_after(t, first, block_.count), count);
+    R* const spikes = out_.words != nullptr ? spikes_ + i : spikes_;  // packed when all are there
+    in_.program.kernels.step(in_.program.params,
+                             {state_ + i, state_ + i, in_.x_at(t) + first, spikes, count, stride_});
+    if (out_.spikes != nullptr) writer_.write(spikes, out_.spikes + row, count);
+    if (out_.trace != nullptr) writer_.write(state_ + i, out_.trace + row, count);
+    if (out_.rate != nullptr)
+      for (std::int64_t j = 0; j < count; ++j) sum_[i + j] += spikes[j];
+  }
+
+  void pack(std::int64_t t) {
+    const std::int64_t words_per_row = (out_.columns + 63) / 64;
+    const std::int64_t first_row = t * (in_.neurons / out_.columns) + block_.row;
+    for (std::int64_t r = 0; r < block_.rows; ++r)
+      isa_kernels<R>().pack(spikes_ + r * block_.columns,
+                            out_.words + (first_row + r) * words_per_row + block_.column / 64,
+                            block_.columns);
+  }
+
+  const ScanInput<R>& in_;
+  const ScanOutput<R>& out_;
+  const Blocks& blocks_;
+  const std::int64_t stride_;
+  const RowWriter<R> writer_;
+  Scratch<R> scratch_;
+  R *const state_, *const spikes_, *const sum_;
+  Block block_{};
+};
 
 /// How a backward pass is cut: blocks of neurons, and time in chunks whose states fit the cache.
 struct BackwardCut {
@@ -165,15 +223,14 @@ struct BackwardCut {
 
   template <class R>
   static BackwardCut of(const ScanInput<R>& in) {
-    // A step keeps the state before it in L2, and x and the gradient between their two uses.
-    const auto step_bytes = static_cast<std::int64_t>(sizeof(R)) * (in.program.states + 2);
-    const std::int64_t shared = (in.neurons / 16 + 63) / 64 * 64;  // some blocks for every thread
+    // Each step keeps its x and the state before it.
+    const auto step_bytes = static_cast<std::int64_t>(sizeof(R)) * (in.program.states + 1);
     const std::int64_t fitting = backward_bytes / step_bytes / in.steps / 64 * 64;
+    const std::int64_t largest = block_for(in.neurons, largest_backward_block);
     BackwardCut cut{};
-    cut.block = std::clamp(std::min(fitting, shared), smallest_block, largest_backward_block);
+    cut.block = std::clamp(fitting, smallest_block, largest);
     cut.blocks = (in.neurons + cut.block - 1) / cut.block;
-    cut.chunk =
-        std::min(in.steps, std::max<std::int64_t>(1, backward_bytes / step_bytes / cut.block));
+    cut.chunk = std::clamp<std::int64_t>(backward_bytes / step_bytes / cut.block, 1, in.steps);
     cut.chunks = (in.steps + cut.chunk - 1) / cut.chunk;
     return cut;
   }
@@ -192,22 +249,37 @@ class BackwardPass {
         state_size_(in.program.states * cut.block),
         writer_(in.static_input ? in.neurons : in.neurons * in.steps),
         scratch_(state_size_ * (cut.chunks + cut.chunk + 1) +
-                 (in.program.learnables + 4) * cut.block),
+                 (in.program.learnables + cut.chunk + 1) * cut.block + 3 * piece),
         boundaries_(scratch_.take(state_size_ * cut.chunks)),
         states_(scratch_.take(state_size_ * cut.chunk)),
+        x_(scratch_.take(cut.block * cut.chunk)),
         grad_state_(scratch_.take(state_size_)),
         grad_learnables_(scratch_.take(in.program.learnables * cut.block)),
-        zeros_(scratch_.take(cut.block)),
-        grad_spikes_(scratch_.take(cut.block)),
-        grad_x_(scratch_.take(cut.block)),
-        grad_x_sum_(scratch_.take(cut.block)) {
-    std::fill_n(zeros_, cut.block, R(0));
+        grad_x_sum_(scratch_.take(cut.block)),
+        zeros_(scratch_.take(piece)),
+        grad_spikes_(scratch_.take(piece)),
+        grad_x_(scratch_.take(piece)) {
+    std::fill_n(zeros_, piece, R(0));
   }
 
-  /// The backward pass of one block; adds nothing to other blocks' results.
+  /// The backward pass of one block; adds its neurons' shares to `grad_learnables`.
   void run(std::int64_t index, double* grad_learnables) {
     first_ = index * cut_.block;
     count_ = std::min(cut_.block, in_.neurons - first_);
+    load_gradients();
+    find_boundaries();
+    for (std::int64_t chunk = cut_.chunks - 1; chunk >= 0; --chunk) {
+      const std::int64_t begin = chunk * cut_.chunk;
+      const std::int64_t end = std::min(in_.steps, begin + cut_.chunk);
+      recompute(begin, end, boundaries_ + chunk * state_size_);
+      for (std::int64_t t = end - 1; t >= begin; --t)
+        for_pieces(count_, [&](std::int64_t i, std::int64_t n) { adjoint(t, t - begin, i, n); });
+    }
+    store_gradients(grad_learnables);
+  }
+
+ private:
+  void load_gradients() {
     std::fill_n(grad_learnables_, in_.program.learnables * cut_.block, R(0));
     std::fill_n(grad_x_sum_, count_, R(0));
     for (int k = 0; k < in_.program.states; ++k) {
@@ -217,16 +289,9 @@ class BackwardPass {
       else
         std::fill_n(variable, count_, R(0));
     }
+  }
 
-    find_boundaries();
-    for (std::int64_t chunk = cut_.chunks - 1; chunk >= 0; --chunk) {
-      const std::int64_t begin = chunk * cut_.chunk;
-      const std::int64_t end = std::min(in_.steps, begin + cut_.chunk);
-      recompute(begin, end, boundaries_ + chunk * state_size_);
-      for (std::int64_t t = end - 1; t >= begin; --t)
-        adjoint(t, states_ + (t - begin) * state_size_);
-    }
-
+  void store_gradients(double* grad_learnables) const {
     if (in_.static_input && grad_out_.x != nullptr)
       std::copy_n(grad_x_sum_, count_, grad_out_.x + first_);
     for (int k = 0; k < in_.program.states; ++k)
@@ -237,10 +302,9 @@ class BackwardPass {
         grad_learnables[l] += static_cast<double>(grad_learnables_[l * cut_.block + i]);
   }
 
- private:
-  void step(const R* before, R* after, std::int64_t t) {
+  void step(const R* before, R* after, const R* x, std::int64_t i, std::int64_t n) const {
     in_.program.kernels.step(in_.program.params,
-                             {before, after, in_.x_at(t) + first_, nullptr, count_, cut_.block});
+                             {before + i, after + i, x + i, nullptr, n, cut_.block});
   }
 
   /// The states at the start of each chunk.
@@ -249,50 +313,62 @@ class BackwardPass {
     for (std::int64_t chunk = 1; chunk < cut_.chunks; ++chunk) {
       R* const boundary = boundaries_ + chunk * state_size_;
       std::copy_n(boundary - state_size_, state_size_, boundary);
-      for (std::int64_t t = (chunk - 1) * cut_.chunk; t < chunk * cut_.chunk; ++t) {
-        prefetch_x(t + prefetch_rows);
-        step(boundary, boundary, t);
-      }
+      for (std::int64_t t = (chunk - 1) * cut_.chunk; t < chunk * cut_.chunk; ++t)
+        for_pieces(count_, [&](std::int64_t i, std::int64_t n) {
+          prefetch(in_.x_after(t, first_ + i, 0), n);
+          step(boundary, boundary, in_.x_at(t) + first_, i, n);
+        });
     }
   }
 
-  /// The state before each step of a chunk; meanwhile fetches the gradients it will meet.
+  /// x and the state before each step of a chunk.
   void recompute(std::int64_t begin, std::int64_t end, const R* boundary) {
     std::copy_n(boundary, state_size_, states_);
     for (std::int64_t t = begin; t < end; ++t) {
-      prefetch_x(t + prefetch_rows);
-      if (grad_in_.spikes != nullptr) prefetch(grad_in_.spikes + t * in_.neurons + first_, count_);
       R* const state = states_ + (t - begin) * state_size_;
-      if (t + 1 < end) step(state, state + state_size_, t);
+      R* const x = x_ + (t - begin) * cut_.block;
+      for_pieces(count_, [&](std::int64_t i, std::int64_t n) {
+        if (t + 1 < end)
+          prefetch(in_.x_after(t, first_ + i, 0), n);
+        else
+          prefetch(grad_spikes_row(t, i), n);
+        std::copy_n(in_.x_at(t) + first_ + i, n, x + i);
+        if (t + 1 < end) step(state, state + state_size_, x, i, n);
+      });
     }
   }
 
-  void prefetch_x(std::int64_t t) const {
-    if (!in_.static_input && t < in_.steps) prefetch(in_.x_at(t) + first_, count_);
+  const R* grad_spikes_row(std::int64_t t, std::int64_t i) const {
+    const bool given = t >= 0 && grad_in_.spikes != nullptr;
+    return given ? grad_in_.spikes + t * in_.neurons + first_ + i : nullptr;
   }
 
-  const R* grad_spikes(std::int64_t t) {
-    const std::int64_t row = t * in_.neurons + first_;
-    const R* const given = grad_in_.spikes != nullptr ? grad_in_.spikes + row : zeros_;
+  /// Gradient of the output of step t: what was given for the spikes and a share of the rate's.
+  const R* grad_spikes(std::int64_t t, std::int64_t i, std::int64_t n) const {
+    const R* const row = grad_spikes_row(t, i);
+    const R* const given = row != nullptr ? row : zeros_;
     if (grad_in_.rate == nullptr) return given;
-    for (std::int64_t i = 0; i < count_; ++i)
-      grad_spikes_[i] = given[i] + grad_in_.rate[first_ + i] / R(in_.steps);
+    for (std::int64_t j = 0; j < n; ++j)
+      grad_spikes_[j] = given[j] + grad_in_.rate[first_ + i + j] / R(in_.steps);
     return grad_spikes_;
   }
 
-  void adjoint(std::int64_t t, const R* before) {
-    const std::int64_t row = t * in_.neurons + first_;
+  /// Step t, the `kept`-th of its chunk, backward for n neurons, the i-th of the block and on.
+  void adjoint(std::int64_t t, std::int64_t kept, std::int64_t i, std::int64_t n) const {
+    const std::int64_t row = t * in_.neurons + first_ + i;
+    prefetch(grad_spikes_row(t - 1, i), n);
     if (grad_in_.trace != nullptr)
-      for (std::int64_t i = 0; i < count_; ++i) grad_state_[i] += grad_in_.trace[row + i];
+      for (std::int64_t j = 0; j < n; ++j) grad_state_[i + j] += grad_in_.trace[row + j];
+    R* const learnables = in_.program.learnables > 0 ? grad_learnables_ + i : nullptr;
     in_.program.kernels.adjoint(
         in_.program.params, in_.program.slope,
-        {before, in_.x_at(t) + first_, grad_spikes(t), grad_state_, grad_x_,
-         in_.program.learnables > 0 ? grad_learnables_ : nullptr, count_, cut_.block});
+        {states_ + kept * state_size_ + i, x_ + kept * cut_.block + i, grad_spikes(t, i, n),
+         grad_state_ + i, grad_x_, learnables, n, cut_.block});
     if (grad_out_.x == nullptr) return;
     if (in_.static_input)
-      for (std::int64_t i = 0; i < count_; ++i) grad_x_sum_[i] += grad_x_[i];
+      for (std::int64_t j = 0; j < n; ++j) grad_x_sum_[i + j] += grad_x_[j];
     else
-      writer_.write(grad_x_, grad_out_.x + row, count_);
+      writer_.write(grad_x_, grad_out_.x + row, n);
   }
 
   const ScanInput<R>& in_;
@@ -302,8 +378,8 @@ class BackwardPass {
   const std::int64_t state_size_;
   const RowWriter<R> writer_;
   Scratch<R> scratch_;
-  R *const boundaries_, *const states_, *const grad_state_, *const grad_learnables_;
-  R *const zeros_, *const grad_spikes_, *const grad_x_, *const grad_x_sum_;
+  R *const boundaries_, *const states_, *const x_, *const grad_state_, *const grad_learnables_;
+  R *const grad_x_sum_, *const zeros_, *const grad_spikes_, *const grad_x_;
   std::int64_t first_ = 0, count_ = 0;
 };
 
@@ -314,14 +390,9 @@ void scan_forward_cpu(const ScanInput<R>& in, const ScanOutput<R>& out) {
   if (in.neurons == 0) return;
   const bool row_by_row = out.words != nullptr && out.columns % 64 != 0;
   const Blocks blocks(in.neurons, row_by_row ? out.columns : in.neurons);
-  const RowWriter<R> writer(in.neurons * in.steps);
   parallel_for(0, blocks.count(), 1, [&](std::int64_t begin, std::int64_t end) {
-    Scratch<R> scratch((in.program.states + 2) * forward_block);
-    R* const state = scratch.take(in.program.states * forward_block);
-    R* const spikes = scratch.take(forward_block);
-    R* const sum = scratch.take(forward_block);
-    for (std::int64_t b = begin; b < end; ++b)
-      forward_block_over_time(in, out, blocks[b], writer, state, spikes, sum);
+    ForwardPass<R> pass(in, out, blocks);
+    for (std::int64_t b = begin; b < end; ++b) pass.run(b);
     _mm_sfence();
   });
 }

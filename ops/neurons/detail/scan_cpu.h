@@ -17,6 +17,12 @@ struct ScanInput {
   const R* state[max_states] = {};
 
   const R* x_at(std::int64_t t) const { return static_input ? x : x + t * neurons; }
+  /// What is read next after step t of neuron `first`: its next step, or after the last one the
+  /// first step of the neuron `ahead` further on; null: nothing that is not at hand.
+  const R* x_after(std::int64_t t, std::int64_t first, std::int64_t ahead) const {
+    if (t + 1 < steps) return static_input ? nullptr : x + (t + 1) * neurons + first;
+    return ahead > 0 && first + ahead < neurons ? x + first + ahead : nullptr;
+  }
 };
 
 /// Where its results go; null: not wanted.
