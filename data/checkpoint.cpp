@@ -1,0 +1,244 @@
+#include "ranvier/data/checkpoint.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+#include "ranvier/data/detail/checkpoint_contents.h"
+#include "ranvier/data/detail/checkpoint_header.h"
+#include "ranvier/data/detail/checkpoint_image.h"
+#include "ranvier/data/detail/unique_fd.h"
+
+namespace ranvier {
+namespace {
+
+namespace fs = std::filesystem;
+using detail::UniqueFd;
+using Bytes = std::span<const std::uint8_t>;
+
+void check_content(const Checkpoint& checkpoint) {
+  std::set<std::string_view> names;
+  for (const NamedTensor& named : checkpoint.tensors) {
+    RV_CHECK(
+        detail::valid_tensor_name(named.name),
+        "[checkpoint] a tensor's name must be of printable ASCII without '/', and not \".\"; got "
+        "\"{}\".",
+        named.name);
+    RV_CHECK(names.insert(named.name).second, "[checkpoint] two tensors are called \"{}\".",
+             named.name);
+    RV_CHECK(named.tensor.defined(), "[checkpoint] the tensor {} is undefined.", named.name);
+  }
+  RV_CHECK(nlohmann::json::accept(checkpoint.metadata),
+           "[checkpoint] the metadata must be JSON; got \"{}\".",
+           checkpoint.metadata.substr(0, 80));
+}
+
+/// A file that takes another's place when it is complete, and leaves no trace otherwise.
+class Replacement {
+ public:
+  explicit Replacement(const fs::path& target)
+      : target_(target),
+        name_(target.string() + ".tmp"),
+        file_(open(name_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
+    if (!file_.valid()) give_up("create");
+  }
+  ~Replacement() {
+    if (!done_) unlink(name_.c_str());
+  }
+
+  void write(Bytes bytes) {
+    while (!bytes.empty()) {
+      const ssize_t count = ::write(file_.get(), bytes.data(), bytes.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) give_up("write");
+      bytes = bytes.subspan(static_cast<std::size_t>(count));
+    }
+  }
+
+  void finish() {
+    if (fsync(file_.get()) != 0) give_up("sync");
+    if (file_.close() != 0) give_up("close");
+    if (rename(name_.c_str(), target_.c_str()) != 0) give_up("rename");
+    done_ = true;
+    // The new name must survive a power failure too. Some file systems cannot sync folders.
+    const fs::path folder = target_.has_parent_path() ? target_.parent_path() : ".";
+    const UniqueFd entry(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (entry.valid() && fsync(entry.get()) != 0 && errno != EINVAL)
+      fail(ErrorCode::io, "[checkpoint] {} was written, but its folder cannot be synced: {}.",
+           target_.string(), std::strerror(errno));
+  }
+
+ private:
+  [[noreturn]] void give_up(const char* step) {
+    fail(ErrorCode::io, "[checkpoint] cannot {} {}: {}. {} was not touched.", step, name_,
+         std::strerror(errno), target_.string());
+  }
+
+  const fs::path target_;
+  const std::string name_;
+  UniqueFd file_;
+  bool done_ = false;
+};
+
+/// A checkpoint file of which nothing is believed before it is checked.
+class SealedFile {
+ public:
+  explicit SealedFile(const fs::path& path)
+      : name_(path.string()), file_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+    struct stat status = {};
+    if (!file_.valid() || fstat(file_.get(), &status) != 0)
+      fail(ErrorCode::io, "[checkpoint] cannot open {}: {}.", name_, std::strerror(errno));
+    if (!S_ISREG(status.st_mode))
+      fail(ErrorCode::io, "[checkpoint] {} must be a regular file.", name_);
+    verify_seal(static_cast<std::uint64_t>(status.st_size));
+  }
+
+  const std::string& name() const { return name_; }
+  const detail::CheckpointSeal& seal() const { return seal_; }
+
+  /// Reads a piece within the file.
+  void read(const detail::FilePiece& piece, void* out) const {
+    const std::span target(static_cast<std::uint8_t*>(out), piece.length);
+    if (read_some(piece.offset, target) != piece.length)
+      fail(ErrorCode::io, "[checkpoint] {} became shorter while it was read.", name_);
+  }
+  std::string read_text(const detail::FilePiece& piece) const {
+    std::string text(piece.length, '\0');
+    read(piece, text.data());
+    return text;
+  }
+
+ private:
+  /// Reads `out.size()` bytes, or fewer at the end of the file.
+  std::size_t read_some(std::uint64_t offset, std::span<std::uint8_t> out) const {
+    std::size_t done = 0;
+    while (done < out.size()) {
+      const ssize_t count = pread(file_.get(), out.data() + done, out.size() - done,
+                                  static_cast<off_t>(offset + done));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0)
+        fail(ErrorCode::io, "[checkpoint] cannot read {}: {}.", name_, std::strerror(errno));
+      if (count == 0) break;
+      done += static_cast<std::size_t>(count);
+    }
+    return done;
+  }
+
+  void verify_seal(std::uint64_t size) {
+    detail::CheckpointHeader header = {};
+    read_some(0, header);
+    seal_ = detail::parse_checkpoint_header(header, name_);
+    if (size != seal_.file_bytes)
+      fail(ErrorCode::format, "[checkpoint] {} is {}: it has {} bytes; it was written with {}.",
+           name_, size < seal_.file_bytes ? "truncated" : "damaged", size, seal_.file_bytes);
+
+    std::vector<std::uint8_t> buffer(std::size_t{1} << 20);
+    std::uint32_t crc = 0;
+    std::uint64_t done = header.size();
+    while (const std::size_t count = read_some(done, buffer)) {
+      crc = detail::crc32_of(Bytes(buffer).first(count), crc);
+      done += count;
+    }
+    if (crc != seal_.crc)
+      fail(ErrorCode::format,
+           "[checkpoint] {} is damaged: its checksum is {:08x}; it was written with {:08x}.", name_,
+           crc, seal_.crc);
+    if (!seal_.contents.within(size))
+      fail(ErrorCode::format, "[checkpoint] {} is damaged: its contents table lies outside.",
+           name_);
+  }
+
+  const std::string name_;
+  const UniqueFd file_;
+  detail::CheckpointSeal seal_;
+};
+
+/// Bits beyond the last column must be zero: kernels count on it.
+void require_clean_rows(const Tensor& spikes, const std::string& name, const std::string& file) {
+  const std::int64_t columns = spikes.rank() == 0 ? 1 : spikes.size(-1);
+  if (columns % 64 == 0) return;
+  const std::uint64_t unused = ~std::uint64_t{0} << (columns % 64);
+  const std::int64_t words = words_per_row(columns);
+  const auto* data = spikes.data<std::uint64_t>();
+  for (std::int64_t last = words - 1; last < spikes.nbytes() / 8; last += words)
+    if ((data[last] & unused) != 0)
+      fail(ErrorCode::format, "[checkpoint] {} is damaged: {} has spikes beyond its {} columns.",
+           file, name, columns);
+}
+
+}  // namespace
+
+void save_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
+  check_content(checkpoint);
+  Replacement file(path);
+  detail::with_checkpoint_image(
+      path.string(), checkpoint, [&](Bytes image, const detail::FilePiece& contents) {
+        const Bytes data = image.subspan(detail::checkpoint_header_size);
+        file.write(detail::make_checkpoint_header(
+            {.file_bytes = image.size(), .crc = detail::crc32_of(data), .contents = contents}));
+        file.write(data);
+      });
+  file.finish();
+}
+
+Checkpoint load_checkpoint(const fs::path& path) {
+  const SealedFile file(path);
+  const detail::CheckpointContents contents = detail::parse_contents(
+      file.read_text(file.seal().contents), file.seal().file_bytes, file.name());
+  Checkpoint checkpoint{.tensors = {}, .metadata = file.read_text(contents.metadata)};
+  if (!nlohmann::json::accept(checkpoint.metadata))
+    fail(ErrorCode::format, "[checkpoint] {} is damaged: its metadata are not JSON.", file.name());
+  for (const detail::TensorPlace& place : contents.tensors) {
+    Tensor tensor = empty(place.shape, {.dtype = place.dtype});
+    file.read(place.piece, tensor.mutable_raw_data());
+    if (place.dtype == DType::bits) require_clean_rows(tensor, place.name, file.name());
+    checkpoint.tensors.push_back({place.name, tensor});
+  }
+  return checkpoint;
+}
+
+void load_state(const NamedTensors& target, const NamedTensors& saved) {
+  std::unordered_map<std::string_view, const Tensor*> by_name;
+  for (const NamedTensor& named : saved) by_name.emplace(named.name, &named.tensor);
+  for (const auto& [name, tensor] : target) {
+    const auto found = by_name.find(name);
+    RV_CHECK(found != by_name.end(),
+             "[load_state] the checkpoint lacks {} {}, which the network has.", name,
+             tensor.shape());
+    const Tensor& source = *found->second;
+    RV_CHECK(source.shape() == tensor.shape() && source.dtype() == tensor.dtype(),
+             "[load_state] {} is {} {} in the network and {} {} in the checkpoint.", name,
+             tensor.dtype(), tensor.shape(), source.dtype(), source.shape());
+  }
+  std::set<std::string_view> wanted;
+  for (const NamedTensor& named : target) wanted.insert(named.name);
+  for (const auto& [name, tensor] : saved)
+    RV_CHECK(wanted.contains(name),
+             "[load_state] the checkpoint has {} {}, which the network lacks.", name,
+             tensor.shape());
+  for (const auto& [name, tensor] : target) {
+    Tensor destination = tensor;
+    copy_into(destination, *by_name.at(name));
+  }
+}
+
+NamedTensors add_prefix(std::string_view prefix, NamedTensors tensors) {
+  for (NamedTensor& named : tensors) named.name.insert(0, prefix);
+  return tensors;
+}
+
+NamedTensors take_prefix(std::string_view prefix, const NamedTensors& tensors) {
+  NamedTensors taken;
+  for (const auto& [name, tensor] : tensors)
+    if (name.starts_with(prefix)) taken.push_back({name.substr(prefix.size()), tensor});
+  return taken;
+}
+
+}  // namespace ranvier
