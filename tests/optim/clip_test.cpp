@@ -3,10 +3,10 @@
 #include <cmath>
 #include <limits>
 
-#include "ranvier/core/parallel.h"
 #include "ranvier/core/random.h"
 #include "tests/support/catch.h"
 #include "tests/support/errors.h"
+#include "tests/support/threads.h"
 
 using namespace ranvier;
 using test::Approx;
@@ -53,14 +53,14 @@ TEST_CASE("a gradient shared under two names counts and is scaled once") {
 }
 
 TEST_CASE("the gradient norm has the same bits for any number of threads") {
-  const int threads = num_threads();
   Generator generator{5, 0};
   const NamedTensors parameters{with_gradient("a", normal({3'000'017}, 0, 1, generator))};
-  set_num_threads(1);
-  const double norm = grad_norm(parameters);
-  set_num_threads(3);
-  CHECK(grad_norm(parameters) == norm);
-  set_num_threads(threads);
+  const auto norm_with = [&](int count) {
+    const test::Threads threads(count);
+    return grad_norm(parameters);
+  };
+  const double norm = norm_with(1);
+  CHECK(norm_with(3) == norm);
   CHECK(norm == Approx(std::sqrt(3'000'017)).epsilon(2e-3));
 }
 

@@ -5,7 +5,6 @@
 
 #include "ranvier/core/allocator.h"
 #include "ranvier/core/dispatch.h"
-#include "ranvier/core/parallel.h"
 #include "ranvier/core/random.h"
 #include "ranvier/layers/module.h"
 #include "ranvier/optim/adam.h"
@@ -13,9 +12,12 @@
 #include "ranvier/optim/sgd.h"
 #include "tests/support/catch.h"
 #include "tests/support/errors.h"
+#include "tests/support/threads.h"
+#include "tests/support/values.h"
 
 using namespace ranvier;
 using test::Approx;
+using test::same_bits;
 
 namespace {
 
@@ -179,7 +181,7 @@ TEST_CASE("an optimizer restored from its state goes on bit for bit") {
       first->step();
       second->step();
     }
-    CHECK(to_vector(resumed[0].tensor) == to_vector(original[0].tensor));
+    CHECK(same_bits(resumed[0].tensor, original[0].tensor));
   }
 }
 
@@ -196,20 +198,18 @@ TEST_CASE("the state names what it belongs to") {
 }
 
 TEST_CASE("updates are the same for any number of threads") {
-  const int threads = num_threads();
   for (const std::string& name : optimizer_names()) {
-    std::vector<double> results[2];
+    Tensor results[2];
     for (int i = 0; i < 2; ++i) {
-      set_num_threads(i == 0 ? 1 : 3);
+      const test::Threads threads(i == 0 ? 1 : 3);
       NamedTensors parameters = large_parameter();
       const auto optimizer =
           make_optimizer(name, parameters, {.lr = 0.1, .weight_decay = 0.1, .momentum = 0.9});
       for (int t = 0; t < 3; ++t) optimizer->step();
-      results[i] = to_vector(parameters[0].tensor);
+      results[i] = parameters[0].tensor;
     }
-    CHECK(results[0] == results[1]);
+    CHECK(same_bits(results[0], results[1]));
   }
-  set_num_threads(threads);
 }
 
 TEST_CASE("the optimizers' kernels give the same bits on every instruction set") {
@@ -229,13 +229,17 @@ TEST_CASE("the optimizers' kernels give the same bits on every instruction set")
     kernels.adam(adam, g, x, first, second, count);
     kernels.clamp(1.5f, x, count);
     kernels.scale(0.3f, x, count);
-    std::vector<double> result = to_vector(w);
-    result.push_back(kernels.sum_of_squares(x, count));
-    return result;
+    return std::pair(w, kernels.sum_of_squares(x, count));
   };
-  const std::vector<double> expected = run(optim::isa_v2::kernels);
-  if (isa_level() >= IsaLevel::v3) CHECK(run(optim::isa_v3::kernels) == expected);
-  if (isa_level() >= IsaLevel::v4) CHECK(run(optim::isa_v4::kernels) == expected);
+  const auto [expected, squares] = run(optim::isa_v2::kernels);
+  std::vector<const optim::Kernels*> others;
+  if (isa_level() >= IsaLevel::v3) others.push_back(&optim::isa_v3::kernels);
+  if (isa_level() >= IsaLevel::v4) others.push_back(&optim::isa_v4::kernels);
+  for (const optim::Kernels* kernels : others) {
+    const auto [w, sum] = run(*kernels);
+    CHECK(same_bits(w, expected));
+    CHECK(sum == squares);
+  }
 }
 
 TEST_CASE("a step takes no memory") {
