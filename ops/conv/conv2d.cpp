@@ -1,5 +1,8 @@
 #include "ranvier/ops/conv/conv2d.h"
 
+#include <algorithm>
+#include <bit>
+
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/dispatch.h"
 #include "ranvier/core/tape.h"
@@ -123,6 +126,13 @@ ConvShape conv_shape(const Shape& x, const Shape& weight, const Conv2dOptions& o
   shape.out_height = room(0, x[-3]) / o.stride[0] + 1;
   shape.out_width = room(1, x[-2]) / o.stride[1] + 1;
   return shape;
+}
+
+std::int64_t images_per_gradient_part(const ConvShape& s) {
+  constexpr std::int64_t most_parts = 16, least_parts = 2, most_floats = 1 << 23;
+  const std::int64_t parts = std::clamp(most_floats / s.weight_elements(), least_parts, most_parts);
+  const auto whole = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(parts)));
+  return std::max<std::int64_t>(1, (s.images + whole - 1) / whole);
 }
 
 }  // namespace detail

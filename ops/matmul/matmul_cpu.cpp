@@ -1,5 +1,10 @@
+#include <algorithm>
+
+#include "ranvier/ops/matmul/detail/event_product.h"
 #include "ranvier/ops/matmul/detail/gemm.h"
 #include "ranvier/ops/matmul/detail/matmul_kernels.h"
+#include "ranvier/ops/spikes/detail/event_choice.h"
+#include "ranvier/ops/spikes/detail/spike_kernels.h"
 
 namespace ranvier::detail {
 namespace {
@@ -21,12 +26,64 @@ void product(const Gemm& spec, const Tensor& a, const Tensor& b, const Tensor& b
     gemm(spec, operand(a), operand(b), array_or_null<float>(bias), c.mutable_data<float>());
 }
 
+// gw = x^T gy as the product of the transposed spikes with the table gy.
+void event_weight_gradient(const Tensor& x, const Tensor& gy, Tensor& gw) {
+  const std::int64_t rows = rows_of(gy), in = x.size(-1);
+  Tensor transposed = empty({in, rows}, {.dtype = DType::bits});
+  transpose_spikes(x.data<std::uint64_t>(), rows, in, transposed.mutable_data<std::uint64_t>());
+  event_product({.spikes = transposed.data<std::uint64_t>(),
+                 .rows = in,
+                 .depth = rows,
+                 .table = gy.data<float>(),
+                 .columns = gy.size(-1),
+                 .out = gw.mutable_data<float>()});
+}
+
+void event_forward(const Tensor& x, const Tensor& weight, const Tensor& bias, DType compute,
+                   const std::uint8_t* chosen, Tensor& y) {
+  const RoundedArray table(weight.data<float>(), weight.numel(), compute);
+  event_product({.spikes = x.data<std::uint64_t>(),
+                 .rows = rows_of(x),
+                 .depth = weight.size(0),
+                 .table = table.data(),
+                 .columns = weight.size(1),
+                 .bias = array_or_null<float>(bias),
+                 .out = y.mutable_data<float>(),
+                 .chosen = chosen});
+}
+
+// The dense product of the rows that are not event-driven, closed up and spread out again.
+void dense_forward_of_rest(const Gemm& spec, const Tensor& x, const Tensor& weight,
+                           const Tensor& bias, const EventChoice& choice, Tensor& y) {
+  const std::int64_t words = words_per_row(spec.k), rest = spec.m - choice.events();
+  Tensor rows = empty({rest, spec.k}, {.dtype = DType::bits}), results = empty({rest, spec.n});
+  auto* to = rows.mutable_data<std::uint64_t>();
+  for (std::int64_t row = 0; row < spec.m; ++row)
+    if (choice.flags()[row] == 0)
+      to = std::copy_n(x.data<std::uint64_t>() + row * words, words, to);
+  Gemm rest_spec = spec;
+  rest_spec.m = rest;
+  product(rest_spec, rows, weight, bias, results);
+  const float* from = results.data<float>();
+  float* const out = y.mutable_data<float>();
+  for (std::int64_t row = 0; row < spec.m; ++row)
+    if (choice.flags()[row] == 0) {
+      std::copy_n(from, spec.n, out + row * spec.n);
+      from += spec.n;
+    }
+}
+
 }  // namespace
 
 void linear_forward_cpu(const Tensor& x, const Tensor& weight, const Tensor& bias, DType compute,
                         Tensor& y) {
   const Gemm spec{.m = rows_of(x), .n = weight.size(1), .k = weight.size(0), .compute = compute};
-  product(spec, x, weight, bias, y);
+  if (x.dtype() != DType::bits) return product(spec, x, weight, bias, y);
+  const EventChoice choice({&EventThresholds::linear_forward, compute, spec.k, spec.n}, x, spec.m,
+                           words_per_row(spec.k), spec.k);
+  if (choice.events() == 0) return product(spec, x, weight, bias, y);
+  event_forward(x, weight, bias, compute, choice.flags(), y);
+  if (choice.events() < spec.m) dense_forward_of_rest(spec, x, weight, bias, choice, y);
 }
 
 void linear_input_gradient_cpu(const Tensor& gy, const Tensor& weight, DType compute, Tensor& gx) {
@@ -39,6 +96,9 @@ void linear_input_gradient_cpu(const Tensor& gy, const Tensor& weight, DType com
 }
 
 void linear_weight_gradient_cpu(const Tensor& x, const Tensor& gy, DType compute, Tensor& gw) {
+  if (choose_events({&EventThresholds::linear_weight_gradient, compute, rows_of(gy), gy.size(-1)},
+                    x))
+    return event_weight_gradient(x, gy, gw);
   const Gemm spec{
       .m = x.size(-1), .n = gy.size(-1), .k = rows_of(gy), .transpose_a = true, .compute = compute};
   product(spec, x, gy, {}, gw);

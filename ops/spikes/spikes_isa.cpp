@@ -1,7 +1,7 @@
 // The inner loops of packing: compares into mask registers where the processor has them.
 #include <immintrin.h>
-#include <bit>
 
+#include "ranvier/core/dtype.h"
 #include "ranvier/ops/spikes/detail/spike_kernels_isa.h"
 
 namespace ranvier::detail::RV_ISA_NAMESPACE {
@@ -54,20 +54,22 @@ void unpack_part(Bits bits, T one, T* values) {
     values[i] = (bits & static_cast<Bits>(Bits{1} << i)) != 0 ? one : T{0};
 }
 
-// Bits is as wide as T, so that a vector of tests becomes a vector of values without shuffles.
+// Bits is as wide as T, so that a vector of tests becomes a vector of values without shuffles. A
+// row's last part is written whole where the next rows overwrite what is too much.
 template <class T, class Bits>
 void unpack(const std::uint64_t* words, std::int64_t rows, std::int64_t columns, T one, T* values) {
   constexpr std::int64_t part_bits = 8 * sizeof(Bits);
-  for (std::int64_t row = 0; row < rows; ++row) {
-    T* const end = values + columns;
-    for (; values + word_bits <= end; values += word_bits, ++words)
-      for (std::int64_t part = 0; part < word_bits; part += part_bits)
-        unpack_part(static_cast<Bits>(*words >> part), one, values + part);
-    if (values == end) continue;
-    for (int bit = 0; values != end; ++values, ++bit)
-      *values = (*words >> bit & 1) != 0 ? one : T{0};
-    ++words;
-  }
+  const T* const limit = values + rows * columns;
+  for (; values != limit; values += columns, words += words_per_row(columns))
+    for (std::int64_t first = 0; first < columns; first += part_bits) {
+      const auto bits = static_cast<Bits>(words[first / word_bits] >> (first % word_bits));
+      if (limit - (values + first) >= part_bits) {
+        unpack_part(bits, one, values + first);
+        continue;
+      }
+      for (T* value = values + first; value != limit; ++value)
+        *value = (bits >> (value - values - first) & 1) != 0 ? one : T{0};
+    }
 }
 
 void unpack_f32(const std::uint64_t* words, std::int64_t rows, std::int64_t columns,

@@ -1,7 +1,6 @@
 #include "ranvier/ops/conv/detail/conv_dense.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "ranvier/core/parallel.h"
 #include "ranvier/ops/matmul/detail/gemm.h"
@@ -178,19 +177,10 @@ void input_gradient_by_onednn(const ConvShape& shape, const float* gy, const flo
   });
 }
 
-// Images whose weight gradients are summed by oneDNN at once: many, so that partial gradients are
-// few and stay small; a function of the shape only.
-std::int64_t images_per_part(const ConvShape& s) {
-  constexpr std::int64_t most_parts = 16, least_parts = 2, most_floats = 1 << 23;
-  const std::int64_t parts = std::clamp(most_floats / s.weight_elements(), least_parts, most_parts);
-  const auto whole = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(parts)));
-  return (s.images + whole - 1) / whole;
-}
-
 }  // namespace
 
 void conv_forward(const ConvShape& shape, const Operand& x, const float* weight, const float* bias,
-                  DType compute, float* y) {
+                  DType compute, float* y, const std::uint8_t* left_out) {
   static Cache cache;
   const auto primitive = cache.get({shape.of_images(1), compute, bias != nullptr}, make_forward);
   const PackedWeight packed(shape, weight, primitive->layout(DNNL_ARG_WEIGHTS));
@@ -200,6 +190,7 @@ void conv_forward(const ConvShape& shape, const Operand& x, const float* weight,
     run.bind(DNNL_ARG_WEIGHTS, packed.memory);
     if (bias != nullptr) run.bind(DNNL_ARG_BIAS, bias);
     for (std::int64_t image = begin; image < end; ++image) {
+      if (left_out != nullptr && left_out[image] != 0) continue;
       const LoadedOperand piece(
           x, {.row = image * shape.in_pixels(), .rows = shape.in_pixels(), .columns = shape.in},
           compute);
@@ -228,7 +219,7 @@ void conv_weight_gradient(const ConvShape& shape, const Operand& x, const float*
     return;
   }
   static Cache cache;
-  const std::int64_t images = images_per_part(shape);
+  const std::int64_t images = images_per_gradient_part(shape);
   const std::int64_t tasks = (shape.images + images - 1) / images;
   const auto body = cache.get({shape.of_images(images), compute}, make_backward_weights);
   const auto tail = cache.get({shape.of_images(shape.images - (tasks - 1) * images), compute},

@@ -33,4 +33,8 @@ struct ConvShape {
 /// The sizes of `conv2d(x, weight, bias, options)`. Error: they do not fit each other.
 ConvShape conv_shape(const Shape& x, const Shape& weight, const Conv2dOptions& options);
 
+/// Images whose weight gradients are summed at once: many, so that partial gradients are few and
+/// stay small; at least 1, and a function of the shape only.
+std::int64_t images_per_gradient_part(const ConvShape& shape);
+
 }  // namespace ranvier::detail

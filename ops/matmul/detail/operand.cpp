@@ -95,4 +95,16 @@ LoadedMatrix::LoadedMatrix(const Operand& operand, std::int64_t rows, DType dtyp
   });
 }
 
+RoundedArray::RoundedArray(const float* values, std::int64_t number, DType compute)
+    : copy_(compute == DType::bf16 ? static_cast<std::size_t>(number) * sizeof(float) : 0,
+            cpu_device),
+      data_(values) {
+  if (compute != DType::bf16) return;
+  auto* const rounded = reinterpret_cast<float*>(copy_.data());
+  parallel_for(0, number, 1 << 14, [&](std::int64_t begin, std::int64_t end) {
+    kernels().round_through_bf16(values + begin, end - begin, rounded + begin);
+  });
+  data_ = rounded;
+}
+
 }  // namespace ranvier::detail

@@ -48,9 +48,22 @@ class LoadedMatrix {
   const void* data_;
 };
 
+/// An f32 array as a product in `compute` sees it: itself for f32, rounded to bf16 and kept in f32
+/// for bf16, so that event-driven products use the numbers that dense ones would.
+class RoundedArray {
+ public:
+  RoundedArray(const float* values, std::int64_t number, DType compute);
+  const float* data() const { return data_; }
+
+ private:
+  Storage copy_;
+  const float* data_;
+};
+
 /// The loops, compiled per instruction set.
 struct OperandKernels {
   void (*round_to_bf16)(const float* values, std::int64_t number, std::uint16_t* rounded);
+  void (*round_through_bf16)(const float* values, std::int64_t number, float* rounded);
 };
 
 }  // namespace ranvier::detail
