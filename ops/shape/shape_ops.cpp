@@ -1,5 +1,7 @@
 #include "ranvier/ops/shape/shape_ops.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <numeric>
 
@@ -60,9 +62,8 @@ std::vector<int> checked_order(const Tensor& x, const std::vector<int>& axes) {
     seen[static_cast<std::size_t>(axis)] = true;
     order.push_back(axis);
   }
-  std::string text;
-  for (int axis : axes) text += fmt::format("{}{}", text.empty() ? "" : ", ", axis);
-  RV_CHECK(valid, "[permute] axes must name each axis of {} once; got ({}).", x.shape(), text);
+  RV_CHECK(valid, "[permute] axes must name each axis of {} once; got ({}).", x.shape(),
+           fmt::format("{}", fmt::join(axes, ", ")));
   return order;
 }
 

@@ -1,0 +1,90 @@
+#include "ranvier/ops/reduce/sum.h"
+
+#include <fmt/format.h>
+
+#include "ranvier/core/detail/visit_dtype.h"
+#include "ranvier/core/parallel.h"
+#include "ranvier/core/tape.h"
+#include "ranvier/ops/reduce/detail/reduce_cpu.h"
+#include "ranvier/ops/shape/detail/copy_cpu.h"
+
+namespace ranvier {
+namespace {
+
+using detail::ReducePlan;
+
+template <class T>
+Tensor divided(const Tensor& g, double divisor) {
+  if (divisor == 1) return g;
+  Tensor result = empty_like(g);
+  const T* in = g.data<T>();
+  T* out = result.mutable_data<T>();
+  parallel_for(0, g.numel(), 1 << 14, [=](std::int64_t first, std::int64_t last) {
+    for (std::int64_t i = first; i < last; ++i) out[i] = in[i] / static_cast<T>(divisor);
+  });
+  return result;
+}
+
+/// Of `sum`, and of `mean` with its divisor: every element gets its result's share.
+struct SumBackward final : Node {
+  SumBackward(const char* op, const Shape& input_shape, const ReducePlan& reduction, double by)
+      : label(op), shape(input_shape), plan(reduction), divisor(by) {}
+  const char* label;
+  Shape shape;
+  ReducePlan plan;
+  double divisor;
+
+  const char* name() const override { return label; }
+  std::vector<Tensor> backward(std::span<const Tensor> grads) override {
+    Tensor gx = empty(shape, {.dtype = grads[0].dtype()});
+    detail::visit_real(label, gx.dtype(), [&]<class T>(detail::Type<T>) {
+      const Tensor share = divided<T>(grads[0], divisor);
+      detail::strided_copy_cpu({{plan.outer, plan.inner}, {plan.count, 0}, {plan.inner, 1}},
+                               sizeof(T), gx.mutable_raw_data(), share.raw_data());
+    });
+    return {gx};
+  }
+};
+
+void require_time_axis(const char* op, const Tensor& x, const std::vector<int>& axes) {
+  RV_CHECK(x.rank() >= 2 && axes.size() == 1 && (axes[0] == 0 || axes[0] == -x.rank()),
+           "[{}] packed spikes are counted along axis 0 of [T, ..., C] only; got axes ({}) of {}.",
+           op, fmt::format("{}", fmt::join(axes, ", ")), x.shape());
+}
+
+enum class Kind { sum, mean };
+
+Tensor add_up(Kind kind, const Tensor& input, const std::vector<int>& axes, ReduceOptions options) {
+  const char* const op = kind == Kind::mean ? "mean" : "sum";
+  const bool packed = input.dtype() == DType::bits;
+  if (packed) require_time_axis(op, input, axes);
+  const auto [x, plan, shape] = detail::plan_reduction(op, input, axes, options.keepdim);
+  RV_CHECK(kind == Kind::sum || plan.count > 0, "[mean] {} has no elements to take the mean of.",
+           input.shape());
+  const double divisor = kind == Kind::mean ? static_cast<double>(plan.count) : 1;
+  Tensor y = empty(shape, {.dtype = packed ? DType::f32 : x.dtype(), .device = x.device()});
+  if (packed)
+    detail::count_spikes_cpu(x.size(0), x.shape().sub(1, x.rank() - 1).numel(), x.size(-1),
+                             x.data<std::uint64_t>(), divisor, y.mutable_data<float>());
+  else
+    detail::visit_real(op, x.dtype(), [&, &x = x, &plan = plan]<class T>(detail::Type<T>) {
+      detail::sum_cpu(plan, x.template data<T>(), divisor, y.mutable_data<T>());
+    });
+  if (grad_needed({x}))
+    attach(std::make_shared<SumBackward>(kind == Kind::mean ? "MeanBackward" : "SumBackward",
+                                         x.shape(), plan, divisor),
+           {x}, {y});
+  return y;
+}
+
+}  // namespace
+
+Tensor sum(const Tensor& x, const std::vector<int>& axes, ReduceOptions options) {
+  return add_up(Kind::sum, x, axes, options);
+}
+
+Tensor mean(const Tensor& x, const std::vector<int>& axes, ReduceOptions options) {
+  return add_up(Kind::mean, x, axes, options);
+}
+
+}  // namespace ranvier
