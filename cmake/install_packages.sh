@@ -15,6 +15,7 @@ table='
   build   HDF5            libhdf5-dev
   build   OpenCL          ocl-icd-opencl-dev
   build   OpenMP          libgomp1
+  build   PNG             libpng-dev
   build   ZLIB            zlib1g-dev
   build   dnnl            libdnnl-dev
   build   fmt             libfmt-dev
