@@ -9,6 +9,8 @@
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/pointwise/detail/kernels.h"
 #include "ranvier/ops/pointwise/detail/runs.h"
+#include "ranvier/ops/reduce/sum.h"
+#include "ranvier/ops/shape/shape_ops.h"
 
 namespace ranvier {
 namespace {
@@ -92,20 +94,14 @@ BinaryKernels<R> binary_kernels() {
                   isa_v4::binary_kernels<F, R>());
 }
 
-/// `full` summed over the axes on which `shape` was broadcast, in f64 and in order.
+/// `full` summed over the axes on which `shape` was broadcast.
 Tensor sum_to(const Tensor& full, const Shape& shape) {
   if (full.shape() == shape) return full;
-  std::vector<double> sums(static_cast<std::size_t>(shape.numel()));
-  const Runs runs(shape, full.shape(), full.shape());
-  visit_real("sum_to", full.dtype(), [&]<class R>(Type<R>) {
-    const R* values = full.data<R>();
-    runs.for_each(0, full.numel(),
-                  [&](std::int64_t to, std::int64_t, std::int64_t from, std::int64_t count) {
-                    for (std::int64_t i = 0; i < count; ++i)
-                      sums[static_cast<std::size_t>(to + i * runs.step_a())] += values[from + i];
-                  });
-  });
-  return from_vector(sums, shape).to(full.dtype());
+  std::vector<int> axes;
+  const int new_axes = full.rank() - shape.rank();
+  for (int axis = 0; axis < full.rank(); ++axis)
+    if (axis < new_axes || shape[axis - new_axes] != full.size(axis)) axes.push_back(axis);
+  return reshape(sum(full, axes), shape);
 }
 
 template <class F>
