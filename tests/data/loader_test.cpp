@@ -206,8 +206,11 @@ TEST_CASE("workers make no more batches ahead than they may") {
   DataLoader loader(set, {.batch_size = 1, .workers = 4, .prefetch = 3});
   auto epoch = loader.epoch({});
   CHECK(epoch.next() != nullptr);
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  CHECK(set.made == 4);  // the one that is held and three more
+  // The one that is held and three more, however long low priority keeps workers from running.
+  for (int waits = 0; waits < 5000 && set.made < 4; ++waits)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  CHECK(set.made == 4);
 }
 
 TEST_CASE("workers run at a lower priority than their caller, who makes batches at its own") {
