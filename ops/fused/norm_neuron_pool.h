@@ -15,7 +15,8 @@ namespace ranvier {
 enum class SpikePool : std::uint8_t { none, max, average };
 
 struct NormNeuronPoolOptions {
-  BatchNormOptions norm;   ///< of a static input, step mode is batch mode: its steps are the same
+  BatchNormOptions norm =
+      {};                  ///< of a static input, step mode is batch mode: its steps are the same
   std::int64_t steps = 0;  ///< as `ScanOptions::steps`
   SpikePool pool = SpikePool::none;
   std::int64_t kernel = 2;   ///< side and stride of the pool's square windows, without padding

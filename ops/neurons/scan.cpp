@@ -5,6 +5,7 @@
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/neurons/detail/scan_cpu.h"
+#include "ranvier/ops/neurons/detail/scan_op.h"
 
 namespace ranvier {
 
@@ -35,74 +36,6 @@ NeuronState NeuronState::detach() const {
 namespace {
 
 using namespace neurons;
-
-/// The extents of a scan.
-struct Extent {
-  std::int64_t steps;
-  Shape step;      ///< of one time step
-  Shape sequence;  ///< [steps, step...]
-};
-
-Extent extent_of(const Neuron& neuron, const Tensor& x, const ScanOptions& options) {
-  RV_CHECK(options.steps >= 0, "[{}] steps must be >= 1 for a static input, or 0; got {}.",
-           neuron.name(), options.steps);
-  if (options.steps > 0) return {options.steps, x.shape(), Shape{options.steps}.concat(x.shape())};
-  RV_CHECK(x.rank() >= 1 && x.size(0) >= 1,
-           "[{}] x must be [T, ...] with T >= 1, or static with steps >= 1; its shape is {}.",
-           neuron.name(), x.shape());
-  return {x.size(0), x.shape().sub(1, x.rank()), x.shape()};
-}
-
-void check(const Neuron& neuron, const Tensor& x, const NeuronState& state,
-           const ScanOptions& options, const Extent& extent) {
-  RV_CHECK(x.dtype() == DType::f32 || x.dtype() == DType::f64, "[{}] x must be f32 or f64; got {}.",
-           neuron.name(), x.dtype());
-  RV_CHECK(!options.packed || neuron.spiking(),
-           "[{}] packed needs spikes; this neuron's output is real-valued.", neuron.name());
-  RV_CHECK(!options.packed || extent.step.rank() >= 1,
-           "[{}] packed needs an axis of neurons; the shape of x is {}.", neuron.name(), x.shape());
-  const std::size_t count = state.variables().size();
-  RV_CHECK(count == 0 || count == static_cast<std::size_t>(neuron.states()),
-           "[{}] the state must have {} variables; got {}.", neuron.name(), neuron.states(), count);
-  for (const Tensor& variable : state.variables())
-    RV_CHECK(variable.shape() == extent.step && variable.dtype() == x.dtype(),
-             "[{}] the state must be {} {}, as one step of x; got {} {}.", neuron.name(), x.dtype(),
-             extent.step, variable.dtype(), variable.shape());
-  for (std::size_t i = 0; i < neuron.learnables.size(); ++i)
-    RV_CHECK(neuron.learnables[i].numel() == 1, "[{}] {} must have one element; its shape is {}.",
-             neuron.name(), neuron.learnable_names()[i], neuron.learnables[i].shape());
-  if (x.device() != cpu_device)
-    fail(ErrorCode::device, "[{}] no kernel for {} in this build.", neuron.name(), x.device());
-}
-
-template <class R>
-Program<R> program_of(const Neuron& neuron) {
-  Program<R> program;
-  if constexpr (std::is_same_v<R, float>)
-    program = neuron.description().f32;
-  else
-    program = neuron.description().f64;
-  if (neuron.learnables.empty()) return program;
-  R values[max_learnables] = {};
-  for (std::size_t i = 0; i < neuron.learnables.size(); ++i)
-    values[i] = static_cast<R>(neuron.learnables[i].item());
-  program.learn(program.params, values);
-  return program;
-}
-
-template <class R>
-const R* data_or_null(const Tensor& tensor) {
-  return tensor.defined() ? tensor.data<R>() : nullptr;
-}
-
-/// x, the state's variables, the learnables: the inputs of the tape's node, in this order.
-std::vector<Tensor> inputs_of(const Neuron& neuron, const Tensor& x, const NeuronState& state) {
-  std::vector<Tensor> inputs{x};
-  for (int k = 0; k < neuron.states(); ++k)
-    inputs.push_back(state.at_rest() ? Tensor() : state.variables()[static_cast<std::size_t>(k)]);
-  inputs.insert(inputs.end(), neuron.learnables.begin(), neuron.learnables.end());
-  return inputs;
-}
 
 /// Keeps x and the initial state only; backward recomputes the membrane.
 template <class R>
@@ -209,8 +142,9 @@ ScanResult run(const Neuron& neuron, const Tensor& x, const NeuronState& state,
 
 ScanResult scan(const Neuron& neuron, const Tensor& x, const NeuronState& state,
                 const ScanOptions& options) {
-  const Extent extent = extent_of(neuron, x, options);
-  check(neuron, x, state, options, extent);
+  const Extent extent = extent_of(neuron, x, options.steps);
+  check_scan(neuron, x, state, extent);
+  if (options.packed) check_packed(neuron, extent);
   return detail::visit_real(neuron.name().c_str(), x.dtype(), [&]<class R>(detail::Type<R>) {
     return run<R>(neuron, x, state, options, extent);
   });

@@ -8,150 +8,18 @@
 // turns every few lines, so that memory is never idle; results too large for the caches are stored
 // past them, which saves reading every line before it is overwritten; and backward copies x when it
 // first reads it, because rows a power of two apart evict each other from the cache.
+#include "ranvier/ops/neurons/detail/scan_cpu.h"
+
 #include <algorithm>
 #include <vector>
 
-#include <immintrin.h>
-
-#include "ranvier/core/allocator.h"
 #include "ranvier/core/parallel.h"
-#include "ranvier/ops/neurons/detail/isa_kernels.h"
-#include "ranvier/ops/neurons/detail/scan_cpu.h"
+#include "ranvier/ops/neurons/detail/blocks.h"
 
 namespace ranvier::neurons {
 namespace {
 
-constexpr std::int64_t smallest_block = 128;
-constexpr std::int64_t largest_forward_block = 4096;  // its state fits L1
 constexpr std::int64_t largest_backward_block = 1024;
-constexpr std::int64_t backward_bytes = 512 << 10;  // of one block's steps, half of a common L2
-constexpr std::int64_t streamed_bytes = 4 << 20;    // results from this size on bypass the caches
-constexpr std::int64_t piece = 256;                 // neurons between two turns of the memory
-
-/// Memory of one thread for the time of a loop, handed out row by row.
-template <class R>
-class Scratch {
- public:
-  explicit Scratch(std::int64_t elements)
-      : bytes_(static_cast<std::size_t>(elements) * sizeof(R)),
-        next_(static_cast<R*>(cpu_allocator().allocate(bytes_))),
-        begin_(next_) {}
-  ~Scratch() { cpu_allocator().deallocate(begin_, bytes_); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-
-  R* take(std::int64_t elements) {
-    R* const taken = next_;
-    next_ += elements;
-    return taken;
-  }
-
- private:
-  std::size_t bytes_;
-  R* next_;
-  R* begin_;
-};
-
-/// Fetches part of a row into L2; null: there is none. Always inlined: GCC takes a function that
-/// only prefetches for one without effect and drops the call.
-template <class R>
-[[gnu::always_inline]] inline void prefetch(const R* row, std::int64_t count) {
-  constexpr std::int64_t line = 64 / sizeof(R);
-  if (row == nullptr) return;
-  for (std::int64_t i = 0; i < count; i += line) __builtin_prefetch(row + i, 0, 2);
-}
-
-/// Calls `body(offset, length)` for the pieces of a row.
-template <class Body>
-void for_pieces(std::int64_t count, Body&& body) {
-  for (std::int64_t i = 0; i < count; i += piece) body(i, std::min(piece, count - i));
-}
-
-/// The state of a block at the start of the shard.
-template <class R>
-void load_state(const ScanInput<R>& in, std::int64_t first, std::int64_t count, R* state,
-                std::int64_t stride) {
-  for (int k = 0; k < in.program.states; ++k) {
-    R* const variable = state + k * stride;
-    if (in.state[k] != nullptr)
-      std::copy_n(in.state[k] + first, count, variable);
-    else
-      std::fill_n(variable, count, in.program.rest[k]);
-  }
-}
-
-/// Writes result rows, past the caches if there are many.
-template <class R>
-class RowWriter {
- public:
-  explicit RowWriter(std::int64_t elements)
-      : stream_(elements * static_cast<std::int64_t>(sizeof(R)) >= streamed_bytes
-                    ? isa_kernels<R>().stream
-                    : nullptr) {}
-  bool streams() const { return stream_ != nullptr; }
-  void write(const R* from, R* to, std::int64_t count) const {
-    if (stream_ != nullptr)
-      stream_(from, to, count);
-    else
-      std::copy_n(from, count, to);
-  }
-
- private:
-  void (*stream_)(const R*, R*, std::int64_t);
-};
-
-/// Consecutive neurons; where spikes are packed, whole rows of columns or one row's piece.
-struct Block {
-  std::int64_t first, count;
-  std::int64_t row, rows, column, columns;  // rows of `columns` neurons, from `column` on
-};
-
-/// A size of blocks that leaves some for every thread, however many there are.
-std::int64_t block_for(std::int64_t neurons, std::int64_t largest) {
-  return std::clamp((neurons / 16 + 63) / 64 * 64, smallest_block, largest);
-}
-
-/// How [neurons] is cut for the forward pass. Packed rows start on a word, so a block is a number
-/// of rows or a piece of one that starts on a word.
-class Blocks {
- public:
-  Blocks(std::int64_t neurons, std::int64_t columns)
-      : size_(block_for(neurons, largest_forward_block)),
-        columns_(columns),
-        rows_(neurons / columns),
-        rows_per_block_(std::max<std::int64_t>(1, size_ / columns)),
-        pieces_per_row_((columns + size_ - 1) / size_) {}
-  /// The most neurons in a block.
-  std::int64_t size() const { return size_; }
-  std::int64_t count() const {
-    return columns_ > size_ ? rows_ * pieces_per_row_
-                            : (rows_ + rows_per_block_ - 1) / rows_per_block_;
-  }
-  Block operator[](std::int64_t index) const {
-    if (columns_ > size_) {
-      const std::int64_t row = index / pieces_per_row_;
-      const std::int64_t column = index % pieces_per_row_ * size_;
-      const std::int64_t count = std::min(size_, columns_ - column);
-      return {row * columns_ + column, count, row, 1, column, count};
-    }
-    const std::int64_t row = index * rows_per_block_;
-    const std::int64_t rows = std::min(rows_per_block_, rows_ - row);
-    return {row * columns_, rows * columns_, row, rows, 0, columns_};
-  }
-
- private:
-  std::int64_t size_, columns_, rows_, rows_per_block_, pieces_per_row_;
-};
-
-template <class R>
-void write_packed(const ScanOutput<R>& out, const Block& block, std::int64_t first_row,
-                  const R* spikes) {
-  const std::int64_t words_per_row = (out.columns + 63) / 64;
-  for (std::int64_t r = 0; r < block.rows; ++r)
-    isa_kernels<R>().pack(spikes + r * block.columns,
-                          out.words + (first_row + r) * words_per_row + block.column / 64,
-                          block.columns);
-}
 
 /// One thread's forward pass over its blocks.
 template <class R>
@@ -170,7 +38,7 @@ class ForwardPass {
 
   void run(std::int64_t index) {
     block_ = blocks_[index];
-    load_state(in_, block_.first, block_.count, state_, stride_);
+    load_state(in_.program, in_.state, block_.first, block_.count, state_, stride_);
     std::fill_n(sum_, block_.count, R(0));
     for (std::int64_t t = 0; t < in_.steps; ++t) {
       for_pieces(block_.count, [&](std::int64_t i, std::int64_t count) { step(t, i, count); });
@@ -309,7 +177,7 @@ class BackwardPass {
 
   /// The states at the start of each chunk.
   void find_boundaries() {
-    load_state(in_, first_, count_, boundaries_, cut_.block);
+    load_state(in_.program, in_.state, first_, count_, boundaries_, cut_.block);
     for (std::int64_t chunk = 1; chunk < cut_.chunks; ++chunk) {
       R* const boundary = boundaries_ + chunk * state_size_;
       std::copy_n(boundary - state_size_, state_size_, boundary);
@@ -389,11 +257,11 @@ template <class R>
 void scan_forward_cpu(const ScanInput<R>& in, const ScanOutput<R>& out) {
   if (in.neurons == 0) return;
   const bool row_by_row = out.words != nullptr && out.columns % 64 != 0;
-  const Blocks blocks(in.neurons, row_by_row ? out.columns : in.neurons);
+  const Blocks blocks(in.neurons, row_by_row ? out.columns : in.neurons, largest_forward_block);
   parallel_for(0, blocks.count(), 1, [&](std::int64_t begin, std::int64_t end) {
     ForwardPass<R> pass(in, out, blocks);
     for (std::int64_t b = begin; b < end; ++b) pass.run(b);
-    _mm_sfence();
+    fence_streams();
   });
 }
 
@@ -408,7 +276,7 @@ void scan_backward_cpu(const ScanInput<R>& in, const ScanGradInput<R>& grad_in,
   parallel_for(0, cut.blocks, 1, [&](std::int64_t begin, std::int64_t end) {
     BackwardPass<R> pass(in, grad_in, grad_out, cut);
     for (std::int64_t b = begin; b < end; ++b) pass.run(b, shares.data() + b * learnables);
-    _mm_sfence();
+    fence_streams();
   });
   if (grad_out.learnables == nullptr) return;
   for (std::int64_t b = 0; b < cut.blocks; ++b)

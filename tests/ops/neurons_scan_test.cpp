@@ -385,7 +385,7 @@ TEST_CASE("a scan's input must fit its neuron") {
   CHECK_ERROR(scan(LeakyIntegratorOptions{}, x, {}, {.packed = true}), invalid,
               "[leaky_integrator] packed needs spikes; this neuron's output is real-valued.");
   CHECK_ERROR(scan(LIFOptions{}, zeros({4}), {}, {.packed = true}), invalid,
-              "[lif] packed needs an axis of neurons; the shape of x is (4,).");
+              "[lif] packed needs an axis of neurons; the spikes' shape is (4,).");
   Neuron broken = ParametricLIFOptions{};
   broken.learnables[0] = zeros({3});
   CHECK_ERROR(scan(broken, x), invalid,

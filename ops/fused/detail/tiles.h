@@ -1,0 +1,126 @@
+// How one step of images is cut: tiles of whole pooling windows whose states fit the cache.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "ranvier/ops/fused/detail/fused_cpu.h"
+#include "ranvier/ops/neurons/detail/blocks.h"
+#include "ranvier/ops/norm/detail/batch_norm_kernels.h"
+
+namespace ranvier::fused {
+
+/// Some rows of pixels above each other, each row contiguous: `runs` rows of `pixels` x `columns`
+/// values. In a tile's own memory the runs lie one after another.
+struct Tile {
+  std::int64_t input;                ///< first value in a step of x
+  std::int64_t runs, run_stride;     ///< rows, and values of x from one to the next
+  std::int64_t pixels, columns;      ///< of a run; columns are channels, or a piece of them
+  std::int64_t channel;              ///< of the first column
+  std::int64_t out_row, out_pixels;  ///< pooled pixels: the first and their number
+
+  std::int64_t run() const { return pixels * columns; }
+  std::int64_t neurons() const { return runs * run(); }
+};
+
+/// The tiles of one step, about `target` neurons each.
+class Tiles {
+ public:
+  Tiles(const Geometry& geometry, std::int64_t target)
+      : g_(geometry),
+        blocks_(geometry.neurons(), std::max<std::int64_t>(geometry.channels, 1), target) {
+    if (g_.kernel == 1) return;
+    const std::int64_t window = g_.kernel * g_.kernel * g_.channels;
+    out_pixels_ = std::clamp<std::int64_t>(target / window, 1, g_.out_width());
+    across_ = (g_.out_width() + out_pixels_ - 1) / out_pixels_;
+    down_ = (g_.height + g_.kernel - 1) / g_.kernel;
+  }
+
+  std::int64_t count() const {
+    return g_.kernel == 1 ? blocks_.count() : g_.images * down_ * across_;
+  }
+  /// The most neurons in a tile.
+  std::int64_t largest() const {
+    if (g_.kernel == 1) return blocks_.size();
+    const std::int64_t rest = g_.width % g_.kernel;
+    return g_.kernel * (out_pixels_ * g_.kernel + rest) * g_.channels;
+  }
+  Tile operator[](std::int64_t index) const {
+    if (g_.kernel == 1) {
+      const neurons::Block b = blocks_[index];
+      return {b.first, 1, 0, b.rows, b.columns, b.column, b.row, b.rows};
+    }
+    const std::int64_t across = index % across_, down = index / across_ % down_;
+    const std::int64_t image = index / across_ / down_;
+    const std::int64_t first = across * out_pixels_;
+    const std::int64_t outputs = std::min(out_pixels_, g_.out_width() - first);
+    // The last tile of a row takes the pixels along that no window covers, and so does the row of
+    // tiles below the last window.
+    const bool last = across == across_ - 1;
+    const std::int64_t pixels = last ? g_.width - first * g_.kernel : outputs * g_.kernel;
+    const std::int64_t runs = std::min(g_.kernel, g_.height - down * g_.kernel);
+    const bool pooled = runs == g_.kernel;
+    const std::int64_t input =
+        ((image * g_.height + down * g_.kernel) * g_.width) + first * g_.kernel;
+    const std::int64_t output = (image * g_.out_height() + down) * g_.out_width() + first;
+    return {input * g_.channels, runs, g_.width * g_.channels, pixels,
+            g_.channels,         0,    pooled ? output : 0,    pooled ? outputs : 0};
+  }
+
+ private:
+  Geometry g_;
+  neurons::Blocks blocks_;
+  std::int64_t out_pixels_ = 0, across_ = 0, down_ = 0;
+};
+
+/// The loops of batch norm: the fused operation normalises with the very same arithmetic.
+template <class R>
+const norm::Kernels<R>& norm_kernels() {
+  return pick_isa(norm::isa_v2::kernels<R>(), norm::isa_v3::kernels<R>(),
+                  norm::isa_v4::kernels<R>());
+}
+
+/// How many pixels are taken side by side, so that few channels still fill a vector.
+inline std::int64_t fold_of(std::int64_t channels) {
+  return std::max<std::int64_t>(1, 128 / std::max<std::int64_t>(channels, 1));
+}
+
+/// Coefficients [groups, channels], repeated for pixels side by side: [groups, fold * channels].
+template <class R>
+class Coefficients {
+ public:
+  Coefficients(const R* values, std::int64_t groups, std::int64_t channels)
+      : width_(fold_of(channels) * channels), shared_(groups == 1) {
+    if (values == nullptr) return;
+    for (std::int64_t group = 0; group < groups; ++group)
+      for (std::int64_t i = 0; i < fold_of(channels); ++i)
+        values_.insert(values_.end(), values + group * channels, values + (group + 1) * channels);
+  }
+  /// Those of step t, from `channel` on.
+  const R* at(std::int64_t t, std::int64_t channel) const {
+    return values_.data() + (shared_ ? 0 : t * width_) + channel;
+  }
+
+ private:
+  std::int64_t width_;
+  bool shared_;
+  std::vector<R> values_;
+};
+
+/// Calls `body(offset, rows, columns)` for the pieces of a run: rows of pixels side by side.
+template <class Body>
+void for_run_pieces(const Tile& tile, Body&& body) {
+  const std::int64_t fold = fold_of(tile.columns), width = fold * tile.columns;
+  const std::int64_t whole = tile.pixels / fold, rest = tile.pixels % fold * tile.columns;
+  const std::int64_t rows = std::max<std::int64_t>(1, neurons::piece / width);
+  for (std::int64_t row = 0; row < whole; row += rows)
+    body(row * width, std::min(rows, whole - row), width);
+  if (rest > 0) body(whole * width, std::int64_t{1}, rest);
+}
+
+/// Tiles are summed in this many parts, whose sums are added up in order: the same for any number
+/// of threads.
+inline constexpr std::int64_t sum_parts = 64;
+
+}  // namespace ranvier::fused

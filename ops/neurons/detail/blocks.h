@@ -1,0 +1,138 @@
+// How engines cut neurons and time, and the memory they work in.
+#pragma once
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "ranvier/core/allocator.h"
+#include "ranvier/ops/neurons/detail/isa_kernels.h"
+#include "ranvier/ops/neurons/kernels.h"
+
+namespace ranvier::neurons {
+
+inline constexpr std::int64_t smallest_block = 128;
+inline constexpr std::int64_t largest_forward_block = 4096;  // its state fits L1
+inline constexpr std::int64_t backward_bytes = 512 << 10;    // of a block's steps, half a common L2
+inline constexpr std::int64_t streamed_bytes = 4 << 20;  // results from this size bypass the caches
+inline constexpr std::int64_t piece = 256;               // neurons between two turns of the memory
+
+/// Memory of one thread for the time of a loop, handed out row by row.
+template <class R>
+class Scratch {
+ public:
+  explicit Scratch(std::int64_t elements)
+      : bytes_(static_cast<std::size_t>(elements) * sizeof(R)),
+        next_(static_cast<R*>(cpu_allocator().allocate(bytes_))),
+        begin_(next_) {}
+  ~Scratch() { cpu_allocator().deallocate(begin_, bytes_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+  R* take(std::int64_t elements) {
+    R* const taken = next_;
+    next_ += elements;
+    return taken;
+  }
+
+ private:
+  std::size_t bytes_;
+  R* next_;
+  R* begin_;
+};
+
+/// Fetches part of a row into L2; null: there is none. Always inlined: GCC takes a function that
+/// only prefetches for one without effect and drops the call.
+template <class R>
+[[gnu::always_inline]] inline void prefetch(const R* row, std::int64_t count) {
+  constexpr std::int64_t line = 64 / sizeof(R);
+  if (row == nullptr) return;
+  for (std::int64_t i = 0; i < count; i += line) __builtin_prefetch(row + i, 0, 2);
+}
+
+/// Calls `body(offset, length)` for the pieces of a row.
+template <class Body>
+void for_pieces(std::int64_t count, Body&& body) {
+  for (std::int64_t i = 0; i < count; i += piece) body(i, std::min(piece, count - i));
+}
+
+/// The state of neurons [first, first + count) at the start of a shard: what was given, else rest.
+template <class R>
+void load_state(const Program<R>& program, const R* const* given, std::int64_t first,
+                std::int64_t count, R* state, std::int64_t stride) {
+  for (int k = 0; k < program.states; ++k) {
+    R* const variable = state + k * stride;
+    if (given[k] != nullptr)
+      std::copy_n(given[k] + first, count, variable);
+    else
+      std::fill_n(variable, count, program.rest[k]);
+  }
+}
+
+/// Writes result rows, past the caches if there are many.
+template <class R>
+class RowWriter {
+ public:
+  explicit RowWriter(std::int64_t elements)
+      : stream_(elements * static_cast<std::int64_t>(sizeof(R)) >= streamed_bytes
+                    ? isa_kernels<R>().stream
+                    : nullptr) {}
+  void write(const R* from, R* to, std::int64_t count) const {
+    if (stream_ != nullptr)
+      stream_(from, to, count);
+    else
+      std::copy_n(from, count, to);
+  }
+
+ private:
+  void (*stream_)(const R*, R*, std::int64_t);
+};
+
+/// Makes streamed rows visible to other threads.
+inline void fence_streams() { _mm_sfence(); }
+
+/// Consecutive neurons; where spikes are packed, whole rows of columns or one row's piece.
+struct Block {
+  std::int64_t first, count;
+  std::int64_t row, rows, column, columns;  // rows of `columns` neurons, from `column` on
+};
+
+/// A size of blocks that leaves some for every thread, however many there are.
+inline std::int64_t block_for(std::int64_t neurons, std::int64_t largest) {
+  return std::clamp((neurons / 16 + 63) / 64 * 64, smallest_block, largest);
+}
+
+/// How [neurons] is cut for a forward pass. Packed rows start on a word, so a block is a number
+/// of rows or a piece of one that starts on a word.
+class Blocks {
+ public:
+  Blocks(std::int64_t neurons, std::int64_t columns, std::int64_t largest)
+      : size_(block_for(neurons, largest)),
+        columns_(columns),
+        rows_(neurons / columns),
+        rows_per_block_(std::max<std::int64_t>(1, size_ / columns)),
+        pieces_per_row_((columns + size_ - 1) / size_) {}
+  /// The most neurons in a block.
+  std::int64_t size() const { return size_; }
+  std::int64_t count() const {
+    return columns_ > size_ ? rows_ * pieces_per_row_
+                            : (rows_ + rows_per_block_ - 1) / rows_per_block_;
+  }
+  Block operator[](std::int64_t index) const {
+    if (columns_ > size_) {
+      const std::int64_t row = index / pieces_per_row_;
+      const std::int64_t column = index % pieces_per_row_ * size_;
+      const std::int64_t count = std::min(size_, columns_ - column);
+      return {row * columns_ + column, count, row, 1, column, count};
+    }
+    const std::int64_t row = index * rows_per_block_;
+    const std::int64_t rows = std::min(rows_per_block_, rows_ - row);
+    return {row * columns_, rows * columns_, row, rows, 0, columns_};
+  }
+
+ private:
+  std::int64_t size_, columns_, rows_, rows_per_block_, pieces_per_row_;
+};
+
+}  // namespace ranvier::neurons

@@ -1,0 +1,51 @@
+// What the operations on neurons share: extents, checks, and a neuron's values for an engine.
+#pragma once
+
+#include <type_traits>
+#include <vector>
+
+#include "ranvier/ops/neurons/scan.h"
+
+namespace ranvier::neurons {
+
+/// The extents of a scan.
+struct Extent {
+  std::int64_t steps;
+  Shape step;      ///< of one time step
+  Shape sequence;  ///< [steps, step...]
+};
+
+/// Error: `steps` < 0, or x without a time axis although `steps` is 0.
+Extent extent_of(const Neuron& neuron, const Tensor& x, std::int64_t steps);
+
+/// Error unless x, state and learnables are what `neuron` can run on.
+void check_scan(const Neuron& neuron, const Tensor& x, const NeuronState& state,
+                const Extent& extent);
+/// Error unless the output of `neuron` can be packed.
+void check_packed(const Neuron& neuron, const Extent& extent);
+
+/// x, the state's variables, the learnables: the inputs of the tape's node, in this order.
+std::vector<Tensor> inputs_of(const Neuron& neuron, const Tensor& x, const NeuronState& state);
+
+/// `neuron` with the values its learnables have now.
+template <class R>
+Program<R> program_of(const Neuron& neuron) {
+  Program<R> program;
+  if constexpr (std::is_same_v<R, float>)
+    program = neuron.description().f32;
+  else
+    program = neuron.description().f64;
+  if (neuron.learnables.empty()) return program;
+  R values[max_learnables] = {};
+  for (std::size_t i = 0; i < neuron.learnables.size(); ++i)
+    values[i] = static_cast<R>(neuron.learnables[i].item());
+  program.learn(program.params, values);
+  return program;
+}
+
+template <class R>
+const R* data_or_null(const Tensor& tensor) {
+  return tensor.defined() ? tensor.data<R>() : nullptr;
+}
+
+}  // namespace ranvier::neurons

@@ -1,0 +1,49 @@
+#include "ranvier/ops/neurons/detail/scan_op.h"
+
+namespace ranvier::neurons {
+
+Extent extent_of(const Neuron& neuron, const Tensor& x, std::int64_t steps) {
+  RV_CHECK(steps >= 0, "[{}] steps must be >= 1 for a static input, or 0; got {}.", neuron.name(),
+           steps);
+  if (steps > 0) return {steps, x.shape(), Shape{steps}.concat(x.shape())};
+  RV_CHECK(x.rank() >= 1 && x.size(0) >= 1,
+           "[{}] x must be [T, ...] with T >= 1, or static with steps >= 1; its shape is {}.",
+           neuron.name(), x.shape());
+  return {x.size(0), x.shape().sub(1, x.rank()), x.shape()};
+}
+
+void check_scan(const Neuron& neuron, const Tensor& x, const NeuronState& state,
+                const Extent& extent) {
+  RV_CHECK(x.dtype() == DType::f32 || x.dtype() == DType::f64, "[{}] x must be f32 or f64; got {}.",
+           neuron.name(), x.dtype());
+  const std::size_t count = state.variables().size();
+  RV_CHECK(count == 0 || count == static_cast<std::size_t>(neuron.states()),
+           "[{}] the state must have {} variables; got {}.", neuron.name(), neuron.states(), count);
+  for (const Tensor& variable : state.variables())
+    RV_CHECK(variable.shape() == extent.step && variable.dtype() == x.dtype(),
+             "[{}] the state must be {} {}, as one step of x; got {} {}.", neuron.name(), x.dtype(),
+             extent.step, variable.dtype(), variable.shape());
+  for (std::size_t i = 0; i < neuron.learnables.size(); ++i)
+    RV_CHECK(neuron.learnables[i].numel() == 1, "[{}] {} must have one element; its shape is {}.",
+             neuron.name(), neuron.learnable_names()[i], neuron.learnables[i].shape());
+  if (x.device() != cpu_device)
+    fail(ErrorCode::device, "[{}] no kernel for {} in this build.", neuron.name(), x.device());
+}
+
+void check_packed(const Neuron& neuron, const Extent& extent) {
+  RV_CHECK(neuron.spiking(), "[{}] packed needs spikes; this neuron's output is real-valued.",
+           neuron.name());
+  RV_CHECK(extent.step.rank() >= 1,
+           "[{}] packed needs an axis of neurons; the spikes' shape is {}.", neuron.name(),
+           extent.sequence);
+}
+
+std::vector<Tensor> inputs_of(const Neuron& neuron, const Tensor& x, const NeuronState& state) {
+  std::vector<Tensor> inputs{x};
+  for (int k = 0; k < neuron.states(); ++k)
+    inputs.push_back(state.at_rest() ? Tensor() : state.variables()[static_cast<std::size_t>(k)]);
+  inputs.insert(inputs.end(), neuron.learnables.begin(), neuron.learnables.end());
+  return inputs;
+}
+
+}  // namespace ranvier::neurons
