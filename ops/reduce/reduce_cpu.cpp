@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <type_traits>
 
 #include "ranvier/core/dtype.h"
 #include "ranvier/core/parallel.h"
@@ -120,11 +122,59 @@ void sum_terms(const ReducePlan& plan, const T* x, Term term, Finish finish) {
                   });
 }
 
-// The first NaN wins, so that it is noticed.
+// The first NaN wins, so that it is noticed. Without branches, so that loops over it vectorise.
 template <Extremum which, class T>
 bool beats(T value, T best) {
   const bool better = which == Extremum::largest ? value > best : value < best;
-  return better || (value != value && best == best);
+  return better | ((value != value) & (best == best));
+}
+
+/// The winner of each of up to `column_block` columns; positions are as wide as values.
+template <class T>
+struct Winners {
+  using Position = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+  std::array<T, column_block> value;
+  std::array<Position, column_block> position;
+};
+
+/// The winners of `columns` columns of `count` rows, `stride` elements apart.
+template <Extremum which, class T>
+void scan_columns(const T* x, std::int64_t count, std::int64_t stride, std::int64_t columns,
+                  Winners<T>& winners) {
+  T* __restrict value = winners.value.data();
+  auto* __restrict position = winners.position.data();
+  std::copy_n(x, columns, value);
+  std::fill_n(position, columns, 0);
+  for (std::int64_t i = 1; i < count; ++i) {
+    const T* __restrict row = x + i * stride;
+    const auto here = static_cast<typename Winners<T>::Position>(i);
+#pragma omp simd
+    for (std::int64_t c = 0; c < columns; ++c) {
+      const T rival = row[c];
+      const bool wins = beats<which>(rival, value[c]);
+      value[c] = wins ? rival : value[c];
+      position[c] = wins ? here : position[c];
+    }
+  }
+}
+
+/// The position of the winner of a row, found as that of `lanes` columns and the rest.
+template <Extremum which, class T>
+std::int64_t scan_row(const T* x, std::int64_t count) {
+  std::int64_t winner = 0;
+  if (const std::int64_t rows = count / lanes; rows > 0) {
+    Winners<T> winners;
+    scan_columns<which>(x, rows, lanes, lanes, winners);
+    winner = winners.position[0] * lanes;
+    for (std::int64_t lane = 1; lane < lanes; ++lane) {
+      const std::int64_t rival = winners.position[static_cast<std::size_t>(lane)] * lanes + lane;
+      const bool equal = !beats<which>(x[winner], x[rival]);
+      if (beats<which>(x[rival], x[winner]) || (equal && rival < winner)) winner = rival;
+    }
+  }
+  for (std::int64_t i = count / lanes * lanes; i < count; ++i)
+    if (beats<which>(x[i], x[winner])) winner = i;
+  return winner;
 }
 
 template <Extremum which, class T>
@@ -143,18 +193,19 @@ void find_extrema(const ReducePlan& plan, const T* x, T* values, std::int64_t* p
   for_each_tile(plan, tiling, [&](const Tile& tile) {
     const std::int64_t out = (tile.outer * tiling.chunks + tile.chunk) * plan.inner;
     const T* in = x + (tile.outer * plan.count + tile.first) * plan.inner;
-    T* best = value_out + out;
-    std::int64_t* where = position_out + out;
-    std::copy(in + tile.begin, in + tile.end, best + tile.begin);
-    std::fill(where + tile.begin, where + tile.end, tile.first);
-    for (std::int64_t i = tile.first + 1; i < tile.last; ++i) {
-      in += plan.inner;
-      for (std::int64_t c = tile.begin; c < tile.end; ++c)
-        if (beats<which>(in[c], best[c])) {
-          best[c] = in[c];
-          where[c] = i;
-        }
+    if (plan.inner == 1) {
+      const std::int64_t winner = scan_row<which>(in, tile.last - tile.first);
+      value_out[out] = in[winner];
+      position_out[out] = tile.first + winner;
+      return;
     }
+    Winners<T> winners;
+    const std::int64_t columns = tile.end - tile.begin;
+    scan_columns<which>(in + tile.begin, tile.last - tile.first, plan.inner, columns, winners);
+    std::copy_n(winners.value.data(), columns, value_out + out + tile.begin);
+    for (std::int64_t c = 0; c < columns; ++c)
+      position_out[out + tile.begin + c] =
+          tile.first + winners.position[static_cast<std::size_t>(c)];
   });
   if (tiling.chunks == 1) return;
   for_each_result(

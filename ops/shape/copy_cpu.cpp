@@ -85,12 +85,30 @@ void copy_runs(std::vector<StridedAxis> axes, Word* to, const Word* from) {
   });
 }
 
+constexpr std::int64_t tile = 32;
+
+/// Transposes a tile. Source and result may both be strided by a power of two, whose lines evict
+/// each other; so each line is read at once, and written at once, by way of a buffer. The next
+/// tile's lines, too far apart for the processor to foresee, are asked for in time.
+template <class Word>
+void copy_tile(std::int64_t rows, std::int64_t columns, std::int64_t from_stride, const Word* from,
+               std::int64_t to_stride, Word* to) {
+  Word buffer[tile][tile];
+  for (std::int64_t column = 0; column < columns; ++column) {
+    const Word* source = from + column * from_stride;
+    __builtin_prefetch(source + tile * from_stride);
+    __builtin_prefetch(source + tile * from_stride + tile / 2);
+    for (std::int64_t row = 0; row < rows; ++row) buffer[row][column] = source[row];
+  }
+  for (std::int64_t row = 0; row < rows; ++row)
+    std::copy_n(buffer[row], columns, to + row * to_stride);
+}
+
 /// The innermost axis jumps through the source: the matrices that it forms with the axis `across`,
 /// which does not jump there, are copied in tiles that stay in the cache.
 template <class Word>
 void copy_tiles(const std::vector<StridedAxis>& axes, std::size_t across, Word* to,
                 const Word* from) {
-  constexpr std::int64_t tile = 32;
   const StridedAxis rows = axes[across], columns = axes.back();
   std::int64_t to_row_stride = 1;
   for (std::size_t axis = across + 1; axis < axes.size(); ++axis)
@@ -114,10 +132,9 @@ void copy_tiles(const std::vector<StridedAxis>& axes, std::size_t across, Word* 
                    const std::int64_t row_end = std::min(row_begin + tile, rows.extent);
                    for (std::int64_t begin = 0; begin < columns.extent; begin += tile) {
                      const std::int64_t end = std::min(begin + tile, columns.extent);
-                     for (std::int64_t row = row_begin; row < row_end; ++row)
-                       for (std::int64_t column = begin; column < end; ++column)
-                         out[row * to_row_stride + column] =
-                             in[row * rows.stride + column * columns.stride];
+                     copy_tile(row_end - row_begin, end - begin, columns.stride,
+                               in + row_begin + begin * columns.stride, to_row_stride,
+                               out + row_begin * to_row_stride + begin);
                    }
                  }
                });

@@ -156,6 +156,9 @@ TEST_CASE("the gradient of max and min goes to the first of equals, and argmax n
         argmax(broadcast_to(reshape(peak, {20000, 1}), {20000, 2}), {0}).data<std::int64_t>()[1] ==
         place);
   }
+  Tensor plateau = zeros({100});
+  for (std::int64_t place : {41, 36, 99}) plateau.mutable_data<float>()[place] = 1;
+  CHECK(argmax(plateau).item() == 36);
   const Tensor long_row = full({2, 30000}, 4);
   CHECK(to_vector(argmax(long_row, {1})) == std::vector<double>{0, 0});
   CHECK(to_vector(argmax(full({3000, 2}, 4), {0})) == std::vector<double>{0, 0});
@@ -167,6 +170,11 @@ TEST_CASE("the first NaN wins in max and min") {
   CHECK(std::isnan(max(x).item()));
   CHECK(std::isnan(min(x).item()));
   CHECK(argmax(x).item() == 1);
+  Tensor row = zeros({1000});
+  for (std::int64_t place : {977, 640, 642}) row.mutable_data<float>()[place] = nan;
+  CHECK(argmax(row).item() == 640);
+  CHECK(to_vector(argmax(broadcast_to(reshape(row, {1000, 1}), {1000, 2}), {0})) ==
+        std::vector<double>{640, 640});
 }
 
 TEST_CASE("sums are rounded once: small terms beside large ones are not lost") {
