@@ -1,7 +1,9 @@
 // A tensor and the name it goes by in optimisers, state dicts and checkpoints.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ranvier/core/tensor.h"
@@ -16,5 +18,21 @@ struct NamedTensor {
 
 /// In the order the network names them.
 using NamedTensors = std::vector<NamedTensor>;
+
+/// Copies `saved` into the tensors of `target` (a state dict) by name, all or none. Errors, naming
+/// tensor and both shapes: one of them has a tensor that the other lacks, or of another shape or
+/// dtype.
+void load_state(const NamedTensors& target, const NamedTensors& saved);
+
+/// `tensors` under the names prefix + name: parts of a run share one checkpoint.
+NamedTensors add_prefix(std::string_view prefix, NamedTensors tensors);
+/// Those of `tensors` whose names begin with `prefix`, without it.
+NamedTensors take_prefix(std::string_view prefix, const NamedTensors& tensors);
+
+/// Numbers in `tensors`.
+std::int64_t count_elements(const NamedTensors& tensors);
+
+/// Clears the gradients of `parameters`.
+void zero_grad(const NamedTensors& parameters);
 
 }  // namespace ranvier

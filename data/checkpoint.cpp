@@ -8,7 +8,6 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <unordered_map>
 #include <utility>
 
 #include "ranvier/data/detail/checkpoint_contents.h"
@@ -202,43 +201,6 @@ Checkpoint load_checkpoint(const fs::path& path) {
     checkpoint.tensors.push_back({place.name, tensor});
   }
   return checkpoint;
-}
-
-void load_state(const NamedTensors& target, const NamedTensors& saved) {
-  std::unordered_map<std::string_view, const Tensor*> by_name;
-  for (const NamedTensor& named : saved) by_name.emplace(named.name, &named.tensor);
-  for (const auto& [name, tensor] : target) {
-    const auto found = by_name.find(name);
-    RV_CHECK(found != by_name.end(),
-             "[load_state] the checkpoint lacks {} {}, which the network has.", name,
-             tensor.shape());
-    const Tensor& source = *found->second;
-    RV_CHECK(source.shape() == tensor.shape() && source.dtype() == tensor.dtype(),
-             "[load_state] {} is {} {} in the network and {} {} in the checkpoint.", name,
-             tensor.dtype(), tensor.shape(), source.dtype(), source.shape());
-  }
-  std::set<std::string_view> wanted;
-  for (const NamedTensor& named : target) wanted.insert(named.name);
-  for (const auto& [name, tensor] : saved)
-    RV_CHECK(wanted.contains(name),
-             "[load_state] the checkpoint has {} {}, which the network lacks.", name,
-             tensor.shape());
-  for (const auto& [name, tensor] : target) {
-    Tensor destination = tensor;
-    copy_into(destination, *by_name.at(name));
-  }
-}
-
-NamedTensors add_prefix(std::string_view prefix, NamedTensors tensors) {
-  for (NamedTensor& named : tensors) named.name.insert(0, prefix);
-  return tensors;
-}
-
-NamedTensors take_prefix(std::string_view prefix, const NamedTensors& tensors) {
-  NamedTensors taken;
-  for (const auto& [name, tensor] : tensors)
-    if (name.starts_with(prefix)) taken.push_back({name.substr(prefix.size()), tensor});
-  return taken;
 }
 
 }  // namespace ranvier

@@ -27,14 +27,4 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkp
 /// a checkpoint of ours, is of another format version, truncated, or damaged.
 Checkpoint load_checkpoint(const std::filesystem::path& path);
 
-/// Copies `saved` into the tensors of `target` (a state dict) by name, all or none. Errors, naming
-/// tensor and both shapes: one of them has a tensor that the other lacks, or of another shape or
-/// dtype.
-void load_state(const NamedTensors& target, const NamedTensors& saved);
-
-/// `tensors` under the names prefix + name: parts of a run share one checkpoint.
-NamedTensors add_prefix(std::string_view prefix, NamedTensors tensors);
-/// Those of `tensors` whose names begin with `prefix`, without it.
-NamedTensors take_prefix(std::string_view prefix, const NamedTensors& tensors);
-
 }  // namespace ranvier

@@ -22,13 +22,13 @@ namespace ranvier {
 
 /// The state of a module between two shards of time. A default one starts at rest.
 struct State {
-  std::vector<Tensor> tensors;  ///< of the module itself: one f32 tensor per neuron variable
-  std::vector<State> children;  ///< of its children, in order
-  bool keep = true;             ///< false: nobody wants the state after the coming shard
+  std::vector<Tensor> tensors{};  ///< of the module itself: one f32 tensor per neuron variable
+  std::vector<State> children{};  ///< of its children, in order
+  bool keep = true;               ///< false: nobody wants the state after the coming shard
 
   bool at_rest() const { return tensors.empty() && children.empty(); }
   /// At rest, for a shard that is all of time: modules need not work out a state after it.
-  static State whole_sequence() { return {.tensors = {}, .children = {}, .keep = false}; }
+  static State whole_sequence() { return {.keep = false}; }
   /// The same values outside the graph: truncated back-propagation through time.
   State detach() const;
 };
@@ -149,15 +149,5 @@ void set_training(M& module, bool training) {
   detail::SetTraining set(training);
   module.visit(set);
 }
-
-/// Copies `source` into the tensors of `target` name by name. Error: a name missing on either
-/// side, or shapes or dtypes that differ (names both).
-void load_state_dict(const NamedTensors& target, const NamedTensors& source);
-
-/// Learned numbers in `tensors`.
-std::int64_t count_elements(const NamedTensors& tensors);
-
-/// Clears the gradients of `parameters`.
-void zero_grad(const NamedTensors& parameters);
 
 }  // namespace ranvier

@@ -23,6 +23,6 @@ NeuronState to_neuron_state(const State& state) {
   return state.tensors.empty() ? NeuronState() : NeuronState(state.tensors);
 }
 
-State to_state(const NeuronState& state) { return {.tensors = state.variables(), .children = {}}; }
+State to_state(const NeuronState& state) { return {.tensors = state.variables()}; }
 
 }  // namespace ranvier

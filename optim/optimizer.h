@@ -32,8 +32,8 @@ class Optimizer {
   /// What it moves; a tensor that was given under several names is here once, under the first.
   const NamedTensors& parameters() const { return parameters_; }
   /// Handles of all that a checkpoint has to keep beside the parameters: "2.weight.momentum" and
-  /// so on, and "steps", i64 [parameters], how often each was moved. `load_state_dict` of
-  /// layers/module.h restores them.
+  /// so on, and "steps", i64 [parameters], how often each was moved. `load_state` of
+  /// core/named_tensor.h restores them.
   NamedTensors state() const;
 
  protected:

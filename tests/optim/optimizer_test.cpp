@@ -176,7 +176,7 @@ TEST_CASE("an optimizer restored from its state goes on bit for bit") {
     NamedTensors resumed{{"w", clone(original[0].tensor)}};
     resumed[0].tensor.set_grad(original[0].tensor.grad());
     const auto second = make_optimizer(name, resumed, options);
-    load_state_dict(second->state(), saved);
+    load_state(second->state(), saved);
     for (int t = 0; t < 2; ++t) {
       first->step();
       second->step();
