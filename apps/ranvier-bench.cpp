@@ -1,0 +1,68 @@
+// The benchmarks of docs/benchmarks.md.
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <map>
+
+#include "apps/support/benchmark.h"
+#include "apps/support/program.h"
+#include "ranvier/core/build_info.h"
+#include "ranvier/core/dispatch.h"
+#include "ranvier/core/parallel.h"
+
+namespace {
+
+using namespace ranvier::apps;
+using Group = std::function<std::vector<Measurement>(const BenchOptions&)>;
+
+const std::map<std::string, Group> groups{{"copy", bench_copy},
+                                          {"neurons", bench_neurons},
+                                          {"products", bench_products},
+                                          {"csnn", bench_csnn},
+                                          {"mlp", bench_mlp}};
+
+int run(const std::vector<std::string>& names, const BenchOptions& options, bool json) {
+  if (!json)
+    fmt::print("Ranvier {} on {}, {} thread(s), {} kernels, median of {} runs\n{}\n",
+               ranvier::build_info().revision, ranvier::processor_name(), ranvier::num_threads(),
+               ranvier::name(ranvier::isa_level()), options.runs, row_heading());
+  for (const std::string& name : names)
+    for (const Measurement& m : groups.at(name)(options)) {
+      fmt::print("{}\n", json ? to_json_line(m) : to_row(m));
+      std::fflush(stdout);
+    }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Times kernels and training steps on this machine.", "ranvier-bench");
+  std::vector<std::string> names;
+  BenchOptions options;
+  int threads = 0;
+  bool json = false;
+  app.add_option("groups", names, "copy, neurons, products, csnn, mlp (default: all)")
+      ->check(CLI::IsMember(groups));
+  app.add_option("--runs", options.runs, "Counted runs of each; the median is given")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_option("--batch-size", options.batch, "Images per training step")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_option("--channels", options.channels, "Channels of csnn")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_option("--threads", threads, "Threads that compute; 0: one per core")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  app.add_flag("--json", json, "Print one JSON object a line instead of a table");
+  CLI11_PARSE(app, argc, argv);
+  if (names.empty())
+    for (const auto& [name, group] : groups) names.push_back(name);
+  return run_program([&] {
+    if (threads > 0) ranvier::set_num_threads(threads);
+    return run(names, options, json);
+  });
+}

@@ -1,0 +1,70 @@
+// Memory-bound work against the copy of the same run.
+#include <fmt/core.h>
+
+#include "apps/support/benchmark.h"
+#include "ranvier/core/random.h"
+#include "ranvier/core/tape.h"
+#include "ranvier/ops/neurons/scan.h"
+
+namespace ranvier::apps {
+namespace {
+
+constexpr std::int64_t neurons = std::int64_t{1} << 20;
+
+double gigabytes_per_second(double bytes, double milliseconds) {
+  return bytes / milliseconds / 1e6;
+}
+
+Measurement measure_copy(std::int64_t steps, int runs) {
+  const Tensor from = uniform({steps, neurons}, 0, 1);
+  Tensor to = empty_like(from);
+  Measurement m = measure(fmt::format("copy_T{}", steps), runs, [&] { copy_into(to, from); });
+  m.figures = {
+      {"GB/s", gigabytes_per_second(8.0 * static_cast<double>(steps * neurons), m.median_ms)}};
+  return m;
+}
+
+/// Adds the bandwidth of `bytes` per neuron-step and its share of the copy's.
+void add_bandwidth(Measurement& m, std::int64_t steps, double bytes, const Measurement& copy) {
+  const auto neuron_steps = static_cast<double>(steps * neurons);
+  const double rate = gigabytes_per_second(bytes * neuron_steps, m.median_ms);
+  m.figures = {{"GB/s", rate},
+               {"% of copy", 100 * rate / copy.figures.front().second},
+               {"ns/neuron-step", 1e6 * m.median_ms / neuron_steps}};
+}
+
+}  // namespace
+
+std::vector<Measurement> bench_copy(const BenchOptions& o) {
+  return {measure_copy(8, o.runs), measure_copy(64, o.runs)};
+}
+
+// Motivation: a scan that reads x and writes spikes moves 8 bytes per neuron-step, and 12 more
+// backward (x, the spikes' gradient, the input's gradient); nothing faster is possible in f32.
+std::vector<Measurement> bench_neurons(const BenchOptions& o) {
+  std::vector<Measurement> results;
+  const Neuron lif = LIFOptions{.tau = 2.0};
+  for (const std::int64_t steps : {8, 16, 32, 64}) {
+    results.push_back(measure_copy(steps, o.runs));
+    const Measurement copy = results.back();
+    Tensor x = uniform({steps, neurons}, -0.5, 2.5);
+    {
+      const NoGradGuard no_grad;
+      Measurement forward =
+          measure(fmt::format("lif_forward_T{}", steps), o.runs, [&] { scan(lif, x); });
+      add_bandwidth(forward, steps, 8, copy);
+      results.push_back(forward);
+    }
+    x.set_requires_grad(true);
+    const Tensor seed = uniform({steps, neurons}, -1, 1);
+    Measurement both = measure(fmt::format("lif_forward_backward_T{}", steps), o.runs, [&] {
+      x.set_grad({});
+      scan(lif, x).spikes.backward(seed);
+    });
+    add_bandwidth(both, steps, 20, copy);
+    results.push_back(both);
+  }
+  return results;
+}
+
+}  // namespace ranvier::apps

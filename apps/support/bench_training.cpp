@@ -1,0 +1,80 @@
+// Whole training steps of the tutorial networks: forward, loss, backward, optimizer.
+#include <fmt/core.h>
+
+#include <functional>
+#include <optional>
+
+#include "apps/support/benchmark.h"
+#include "ranvier/core/allocator.h"
+#include "ranvier/core/autocast.h"
+#include "ranvier/core/random.h"
+#include "ranvier/layers/networks.h"
+#include "ranvier/ops/loss/loss.h"
+#include "ranvier/ops/loss/one_hot.h"
+#include "ranvier/ops/reduce/sum.h"
+#include "ranvier/optim/optimizer.h"
+
+namespace ranvier::apps {
+namespace {
+
+using Loss = std::function<Tensor(const Tensor& output)>;
+
+Tensor random_labels(std::int64_t batch) {
+  std::vector<std::int64_t> labels;
+  for (std::int64_t i = 0; i < batch; ++i) labels.push_back(i * 7 % 10);
+  return from_vector(labels, {batch});
+}
+
+Measurement measure_steps(const std::string& name, const BenchOptions& o, Sequential& network,
+                          Optimizer& optimizer, const Tensor& images, const Loss& loss, bool bf16) {
+  cpu_allocator().release_kept();
+  cpu_allocator().reset_peak();
+  const auto step = [&] {
+    zero_grad(optimizer.parameters());
+    std::optional<AutocastGuard> autocast;
+    if (bf16) autocast.emplace(DType::bf16);
+    loss(network(images)).backward();
+    optimizer.step();
+  };
+  step();
+  step();
+  const std::int64_t allocations = cpu_allocator().stats().system_allocations;
+  Measurement m = measure(name, o.runs, step);
+  const MemoryStats stats = cpu_allocator().stats();
+  m.figures = {{"images/s", 1e3 * static_cast<double>(o.batch) / m.median_ms},
+               {"MB peak", static_cast<double>(stats.peak_bytes_in_use) / 1e6},
+               {"allocations", static_cast<double>(stats.system_allocations - allocations)}};
+  return m;
+}
+
+}  // namespace
+
+std::vector<Measurement> bench_csnn(const BenchOptions& o) {
+  seed(0);
+  Sequential network = csnn({.channels = o.channels});
+  const auto optimizer = make_optimizer("sgd", parameters(network), {.lr = 0.1, .momentum = 0.9});
+  const Tensor images = uniform({o.batch, 28, 28, 1}, 0, 1);
+  const Tensor targets = one_hot(random_labels(o.batch), 10);
+  const Loss loss = [&](const Tensor& spikes) { return mse_loss(mean(spikes, {0}), targets); };
+  std::vector<Measurement> results{
+      measure_steps("csnn_step_f32", o, network, *optimizer, images, loss, false)};
+  if (bf16_supported())
+    results.push_back(measure_steps("csnn_step_bf16", o, network, *optimizer, images, loss, true));
+  return results;
+}
+
+std::vector<Measurement> bench_mlp(const BenchOptions& o) {
+  seed(0);
+  Sequential network = leaky_mlp();
+  const auto optimizer = make_optimizer("adam", parameters(network), {.lr = 1e-3});
+  const Tensor images = uniform({o.batch, 28, 28, 1}, 0, 1);
+  const Tensor labels = random_labels(o.batch);
+  const Loss loss = [&](const Tensor& spikes) { return cross_entropy(sum(spikes, {0}), labels); };
+  std::vector<Measurement> results{
+      measure_steps("mlp_step_f32", o, network, *optimizer, images, loss, false)};
+  if (bf16_supported())
+    results.push_back(measure_steps("mlp_step_bf16", o, network, *optimizer, images, loss, true));
+  return results;
+}
+
+}  // namespace ranvier::apps

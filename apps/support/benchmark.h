@@ -1,0 +1,57 @@
+// Timing, and what a benchmark prints.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ranvier::apps {
+
+/// What was seen over several runs of one thing.
+struct Measurement {
+  std::string name;
+  double median_ms = 0, fastest_ms = 0, slowest_ms = 0;
+  int runs = 0;
+  /// Further figures with their units in the name: {"GB/s", 51.2}.
+  std::vector<std::pair<std::string, double>> figures{};
+};
+
+/// Median, fastest and slowest of `milliseconds`. Error: none given.
+Measurement summarise_runs(std::string name, std::vector<double> milliseconds);
+
+/// Runs `body` once to warm up and then `runs` times.
+template <class Body>
+Measurement measure(std::string name, int runs, Body&& body) {
+  using Clock = std::chrono::steady_clock;
+  body();
+  std::vector<double> times;
+  for (int run = 0; run < runs; ++run) {
+    const auto start = Clock::now();
+    body();
+    times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+  }
+  return summarise_runs(std::move(name), std::move(times));
+}
+
+/// One line of JSON: name, median_ms, fastest_ms, slowest_ms, runs and the figures.
+std::string to_json_line(const Measurement& measurement);
+
+/// One row of the table, and its heading.
+std::string to_row(const Measurement& measurement);
+std::string row_heading();
+
+struct BenchOptions {
+  int runs = 9;
+  std::int64_t batch = 128;
+  std::int64_t channels = 128;
+};
+
+/// The groups of benchmarks; each returns its measurements in order.
+std::vector<Measurement> bench_copy(const BenchOptions& options);
+std::vector<Measurement> bench_neurons(const BenchOptions& options);
+std::vector<Measurement> bench_products(const BenchOptions& options);
+std::vector<Measurement> bench_csnn(const BenchOptions& options);
+std::vector<Measurement> bench_mlp(const BenchOptions& options);
+
+}  // namespace ranvier::apps

@@ -1,0 +1,125 @@
+#include "apps/support/run_state.h"
+
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "ranvier/core/random.h"
+#include "ranvier/data/checkpoint.h"
+
+namespace ranvier::apps {
+namespace {
+
+using Json = nlohmann::json;
+
+// What must not change under a run, or resuming would not be the run that never stopped.
+Json recipe(const TrainOptions& o) {
+  return {{"batch-size", o.batch_size},
+          {"steps", o.steps},
+          {"channels", o.channels},
+          {"lr", o.lr},
+          {"epochs", o.epochs},
+          {"optimizer", o.optimizer},
+          {"momentum", o.momentum},
+          {"weight-decay", o.weight_decay},
+          {"scheduler", o.scheduler},
+          {"warmup", o.warmup},
+          {"seed", o.seed},
+          {"train-samples", o.train_samples},
+          {"shift", o.shift},
+          {"flip", o.flip},
+          {"amp", o.amp}};
+}
+
+void check_recipe(const std::string& path, const Json& saved, const TrainOptions& options) {
+  const Json wanted = recipe(options);
+  for (const auto& [name, value] : wanted.items())
+    if (!saved.contains(name) || saved.at(name) != value)
+      fail(ErrorCode::state,
+           "{}: the checkpoint was made with --{} {}, this run has {}; resume with the same value.",
+           path, name, saved.contains(name) ? saved.at(name).dump() : "(none)", value.dump());
+}
+
+Json to_json(const EpochMetrics& row) {
+  return {row.epoch,         row.train_loss, row.train_accuracy,   row.test_loss,
+          row.test_accuracy, row.seconds,    row.images_per_second};
+}
+
+EpochMetrics metrics_from(const Json& row) {
+  return {row.at(0), row.at(1), row.at(2), row.at(3), row.at(4), row.at(5), row.at(6)};
+}
+
+Json to_json(const RunState& state) {
+  Json history = Json::array();
+  for (const EpochMetrics& row : state.history) history.push_back(to_json(row));
+  return {{"epoch", state.next.epoch},
+          {"batch", state.next.batch},
+          {"loss", state.epoch.loss},
+          {"correct", state.epoch.correct},
+          {"samples", state.epoch.samples},
+          {"seconds", state.epoch.seconds},
+          {"history", history}};
+}
+
+RunState state_from(const Json& json) {
+  RunState state{
+      .next = {json.at("epoch"), json.at("batch")},
+      .epoch = {json.at("loss"), json.at("correct"), json.at("samples"), json.at("seconds")}};
+  for (const Json& row : json.at("history")) state.history.push_back(metrics_from(row));
+  return state;
+}
+
+}  // namespace
+
+void create_output_directory(const std::filesystem::path& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error)
+    fail(ErrorCode::io, "{}: cannot create the output directory: {}.", directory.string(),
+         error.message());
+  if (access(directory.c_str(), W_OK) != 0)
+    fail(ErrorCode::io,
+         "{}: the output directory cannot be written to; choose another with "
+         "--output-dir.",
+         directory.string());
+}
+
+void save_run(const std::filesystem::path& path, const std::string& program,
+              const TrainOptions& options, Sequential& network, const Optimizer& optimizer,
+              const RunState& state) {
+  Checkpoint checkpoint;
+  checkpoint.tensors = add_prefix("network.", state_dict(network));
+  for (NamedTensor& tensor : add_prefix("optimizer.", optimizer.state()))
+    checkpoint.tensors.push_back(std::move(tensor));
+  const Generator& generator = default_generator();
+  const Json metadata{{"program", program},
+                      {"recipe", recipe(options)},
+                      {"generator", {generator.seed, generator.next_block}},
+                      {"run", to_json(state)}};
+  checkpoint.metadata = metadata.dump();
+  save_checkpoint(path, checkpoint);
+}
+
+RunState load_run(const std::filesystem::path& path, const std::string& program,
+                  const TrainOptions& options, Sequential& network, Optimizer& optimizer) {
+  const Checkpoint checkpoint = load_checkpoint(path);
+  try {
+    const Json metadata = Json::parse(checkpoint.metadata);
+    const std::string maker = metadata.at("program");
+    if (maker != program)
+      fail(ErrorCode::format, "{}: the checkpoint was made by {}, not by {}.", path.string(), maker,
+           program);
+    // The shapes say more about another network than its options do, so they are checked first.
+    load_state(state_dict(network), take_prefix("network.", checkpoint.tensors));
+    if (options.eval_only) return state_from(metadata.at("run"));
+    check_recipe(path.string(), metadata.at("recipe"), options);
+    load_state(optimizer.state(), take_prefix("optimizer.", checkpoint.tensors));
+    default_generator() = {metadata.at("generator").at(0), metadata.at("generator").at(1)};
+    return state_from(metadata.at("run"));
+  } catch (const Json::exception& error) {
+    fail(ErrorCode::format, "{}: the checkpoint's metadata cannot be read: {}.", path.string(),
+         error.what());
+  }
+}
+
+}  // namespace ranvier::apps

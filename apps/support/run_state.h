@@ -1,0 +1,49 @@
+// Where a training run is, and its checkpoint.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "apps/support/metrics.h"
+#include "apps/support/train_options.h"
+#include "ranvier/data/loader.h"
+#include "ranvier/layers/sequential.h"
+#include "ranvier/optim/optimizer.h"
+
+namespace ranvier::apps {
+
+/// Sums over samples, from which an epoch's means follow.
+struct Totals {
+  double loss = 0;
+  std::int64_t correct = 0;
+  std::int64_t samples = 0;
+  double seconds = 0;
+
+  double mean_loss() const { return loss / static_cast<double>(samples); }
+  double accuracy() const { return static_cast<double>(correct) / static_cast<double>(samples); }
+};
+
+/// Where a run is: all that a checkpoint keeps beside tensors and the random generator.
+struct RunState {
+  LoaderCursor next;                    ///< the batch to train on next
+  Totals epoch;                         ///< of the batches of this epoch so far
+  std::vector<EpochMetrics> history{};  ///< finished epochs
+};
+
+/// Creates the folder with its parents. Error: that is not possible, or it cannot be written to.
+void create_output_directory(const std::filesystem::path& directory);
+
+/// Writes network, optimizer, random generator and `state`; the file that was there stays valid
+/// until the new one is complete. Errors: those of `save_checkpoint`.
+void save_run(const std::filesystem::path& path, const std::string& program,
+              const TrainOptions& options, Sequential& network, const Optimizer& optimizer,
+              const RunState& state);
+
+/// Puts everything back as `save_run` found it. Errors: those of `load_checkpoint`; a checkpoint
+/// of another program, of another network (names tensor and both shapes), or of a run whose
+/// batches or recipe these options would change (names the option and both values).
+RunState load_run(const std::filesystem::path& path, const std::string& program,
+                  const TrainOptions& options, Sequential& network, Optimizer& optimizer);
+
+}  // namespace ranvier::apps

@@ -1,0 +1,94 @@
+#include "apps/support/train_options.h"
+
+#include "ranvier/core/error.h"
+
+namespace ranvier::apps {
+namespace {
+
+void add_data_options(CLI::App& app, TrainOptions& o) {
+  app.add_option("--data-dir", o.data_dir,
+                 "Folder of the data set (default: where the system's package puts it)")
+      ->group("Data");
+  app.add_option("--train-samples", o.train_samples, "Train on the first N images; 0: on all")
+      ->capture_default_str()
+      ->group("Data");
+  app.add_option("--test-samples", o.test_samples, "Test on the first N images; 0: on all")
+      ->capture_default_str()
+      ->group("Data");
+  app.add_flag("--shift", o.shift, "Shift training images by up to 2 pixels")->group("Data");
+  app.add_flag("--flip", o.flip, "Mirror every second training image")->group("Data");
+  app.add_option("--workers", o.workers, "Threads that prepare batches; 0: none of their own")
+      ->capture_default_str()
+      ->group("Data");
+}
+
+void add_learning_options(CLI::App& app, TrainOptions& o) {
+  const auto add = [&](const char* name, auto& value, const char* help) {
+    return app.add_option(name, value, help)->capture_default_str()->group("Learning");
+  };
+  add("--epochs", o.epochs, "Passes through the training set");
+  add("--batch-size", o.batch_size, "Images per step");
+  add("--lr", o.lr, "Learning rate at its highest");
+  add("--optimizer", o.optimizer, "sgd, adam or adamw");
+  add("--momentum", o.momentum, "Momentum of sgd");
+  add("--weight-decay", o.weight_decay, "Weight decay");
+  add("--scheduler", o.scheduler, "constant, step, multistep, cosine or onecycle");
+  add("--warmup", o.warmup, "Epochs over which the learning rate rises linearly");
+  add("--seed", o.seed, "Seed of weights, shuffling and augmentation");
+}
+
+void add_machine_options(CLI::App& app, TrainOptions& o) {
+  const auto add = [&](const char* name, auto& value, const char* help) {
+    return app.add_option(name, value, help)->capture_default_str()->group("Machine");
+  };
+  add("--device", o.device, "cpu or cuda[:index]");
+  add("--threads", o.threads, "Threads that compute; 0: one per core");
+  add("--amp", o.amp, "none, or bf16: products in bfloat16, all else in f32");
+  app.add_flag("--no-fuse", o.no_fuse, "Run every layer on its own")->group("Machine");
+  app.add_flag("--deterministic", o.deterministic,
+               "No choice by timing: the same bits on every run of this machine")
+      ->group("Machine");
+}
+
+}  // namespace
+
+void add_train_options(CLI::App& app, TrainOptions& o, const TrainerNames& names) {
+  app.set_config("--config", "", "Read options from a TOML file, e.g. epochs = 3");
+  add_data_options(app, o);
+  app.add_option("--steps", o.steps, "Time steps each image is shown for")
+      ->capture_default_str()
+      ->group("Network");
+  app.add_option("--channels", o.channels, names.channels_help)
+      ->capture_default_str()
+      ->group("Network");
+  add_learning_options(app, o);
+  add_machine_options(app, o);
+  app.add_option("--output-dir", o.output_dir,
+                 "Where metrics.csv, checkpoint.h5 and report.html go")
+      ->capture_default_str()
+      ->group("Run");
+  app.add_option("--resume", o.resume,
+                 "Continue from this checkpoint (default: the one in the output directory)")
+      ->expected(0, 1)
+      ->group("Run");
+  app.add_flag("--eval-only", o.eval_only, "Test the checkpoint's network and stop")->group("Run");
+}
+
+void check_train_options(const TrainOptions& o) {
+  const auto at_least = [](const char* option, std::int64_t value, std::int64_t least) {
+    RV_CHECK(value >= least, "--{} must be >= {}; got {}.", option, least, value);
+  };
+  at_least("epochs", o.epochs, 1);
+  at_least("batch-size", o.batch_size, 1);
+  at_least("steps", o.steps, 1);
+  at_least("channels", o.channels, 1);
+  at_least("workers", o.workers, 0);
+  at_least("threads", o.threads, 0);
+  at_least("warmup", o.warmup, 0);
+  at_least("train-samples", o.train_samples, 0);
+  at_least("test-samples", o.test_samples, 0);
+  RV_CHECK(o.lr > 0, "--lr must be > 0; got {}.", o.lr);
+  RV_CHECK(o.amp == "none" || o.amp == "bf16", "--amp must be none or bf16; got '{}'.", o.amp);
+}
+
+}  // namespace ranvier::apps

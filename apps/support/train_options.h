@@ -1,0 +1,51 @@
+// The command line that all trainers share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace ranvier::apps {
+
+/// What a trainer is told; each program sets its own defaults before the command line is read.
+struct TrainOptions {
+  std::string device = "cpu";
+  std::filesystem::path data_dir{};
+  std::int64_t epochs = 1;
+  std::int64_t batch_size = 128;
+  std::int64_t steps = 4;
+  std::int64_t channels = 128;  ///< width of the network, in the program's own sense
+  double lr = 0.1;
+  std::string optimizer = "sgd";
+  double momentum = 0.9;
+  double weight_decay = 0;
+  std::string scheduler = "cosine";
+  std::int64_t warmup = 0;  ///< epochs
+  std::uint64_t seed = 0;
+  bool deterministic = false;
+  std::filesystem::path output_dir{};
+  std::optional<std::filesystem::path> resume{};  ///< empty path: the output directory's checkpoint
+  int workers = 1;
+  std::string amp = "none";
+  bool no_fuse = false;
+  bool eval_only = false;
+  int threads = 0;                                   ///< 0: one per core
+  std::int64_t train_samples = 0, test_samples = 0;  ///< 0: all
+  bool shift = false, flip = false;                  ///< augmentation of training images
+};
+
+/// What `--channels` counts in this program.
+struct TrainerNames {
+  std::string channels_help;
+};
+
+/// Adds the options with their units and defaults, and `--config FILE` for the same in TOML.
+void add_train_options(CLI::App& app, TrainOptions& options, const TrainerNames& names);
+
+/// Refuses values that no network accepts. Errors name the option, the value and what is right.
+void check_train_options(const TrainOptions& options);
+
+}  // namespace ranvier::apps

@@ -1,0 +1,285 @@
+#include "apps/support/training.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "apps/support/progress.h"
+#include "apps/support/training_report.h"
+#include "ranvier/core/autocast.h"
+#include "ranvier/core/build_info.h"
+#include "ranvier/core/parallel.h"
+#include "ranvier/core/tape.h"
+#include "ranvier/layers/summary.h"
+#include "ranvier/ops/loss/loss.h"
+#include "ranvier/ops/reduce/extrema.h"
+#include "ranvier/optim/clip.h"
+
+namespace ranvier::apps {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+ImageDataset first_or_all(const ImageDataset& dataset, std::int64_t count) {
+  return count == 0 ? dataset : dataset.first(std::min(count, dataset.size()));
+}
+
+AugmentOptions augmentation(const TrainOptions& o) {
+  return {.shift = o.shift ? 2 : 0, .flip = o.flip};
+}
+
+LoaderOptions training_batches(const TrainOptions& o) {
+  return {.batch_size = o.batch_size,
+          .shuffle = true,
+          .drop_last = true,
+          .seed = o.seed,
+          .workers = o.workers};
+}
+
+LoaderOptions test_batches(const TrainOptions& o) {
+  return {.batch_size = o.batch_size, .workers = o.workers};
+}
+
+void add(Totals& sum, const Totals& more) {
+  sum.loss += more.loss;
+  sum.correct += more.correct;
+  sum.samples += more.samples;
+  sum.seconds += more.seconds;
+}
+
+bool finite(const Tensor& x) {
+  const std::vector<double> values = to_vector(x);
+  return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+}
+
+}  // namespace
+
+Training::Training(Task& task, const TrainOptions& options)
+    : task_(task),
+      options_(options),
+      train_(first_or_all(task.train, options.train_samples).augmented(augmentation(options))),
+      test_(first_or_all(task.test, options.test_samples)),
+      train_loader_(train_, training_batches(options)),
+      test_loader_(test_, test_batches(options)),
+      optimizer_(make_optimizer(
+          options.optimizer, parameters(task.network),
+          {.lr = options.lr, .weight_decay = options.weight_decay, .momentum = options.momentum})),
+      schedule_(
+          make_schedule(options.scheduler, {.lr = options.lr,
+                                            .length = options.epochs * train_loader_.batches(),
+                                            .warmup = options.warmup * train_loader_.batches()})) {
+  task_.network.set_fuse(!options_.no_fuse);
+  create_output_directory(options_.output_dir);
+  if (options_.resume || options_.eval_only) resume();
+}
+
+std::filesystem::path Training::checkpoint_path() const {
+  return options_.output_dir / "checkpoint.h5";
+}
+
+void Training::resume() {
+  const bool named = options_.resume && !options_.resume->empty();
+  const std::filesystem::path path = named ? *options_.resume : checkpoint_path();
+  state_ = load_run(path, task_.program, options_, task_.network, *optimizer_);
+  fmt::print("resumed from {}: epoch {}, batch {}\n", path.string(), state_.next.epoch + 1,
+             state_.next.batch);
+}
+
+std::int64_t Training::step_number() const {
+  return state_.next.epoch * train_loader_.batches() + state_.next.batch;
+}
+
+void Training::print_plan() {
+  const auto batch = std::min<std::int64_t>(options_.batch_size, test_.size());
+  ImageBatch example;
+  std::vector<std::int64_t> samples(static_cast<std::size_t>(batch));
+  for (std::int64_t i = 0; i < batch; ++i) samples[static_cast<std::size_t>(i)] = i;
+  test_.fetch(samples, {}, example);
+  fmt::print("{}\n", format_summary(summarise(task_.network, example.images, batch)));
+  fmt::print("training on {} images, testing on {}; {} thread(s), {}\n", train_.size(),
+             test_.size(), num_threads(),
+             options_.amp == "bf16" ? "products in bf16" : "all in f32");
+}
+
+int Training::run() {
+  const StopSignal stop;
+  print_plan();
+  if (options_.eval_only) {
+    const auto test = evaluate(stop);
+    if (!test) return stop.exit_status();
+    fmt::print("test loss {:.4f}, test accuracy {:.4f}\n", test->totals.mean_loss(),
+               test->totals.accuracy());
+    return 0;
+  }
+  MetricsLog metrics(options_.output_dir / "metrics.csv", state_.history);
+  std::optional<Evaluation> test;
+  while (state_.next.epoch < options_.epochs) {
+    if (train_epoch(stop)) test = evaluate(stop);
+    if (stop.requested()) return stopped(stop);
+    finish_epoch(test->totals, metrics);
+  }
+  if (!test) test = evaluate(stop);
+  if (stop.requested()) return stopped(stop);
+  report(*test);
+  fmt::print("{}\n", best_epoch_text(*best_epoch(state_.history)));
+  return 0;
+}
+
+int Training::stopped(const StopSignal& stop) {
+  save();
+  fmt::print("stopped; the same command with --resume goes on from {}\n",
+             checkpoint_path().string());
+  return stop.exit_status();
+}
+
+bool Training::train_epoch(const StopSignal& stop) {
+  set_training(task_.network, true);
+  Progress progress(fmt::format("epoch {}/{}", state_.next.epoch + 1, options_.epochs),
+                    train_loader_.batches() * options_.batch_size,
+                    {.already_done = state_.epoch.samples});
+  auto pass = train_loader_.epoch(state_.next);
+  while (!stop.requested()) {
+    const auto start = Clock::now();
+    const ImageBatch* batch = pass.next();
+    if (batch == nullptr) return true;
+    Totals step = train_step(*batch);
+    step.seconds = seconds_since(start);
+    add(state_.epoch, step);
+    state_.next = pass.cursor();
+    progress.update(state_.epoch.samples, state_.epoch.mean_loss(), state_.epoch.accuracy());
+  }
+  return false;
+}
+
+Totals Training::train_step(const ImageBatch& batch) {
+  optimizer_->set_lr(schedule_(step_number()));
+  zero_grad(optimizer_->parameters());
+  Totals step{.samples = batch.size()};
+  {
+    std::optional<AutocastGuard> autocast;
+    if (options_.amp == "bf16") autocast.emplace(DType::bf16);
+    const Tensor scores = task_.scores(task_.network(batch.images));
+    const Tensor loss = task_.loss(scores, batch.labels);
+    const double value = loss.item();
+    if (!std::isfinite(value)) explain_non_finite(batch, fmt::format("the loss became {}", value));
+    loss.backward();
+    step.loss = value * static_cast<double>(batch.size());
+    step.correct = count_correct(scores.detach(), batch.labels);
+  }
+  check_gradients(batch);
+  optimizer_->step();
+  return step;
+}
+
+std::optional<Evaluation> Training::evaluate(const StopSignal& stop) {
+  const NoGradGuard no_grad;
+  set_training(task_.network, false);
+  const auto classes = static_cast<std::int64_t>(test_.classes().size());
+  Evaluation result{.confusion =
+                        std::vector<std::int64_t>(static_cast<std::size_t>(classes * classes))};
+  Totals& totals = result.totals;
+  Progress progress("testing", test_.size());
+  for (const ImageBatch& batch : test_loader_.epoch({})) {
+    if (stop.requested()) return std::nullopt;
+    const Tensor scores = task_.scores(task_.network(batch.images));
+    const double loss = task_.loss(scores, batch.labels).item();
+    add(totals, {.loss = loss * static_cast<double>(batch.size()),
+                 .correct = count_correct(scores, batch.labels),
+                 .samples = batch.size()});
+    const Tensor predictions = argmax(scores, {-1});
+    for (std::int64_t i = 0; i < batch.size(); ++i)
+      ++result.confusion[static_cast<std::size_t>(batch.labels.data<std::int64_t>()[i] * classes +
+                                                  predictions.data<std::int64_t>()[i])];
+    progress.update(totals.samples, totals.mean_loss(), totals.accuracy());
+  }
+  return result;
+}
+
+void Training::finish_epoch(const Totals& test, MetricsLog& metrics) {
+  const Totals& train = state_.epoch;
+  const EpochMetrics row{.epoch = state_.next.epoch + 1,
+                         .train_loss = train.mean_loss(),
+                         .train_accuracy = train.accuracy(),
+                         .test_loss = test.mean_loss(),
+                         .test_accuracy = test.accuracy(),
+                         .seconds = train.seconds,
+                         .images_per_second = static_cast<double>(train.samples) / train.seconds};
+  state_.history.push_back(row);
+  state_.next = {.epoch = row.epoch, .batch = 0};
+  state_.epoch = {};
+  fmt::print(
+      "epoch {}/{}  train loss {:.4f} acc {:.4f}  test loss {:.4f} acc {:.4f}  {:.1f} s  "
+      "{:.0f} img/s\n",
+      row.epoch, options_.epochs, row.train_loss, row.train_accuracy, row.test_loss,
+      row.test_accuracy, row.seconds, row.images_per_second);
+  save();
+  metrics.append(row);
+}
+
+void Training::save() {
+  save_run(checkpoint_path(), task_.program, options_, task_.network, *optimizer_, state_);
+}
+
+// A neuron does not fire on NaN, so a network may lose a layer without a trace in its loss; the
+// gradients show it.
+void Training::check_gradients(const ImageBatch& batch) {
+  try {
+    grad_norm(optimizer_->parameters());
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::non_finite) throw;
+    explain_non_finite(batch, error.what());
+  }
+}
+
+// Runs the batch again, layer by layer, to name the first one that breaks.
+void Training::explain_non_finite(const ImageBatch& batch, const std::string& symptom) {
+  std::string culprit;
+  task_.network.observe([&](const Observation& seen) {
+    if (culprit.empty() && !finite(seen.output))
+      culprit = fmt::format("layer '{}' ({})", seen.name, seen.kind);
+  });
+  {
+    const NoGradGuard no_grad;
+    task_.network(batch.images);
+  }
+  task_.network.observe({});
+  fail(ErrorCode::non_finite,
+       "epoch {}, batch {}: {}. The first output that is not finite leaves {}. Try a lower --lr "
+       "than {}; the last checkpoint is untouched.",
+       state_.next.epoch + 1, state_.next.batch + 1, symptom,
+       culprit.empty() ? "no layer, so it is the backward pass that overflows" : culprit,
+       options_.lr);
+}
+
+void Training::report(const Evaluation& evaluation) {
+  const EpochMetrics& best = *best_epoch(state_.history);
+  const auto path = options_.output_dir / "report.html";
+  write_training_report(
+      path,
+      {.title = task_.program,
+       .summary = {{"data", fmt::format("{}: {} images to train, {} to test", train_.name(),
+                                        train_.size(), test_.size())},
+                   {"best test accuracy",
+                    fmt::format("{:.2f} % (epoch {})", 100 * best.test_accuracy, best.epoch)},
+                   {"parameters", fmt::format("{}", count_elements(parameters(task_.network)))},
+                   {"time steps", fmt::format("{}", options_.steps)},
+                   {"optimizer", fmt::format("{}, lr {}, {}", options_.optimizer, options_.lr,
+                                             options_.scheduler)},
+                   {"batch size", fmt::format("{}", options_.batch_size)},
+                   {"seed", fmt::format("{}", options_.seed)},
+                   {"machine", fmt::format("{}, {} threads", processor_name(), num_threads())},
+                   {"Ranvier", build_info().revision}},
+       .history = state_.history,
+       .confusion = evaluation.confusion},
+      task_, test_);
+  fmt::print("report  {}\nmetrics {}\n", path.string(),
+             (options_.output_dir / "metrics.csv").string());
+}
+
+}  // namespace ranvier::apps

@@ -1,0 +1,60 @@
+// The training loop that all image trainers share.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "apps/support/metrics.h"
+#include "apps/support/run_state.h"
+#include "apps/support/signals.h"
+#include "apps/support/task.h"
+#include "apps/support/train_options.h"
+#include "ranvier/data/image_dataset.h"
+#include "ranvier/data/loader.h"
+#include "ranvier/optim/optimizer.h"
+#include "ranvier/optim/schedule.h"
+
+namespace ranvier::apps {
+
+/// How the network does on the test set.
+struct Evaluation {
+  Totals totals{};
+  std::vector<std::int64_t> confusion{};  ///< [true class, predicted class]
+};
+
+/// Trains a task as its options say, from the start or from a checkpoint.
+class Training {
+ public:
+  /// Errors: options out of range, a checkpoint that does not fit, an unwritable output directory.
+  Training(Task& task, const TrainOptions& options);
+  /// Returns the exit status: 0, or 130 or 143 after SIGINT or SIGTERM.
+  int run();
+
+ private:
+  void resume();
+  void print_plan();
+  bool train_epoch(const StopSignal& stop);
+  Totals train_step(const ImageBatch& batch);
+  std::optional<Evaluation> evaluate(const StopSignal& stop);
+  void finish_epoch(const Totals& test, MetricsLog& metrics);
+  int stopped(const StopSignal& stop);
+  void save();
+  void report(const Evaluation& evaluation);
+  void check_gradients(const ImageBatch& batch);
+  [[noreturn]] void explain_non_finite(const ImageBatch& batch, const std::string& symptom);
+  std::filesystem::path checkpoint_path() const;
+  std::int64_t step_number() const;
+
+  Task& task_;
+  TrainOptions options_;
+  ImageDataset train_, test_;
+  DataLoader<ImageDataset> train_loader_, test_loader_;
+  std::unique_ptr<Optimizer> optimizer_;
+  Schedule schedule_;
+  RunState state_;
+};
+
+}  // namespace ranvier::apps

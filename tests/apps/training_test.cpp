@@ -1,0 +1,183 @@
+#include "apps/support/training.h"
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include "apps/support/program.h"
+#include "ranvier/core/random.h"
+#include "ranvier/data/checkpoint.h"
+#include "ranvier/layers/networks.h"
+#include "ranvier/ops/loss/loss.h"
+#include "ranvier/ops/loss/one_hot.h"
+#include "ranvier/ops/reduce/sum.h"
+#include "tests/support/catch.h"
+#include "tests/support/errors.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace ranvier;
+using namespace ranvier::apps;
+
+namespace {
+
+/// Images whose brighter half tells the class.
+ImageDataset halves(std::int64_t count, std::uint64_t of_seed) {
+  Generator generator{of_seed, 0};
+  Tensor noise = uniform({count, 8, 8, 1}, 0, 90, generator);
+  Tensor images = empty({count, 8, 8, 1}, {.dtype = DType::u8});
+  Tensor labels = empty({count}, {.dtype = DType::i64});
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t label = i % 2;
+    labels.mutable_data<std::int64_t>()[i] = label;
+    for (std::int64_t p = 0; p < 64; ++p)
+      images.mutable_data<std::uint8_t>()[i * 64 + p] =
+          static_cast<std::uint8_t>(noise.data<float>()[i * 64 + p] + (p / 32 == label ? 150 : 0));
+  }
+  return ImageDataset("halves", images, labels, {"top", "bottom"});
+}
+
+Task small_task(const TrainOptions& o) {
+  seed(o.seed);
+  return {
+      .program = "test",
+      .network = csnn({.steps = o.steps, .channels = o.channels, .classes = 2, .image = {8, 8, 1}}),
+      .scores = [](const Tensor& spikes) { return mean(spikes, {0}); },
+      .score_name = "firing rate",
+      .loss = [](const Tensor& rates,
+                 const Tensor& labels) { return mse_loss(rates, one_hot(labels, 2)); },
+      .train = halves(64, 1),
+      .test = halves(32, 2)};
+}
+
+TrainOptions small_options(const std::filesystem::path& folder) {
+  return {.epochs = 3,
+          .batch_size = 8,
+          .steps = 2,
+          .channels = 4,
+          .lr = 0.05,
+          .seed = 5,
+          .output_dir = folder,
+          .workers = 1,
+          .shift = true};
+}
+
+int train(const TrainOptions& options) {
+  Task task = small_task(options);
+  return Training(task, options).run();
+}
+
+std::vector<std::vector<double>> values(const std::filesystem::path& folder) {
+  std::vector<std::vector<double>> all;
+  for (const auto& [name, tensor] : load_checkpoint(folder / "checkpoint.h5").tensors)
+    all.push_back(to_vector(tensor));
+  return all;
+}
+
+std::size_t lines(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  return static_cast<std::size_t>(
+      std::count(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>(), '\n'));
+}
+
+}  // namespace
+
+TEST_CASE("a trainer learns, and leaves metrics, a checkpoint and a report") {
+  const test::TemporaryFolder folder;
+  CHECK(train(small_options(folder.path())) == 0);
+  CHECK(lines(folder / "metrics.csv") == 4);
+  CHECK(std::filesystem::file_size(folder / "report.html") > 1000);
+  const TrainOptions again = [&] {
+    TrainOptions o = small_options(folder.path());
+    o.eval_only = true;
+    return o;
+  }();
+  CHECK(train(again) == 0);
+}
+
+TEST_CASE("the same seed gives the same run bit for bit, for any number of workers") {
+  const test::TemporaryFolder a, b;
+  train(small_options(a.path()));
+  TrainOptions other = small_options(b.path());
+  other.workers = 0;
+  train(other);
+  CHECK(values(a.path()) == values(b.path()));
+}
+
+TEST_CASE("a run that was interrupted and resumed is the run that never stopped, bit for bit") {
+  const test::TemporaryFolder whole, parts;
+  train(small_options(whole.path()));
+  TrainOptions options = small_options(parts.path());
+  int status = 0, stops = 0;
+  // Stops the run in the middle of an epoch, from the loss of a chosen step.
+  for (const int stop_at : {3, 7, 5}) {
+    Task task = small_task(options);
+    int calls = 0;
+    task.loss = [&, inner = task.loss](const Tensor& rates, const Tensor& labels) {
+      if (++calls == stop_at) std::raise(SIGINT);
+      return inner(rates, labels);
+    };
+    status = Training(task, options).run();
+    stops += status == 130;
+    options.resume = std::filesystem::path();
+  }
+  CHECK(stops == 3);
+  CHECK(train(options) == 0);
+  CHECK(values(parts.path()) == values(whole.path()));
+  CHECK(lines(parts.path() / "metrics.csv") == 4);
+}
+
+TEST_CASE("a checkpoint of another network or recipe is refused with both values") {
+  const test::TemporaryFolder folder;
+  train(small_options(folder.path()));
+  TrainOptions options = small_options(folder.path());
+  options.resume = std::filesystem::path();
+  options.channels = 6;
+  CHECK_ERROR(train(options), ErrorCode::invalid_argument, "(3, 3, 1, 6)");
+  options.channels = 4;
+  options.batch_size = 16;
+  CHECK_ERROR(train(options), ErrorCode::state, "made with --batch-size 8, this run has 16");
+  options.batch_size = 8;
+  options.resume = folder / "missing.h5";
+  CHECK_ERROR(train(options), ErrorCode::io, "missing.h5");
+}
+
+TEST_CASE("a loss that is not finite names the layer it comes from and keeps the checkpoint") {
+  const test::TemporaryFolder folder;
+  train(small_options(folder.path()));
+  const auto before = values(folder.path());
+  TrainOptions options = small_options(folder.path());
+  options.epochs = 4;
+  Task task = small_task(options);
+  NamedTensors weights = parameters(task.network);
+  fill(weights[3].tensor, std::numeric_limits<double>::quiet_NaN());
+  CHECK_ERROR(Training(task, options).run(), ErrorCode::non_finite, "layer '4' (Conv2d)");
+  CHECK(values(folder.path()) == before);
+}
+
+TEST_CASE("an output directory that cannot be used is refused before training") {
+  TrainOptions options = small_options("/proc/nowhere");
+  CHECK_ERROR(train(options), ErrorCode::io, "/proc/nowhere: cannot create the output directory");
+}
+
+TEST_CASE("options out of range are refused by name") {
+  TrainOptions options = small_options("unused");
+  options.batch_size = 0;
+  CHECK_ERROR(prepare(options), ErrorCode::invalid_argument, "--batch-size must be >= 1; got 0.");
+  options = small_options("unused");
+  options.steps = 0;
+  CHECK_ERROR(prepare(options), ErrorCode::invalid_argument, "--steps must be >= 1; got 0.");
+  options = small_options("unused");
+  options.device = "cuda";
+  CHECK_ERROR(prepare(options), ErrorCode::device, "cuda:0 is not available");
+  options = small_options("unused");
+  options.amp = "f8";
+  CHECK_ERROR(prepare(options), ErrorCode::invalid_argument,
+              "--amp must be none or bf16; got 'f8'.");
+  options = small_options("unused");
+  options.optimizer = "lion";
+  CHECK_ERROR(train(options), ErrorCode::invalid_argument, "lion");
+  options = small_options("unused");
+  options.scheduler = "magic";
+  CHECK_ERROR(train(options), ErrorCode::invalid_argument, "magic");
+}
