@@ -21,14 +21,13 @@ struct BatchNorm {
   explicit BatchNorm(BatchNormLayerOptions options);
   Tensor operator()(const Tensor& x);
   void visit(Visitor& visitor);
+  /// What the operation is told now: the layer's options and whether it trains.
+  BatchNormOptions op_options() const;
 
   Tensor gamma, beta;         ///< [features]
   RunningStatistics running;  ///< [features]
   BatchNormLayerOptions options;
   bool training = true;
-
- private:
-  BatchNormOptions op_options() const;
 };
 
 }  // namespace ranvier

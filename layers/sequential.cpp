@@ -1,14 +1,44 @@
 #include "ranvier/layers/sequential.h"
 
-#include <algorithm>
+#include <optional>
 
+#include "ranvier/layers/batch_norm.h"
 #include "ranvier/layers/conv2d.h"
 #include "ranvier/layers/flatten.h"
 #include "ranvier/layers/linear.h"
 #include "ranvier/layers/neurons.h"
 #include "ranvier/layers/pool.h"
+#include "ranvier/ops/fused/norm_neuron_pool.h"
 
 namespace ranvier {
+
+namespace {
+
+/// The pool that may follow a neuron in a fused operation.
+struct FusedPool {
+  SpikePool pool = SpikePool::none;
+  std::int64_t kernel = 1;
+};
+
+/// Square windows side by side, without padding, can be fused.
+std::optional<std::int64_t> plain_kernel(const Pool2dOptions& o) {
+  const std::int64_t side = o.kernel[0];
+  const auto strides = [&](std::int64_t stride) { return stride == 0 || stride == side; };
+  const bool plain = o.kernel[1] == side && strides(o.stride[0]) && strides(o.stride[1]) &&
+                     o.padding[0] == 0 && o.padding[1] == 0;
+  return plain ? std::optional(side) : std::nullopt;
+}
+
+std::optional<FusedPool> fused_pool(AnyModule& module) {
+  if (const MaxPool2d* max = module.as<MaxPool2d>())
+    if (const auto kernel = plain_kernel(max->options)) return FusedPool{SpikePool::max, *kernel};
+  if (const AvgPool2d* average = module.as<AvgPool2d>())
+    if (const auto kernel = plain_kernel(average->options))
+      return FusedPool{SpikePool::average, *kernel};
+  return std::nullopt;
+}
+
+}  // namespace
 
 Sequential& Sequential::add(AnyModule module, std::string name) {
   if (name.empty()) name = std::to_string(entries_.size());
@@ -38,21 +68,31 @@ bool Sequential::feeds_product(std::size_t index) {
   return false;
 }
 
+// How many modules from `index` on are computed as one.
+std::size_t Sequential::group_size(std::size_t index) {
+  const auto at = [&](std::size_t i) {
+    return i < entries_.size() ? &entries_[i].module : nullptr;
+  };
+  if (!at(index)->as<BatchNorm>() || !at(index + 1) || !at(index + 1)->as<NeuronLayer>()) return 1;
+  return at(index + 2) && fused_pool(*at(index + 2)) ? 3 : 2;
+}
+
 Shard Sequential::operator()(const Tensor& x, const State& state) {
   RV_CHECK(state.at_rest() || state.children.size() == entries_.size(),
            "[Sequential] the state must be one this network returned; it has {} parts for {} "
            "modules.",
            state.children.size(), entries_.size());
+  const bool alone = !fuse_ || observer_;
   State next;
   next.children.resize(entries_.size());
   Tensor y = x;
   for (std::size_t i = 0; i < entries_.size();) {
-    const std::size_t count = 1;
-    // The neuron is the one module of a group that has a state.
+    const std::size_t count = alone ? 1 : group_size(i);
+    // In a group, the neuron is the one module that has a state.
     const std::size_t stateful = count > 1 ? i + 1 : i;
     State before = state.at_rest() ? State{} : state.children[stateful];
     before.keep = state.keep;
-    Shard shard = run_group(i, count, y, before);
+    Shard shard = count > 1 ? run_fused(i, count, y, before) : run_alone(i, y, before);
     if (observer_)
       observer_({entries_[i].name, entries_[i].module.kind(), entries_[i].module, y, shard.output});
     next.children[stateful] = std::move(shard.state);
@@ -62,13 +102,31 @@ Shard Sequential::operator()(const Tensor& x, const State& state) {
   return {std::move(y), std::move(next)};
 }
 
-Shard Sequential::run_group(std::size_t first, std::size_t count, const Tensor& x,
-                            const State& state) {
-  AnyModule& module = entries_[first].module;
-  const bool packed = fuse_ && !observer_ && feeds_product(first + count - 1);
-  if (NeuronLayer* neurons = module.as<NeuronLayer>())
-    return neurons->run(x, state, packed && neurons->neuron.spiking());
+Shard Sequential::run_alone(std::size_t index, const Tensor& x, const State& state) {
+  AnyModule& module = entries_[index].module;
+  if (NeuronLayer* neurons = module.as<NeuronLayer>()) {
+    const bool packed = fuse_ && !observer_ && neurons->neuron.spiking() && feeds_product(index);
+    return neurons->run(x, state, packed);
+  }
   return module(x, state);
+}
+
+Shard Sequential::run_fused(std::size_t first, std::size_t count, const Tensor& x,
+                            const State& state) {
+  const BatchNorm& norm = *entries_[first].module.as<BatchNorm>();
+  const NeuronLayer& neurons = *entries_[first + 1].module.as<NeuronLayer>();
+  const FusedPool pool = count == 3 ? *fused_pool(entries_[first + 2].module) : FusedPool{};
+  const bool packed = pool.pool != SpikePool::average && neurons.neuron.spiking() &&
+                      feeds_product(first + count - 1);
+  NormNeuronPoolResult result = norm_neuron_pool(x, norm.gamma, norm.beta, norm.running,
+                                                 neurons.neuron, to_neuron_state(state),
+                                                 {.norm = norm.op_options(),
+                                                  .steps = neurons.steps,
+                                                  .pool = pool.pool,
+                                                  .kernel = pool.kernel,
+                                                  .packed = packed,
+                                                  .final_state = state.keep});
+  return {std::move(result.spikes), state.keep ? to_state(result.state) : State{}};
 }
 
 }  // namespace ranvier

@@ -63,7 +63,9 @@ class Sequential {
     AnyModule module;
   };
 
-  Shard run_group(std::size_t first, std::size_t count, const Tensor& x, const State& state);
+  std::size_t group_size(std::size_t index);
+  Shard run_alone(std::size_t index, const Tensor& x, const State& state);
+  Shard run_fused(std::size_t first, std::size_t count, const Tensor& x, const State& state);
   bool feeds_product(std::size_t index);
 
   std::vector<Entry> entries_;
