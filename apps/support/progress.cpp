@@ -142,8 +142,7 @@ std::string Progress::line() const {
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const int wanted = 2 + text_columns(parts[i]);
     kept[i] = wanted <= room;
-    if (!kept[i]) break;
-    room -= wanted;
+    if (kept[i]) room -= wanted;
   }
   std::string text = head;
   if (const int length = std::min(room - 1, most_bar); length >= least_bar)

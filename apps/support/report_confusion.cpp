@@ -10,7 +10,7 @@
 namespace ranvier::apps {
 namespace {
 
-constexpr double character_width = 7.2;  // of the style sheet's font, about
+constexpr double character_width = 7.6;  // of the style sheet's font, about
 constexpr int longest_name = 18;         // characters
 
 struct Counts {
@@ -44,7 +44,7 @@ struct Grid {
     cell = count <= 12 ? 44 : count <= 20 ? 32 : count <= 50 ? 14 : 8;
     label_step = static_cast<std::int64_t>(std::ceil(19 / cell));
     left = 14 + character_width * name_length;
-    top = 18 + 0.75 * character_width * name_length;
+    top = 22 + 0.75 * character_width * name_length;
   }
   bool numbered() const { return cell >= 30; }
   double extent() const { return cell * static_cast<double>(classes); }

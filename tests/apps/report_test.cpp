@@ -79,6 +79,8 @@ TEST_CASE("a report is sound markup that needs no network, from small to large")
 TEST_CASE("a report tells the run in numbers") {
   const std::string html = report_html(report_of({}));
   CHECK_THAT(html, contains("<title>A network</title>"));
+  CHECK_THAT(html, contains("epoch 3, train 0.3333, test 0.5000"));
+  CHECK_THAT(html, contains("epoch 3, train 0.8333, test 0.8000"));
   CHECK_THAT(html, contains("80.00 % <small>in epoch 3</small>"));
   CHECK_THAT(html, contains("best test accuracy 0.8000 (epoch 3)"));
   CHECK_THAT(html, contains("3:00 <small>for 3 epochs</small>"));
@@ -109,6 +111,7 @@ TEST_CASE("a network without mistakes is told so") {
   const std::string html = report_html(report);
   CHECK(markup_fault(html) == "");
   CHECK_THAT(html, contains("Not one mistake.") && contains("5 of 5"));
+  CHECK_THAT(html, contains(">100.0</text>") && !contains("nan</text>"));
 }
 
 TEST_CASE("no text of a report becomes markup") {
@@ -131,13 +134,33 @@ TEST_CASE("of many classes an example lists the likeliest, the true and the pred
   Report report = report_of(size);
   report.examples = {example(size, 31, 17)};
   report.examples[0].scores[31] = nan;
+  report.examples[0].scores[17] = 0;
+  report.examples[0].scores[3] = nan;
   for (std::size_t i = 40; i < 50; ++i) report.examples[0].scores[i] = 0.5;
   const std::string section = examples_section(report);
   CHECK(occurrences(section, "Output spikes of") == 8);
   for (const int shown : {17, 31, 40, 45})
     CHECK_THAT(section, contains(fmt::format(">kind {}</div>", shown)));
-  CHECK_THAT(section, !contains(">kind 46</div>") && !contains(">kind 0</div>"));
+  CHECK_THAT(section, !contains(">kind 46</div>") && !contains(">kind 0</div>") &&
+                          !contains(">kind 3</div>"));
   CHECK_THAT(section, contains("<span>nan</span>"));
+}
+
+TEST_CASE("each class is shown with the spikes of its own neuron") {
+  Report report = report_of({});
+  report.examples.resize(1);
+  report.examples[0].output.spikes = {0, 0, 0,  // step 0
+                                      0, 0, 0,  //
+                                      0, 1, 0,  //
+                                      0, 0, 1};
+  const std::string section = examples_section(report);
+  CHECK_THAT(section, contains(R"svg(Output spikes of kind 0"></svg>)svg"));
+  CHECK_THAT(
+      section,
+      contains(R"svg(Output spikes of kind 1"><path transform="translate(.1 .5)" d="M2 0h.8")svg"));
+  CHECK_THAT(
+      section,
+      contains(R"svg(Output spikes of kind 2"><path transform="translate(.1 .5)" d="M3 0h.8")svg"));
 }
 
 TEST_CASE("an output that does not spike has scores alone") {
@@ -153,6 +176,14 @@ TEST_CASE("an output that does not spike has scores alone") {
   CHECK_THAT(section, contains("Below, the membrane potential of each class."));
   CHECK_THAT(section, contains(R"(x="0.00" y="0" width="25.00")") &&
                           contains(R"(x="25.00" y="0" width="75.00")"));
+}
+
+TEST_CASE("scores that are all zero have no bars") {
+  Report report = report_of({});
+  for (ReportExample& shown : report.examples) shown.scores.assign(3, 0);
+  const std::string section = examples_section(report);
+  CHECK(markup_fault(section) == "");
+  CHECK(occurrences(section, R"(width="0.00")") == 6);
 }
 
 TEST_CASE("counts are grouped by thousands") {

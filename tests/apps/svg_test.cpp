@@ -128,7 +128,9 @@ TEST_CASE("charts of one epoch, of a hundred, of a resumed run and of odd number
   resumed.epochs = {37, 38};
   check_drawing(line_chart(resumed));
 
-  check_drawing(line_chart(chart_of({nan}, {nan})));
+  const std::string unmeasured = line_chart(chart_of({nan}, {nan}));
+  check_drawing(unmeasured);
+  CHECK_THAT(unmeasured, contains(">0.5</text>"));
   check_drawing(line_chart(chart_of({infinity, -infinity, nan}, {1e300, -1e300, 0})));
   check_drawing(line_chart(chart_of({0, 0}, {0, 0})));
 }
@@ -162,12 +164,12 @@ TEST_CASE("a ring marks an epoch of the last series") {
 }
 
 TEST_CASE("a raster has a mark per spike, time to the right and neurons downwards") {
-  const std::vector<std::uint8_t> spikes{1, 0, 0,  //
+  const std::vector<std::uint8_t> spikes{0, 1, 0,  // step 0
                                          0, 0, 255};
   const std::string svg = spike_raster("Spikes of <2>", 2, 3, spikes);
   CHECK(markup_fault(svg) == "");
   CHECK_THAT(svg, contains("viewBox=\"0 0 2 3\""));
-  CHECK_THAT(svg, contains("d=\"M0 0h.8M1 2h.8\""));
+  CHECK_THAT(svg, contains("d=\"M0 1h.8M1 2h.8\""));
   CHECK_THAT(svg, contains("Spikes of &lt;2&gt;"));
   CHECK(occurrences(spike_raster("silent", 2, 3, std::vector<std::uint8_t>(6)), "<path") == 0);
 }
