@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "ranvier/core/platform.h"
 #include "ranvier/ops/neurons/kernels.h"
 
 namespace ranvier::neurons {
@@ -16,7 +17,7 @@ struct ScanInput {
   bool static_input = false;  ///< x is [neurons], the same at every step
   const R* state[max_states] = {};
 
-  const R* x_at(std::int64_t t) const { return static_input ? x : x + t * neurons; }
+  RV_HD const R* x_at(std::int64_t t) const { return static_input ? x : x + t * neurons; }
   /// What is read next after step t of neuron `first`: its next step, or after the last one the
   /// first step of the neuron `ahead` further on; null: nothing that is not at hand.
   const R* x_after(std::int64_t t, std::int64_t first, std::int64_t ahead) const {
