@@ -6,6 +6,7 @@
 
 #include "ranvier/core/random.h"
 #include "ranvier/data/checkpoint.h"
+#include "ranvier/ops/spikes/event_thresholds.h"
 
 namespace ranvier::apps {
 namespace {
@@ -69,6 +70,24 @@ RunState state_from(const Json& json) {
   return state;
 }
 
+Json thresholds_json() {
+  Json json;
+  for (const DType compute : {DType::f32, DType::bf16}) {
+    const EventThresholds& t = event_thresholds(compute);
+    json[std::string(name(compute))] = {t.linear_forward, t.linear_weight_gradient, t.conv_forward,
+                                        t.conv_weight_gradient};
+  }
+  return json;
+}
+
+// What was tuned by timing belongs to the run, or a resumed one would round differently.
+void set_thresholds(const Json& json) {
+  for (const DType compute : {DType::f32, DType::bf16}) {
+    const Json& t = json.at(std::string(name(compute)));
+    set_event_thresholds(compute, {t.at(0), t.at(1), t.at(2), t.at(3)});
+  }
+}
+
 }  // namespace
 
 void create_output_directory(const std::filesystem::path& directory) {
@@ -94,6 +113,7 @@ void save_run(const std::filesystem::path& path, const std::string& program,
   const Generator& generator = default_generator();
   const Json metadata{{"program", program},
                       {"recipe", recipe(options)},
+                      {"event_thresholds", thresholds_json()},
                       {"generator", {generator.seed, generator.next_block}},
                       {"run", to_json(state)}};
   checkpoint.metadata = metadata.dump();
@@ -114,6 +134,7 @@ RunState load_run(const std::filesystem::path& path, const std::string& program,
     if (options.eval_only) return state_from(metadata.at("run"));
     check_recipe(path.string(), metadata.at("recipe"), options);
     load_state(optimizer.state(), take_prefix("optimizer.", checkpoint.tensors));
+    set_thresholds(metadata.at("event_thresholds"));
     default_generator() = {metadata.at("generator").at(0), metadata.at("generator").at(1)};
     return state_from(metadata.at("run"));
   } catch (const Json::exception& error) {

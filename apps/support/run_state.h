@@ -34,8 +34,8 @@ struct RunState {
 /// Creates the folder with its parents. Error: that is not possible, or it cannot be written to.
 void create_output_directory(const std::filesystem::path& directory);
 
-/// Writes network, optimizer, random generator and `state`; the file that was there stays valid
-/// until the new one is complete. Errors: those of `save_checkpoint`.
+/// Writes network, optimizer, random generator, event thresholds and `state`; the file that was
+/// there stays valid until the new one is complete. Errors: those of `save_checkpoint`.
 void save_run(const std::filesystem::path& path, const std::string& program,
               const TrainOptions& options, Sequential& network, const Optimizer& optimizer,
               const RunState& state);

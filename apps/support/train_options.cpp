@@ -46,7 +46,7 @@ void add_machine_options(CLI::App& app, TrainOptions& o) {
   add("--amp", o.amp, "none, or bf16: products in bfloat16, all else in f32");
   app.add_flag("--no-fuse", o.no_fuse, "Run every layer on its own")->group("Machine");
   app.add_flag("--deterministic", o.deterministic,
-               "No choice by timing: the same bits on every run of this machine")
+               "Choose kernels by fixed thresholds, not by timing them at the start")
       ->group("Machine");
 }
 

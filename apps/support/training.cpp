@@ -15,6 +15,7 @@
 #include "ranvier/layers/summary.h"
 #include "ranvier/ops/loss/loss.h"
 #include "ranvier/ops/reduce/extrema.h"
+#include "ranvier/ops/spikes/event_thresholds.h"
 #include "ranvier/optim/clip.h"
 
 namespace ranvier::apps {
@@ -76,7 +77,10 @@ Training::Training(Task& task, const TrainOptions& options)
                                             .warmup = options.warmup * train_loader_.batches()})) {
   task_.network.set_fuse(!options_.no_fuse);
   create_output_directory(options_.output_dir);
-  if (options_.resume || options_.eval_only) resume();
+  if (options_.resume || options_.eval_only)
+    resume();
+  else if (!options_.deterministic)
+    autotune_event_thresholds(options_.amp == "bf16" ? DType::bf16 : DType::f32);
 }
 
 std::filesystem::path Training::checkpoint_path() const {

@@ -12,6 +12,7 @@
 #include "ranvier/ops/loss/loss.h"
 #include "ranvier/ops/loss/one_hot.h"
 #include "ranvier/ops/reduce/sum.h"
+#include "ranvier/ops/spikes/event_thresholds.h"
 #include "tests/support/catch.h"
 #include "tests/support/errors.h"
 #include "tests/support/temporary_folder.h"
@@ -57,6 +58,7 @@ TrainOptions small_options(const std::filesystem::path& folder) {
           .channels = 4,
           .lr = 0.05,
           .seed = 5,
+          .deterministic = true,
           .output_dir = folder,
           .workers = 1,
           .shift = true};
@@ -125,6 +127,17 @@ TEST_CASE("a run that was interrupted and resumed is the run that never stopped,
   CHECK(train(options) == 0);
   CHECK(values(parts.path()) == values(whole.path()));
   CHECK(lines(parts.path() / "metrics.csv") == 4);
+}
+
+TEST_CASE("kernel choices that were timed belong to the checkpoint") {
+  const test::TemporaryFolder folder;
+  train(small_options(folder.path()));
+  const EventThresholds fixed = event_thresholds(DType::f32);
+  set_event_thresholds(DType::f32, {.linear_forward = 0.125});
+  TrainOptions options = small_options(folder.path());
+  options.resume = std::filesystem::path();
+  train(options);
+  CHECK(event_thresholds(DType::f32).linear_forward == fixed.linear_forward);
 }
 
 TEST_CASE("a checkpoint of another network or recipe is refused with both values") {
