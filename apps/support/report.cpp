@@ -151,9 +151,8 @@ std::string layers_section(const std::vector<LayerActivity>& layers) {
     if (std::isfinite(layer.firing_rate)) most = std::max(most, layer.firing_rate);
   const Scale scale = nice_scale(0, most, 4);
   std::string out =
-      "<section>\n<h2>Firing rates</h2>\n<p class=\"note\">Spikes per neuron and time step, over "
-      "the "
-      "test set.</p>\n<table class=\"layers\"><thead><tr><th>layer</th><th>kind</th>"
+      "<section>\n<h2>Firing rates</h2>\n<p class=\"note\">Spikes per neuron and time step, a "
+      "mean over test images.</p>\n<table class=\"layers\"><thead><tr><th>layer</th><th>kind</th>"
       "<th class=\"wide\"></th><th class=\"number\">rate</th></tr></thead>\n<tbody>\n";
   for (const LayerActivity& layer : layers) {
     const bool measured = std::isfinite(layer.firing_rate);

@@ -59,6 +59,9 @@ std::string short_count(std::int64_t count) {
   return fmt::format("{:.0g}", static_cast<double>(count));
 }
 
+// What can be read best on a cell of that opacity, in light and in dark.
+const char* text_style(double shade) { return shade > 0.85 ? " on" : shade > 0.6 ? " mid" : ""; }
+
 std::string cells(const Report& report, const Counts& counts, const Grid& grid) {
   const double gap = grid.numbered() ? 2 : 0.5, faintest = grid.numbered() ? 0.04 : 0.25;
   std::string out;
@@ -79,7 +82,7 @@ std::string cells(const Report& report, const Counts& counts, const Grid& grid) 
           escape(report.classes[static_cast<std::size_t>(predicted)]), count, 100 * share);
       if (grid.numbered())
         out += fmt::format(R"(<text class="count{}" x="{:.1f}" y="{:.1f}">{}</text>)",
-                           shade > 0.6 ? " on" : "", grid.x(predicted) + grid.cell / 2,
+                           text_style(shade), grid.x(predicted) + grid.cell / 2,
                            grid.y(truth) + grid.cell / 2 + 4.5, short_count(count));
     }
   }

@@ -83,6 +83,7 @@ svg text.test { stroke: none; fill: var(--blue); }
 .matrix .class, .matrix .share { fill: var(--muted); font-size: 12.5px; }
 .matrix .count { text-anchor: middle; }
 .matrix .on { fill: var(--on-colour); }
+.matrix .mid { fill: #14171b; }
 
 .layers { max-width: 760px; }
 .layers td { vertical-align: middle; }
