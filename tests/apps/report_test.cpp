@@ -85,6 +85,7 @@ TEST_CASE("a report tells the run in numbers") {
   CHECK_THAT(html, contains("best test accuracy 0.8000 (epoch 3)"));
   CHECK_THAT(html, contains("3:00 <small>for 3 epochs</small>"));
   CHECK_THAT(html, contains("<dt>seed</dt><dd>7</dd>"));
+  CHECK_THAT(html, contains("Spikes per neuron and time step, a mean over test images."));
   CHECK_THAT(html, contains("291 of 297 test samples are right (97.98 %)"));
   CHECK_THAT(html, contains("<td>kind 2</td><td>kind 0</td>"));
   CHECK_THAT(html, contains("kind 1 taken for kind 0: 1 (1.0 %)"));
