@@ -1,6 +1,7 @@
 #include "apps/support/training.h"
 
 #include <fmt/core.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
@@ -123,6 +124,7 @@ int Training::run() {
   }
   MetricsLog metrics(options_.output_dir / "metrics.csv", state_.history);
   std::optional<Evaluation> test;
+  saved_ = !state_.history.empty();
   while (state_.next.epoch < options_.epochs) {
     if (train_epoch(stop)) test = evaluate(stop);
     if (stop.requested()) return stopped(stop);
@@ -130,6 +132,7 @@ int Training::run() {
   }
   if (!test) test = evaluate(stop);
   if (stop.requested()) return stopped(stop);
+  if (!saved_) save();
   report(*test);
   fmt::print("{}\n", best_epoch_text(*best_epoch(state_.history)));
   return 0;
@@ -222,8 +225,24 @@ void Training::finish_epoch(const Totals& test, MetricsLog& metrics) {
       "{:.0f} img/s\n",
       row.epoch, options_.epochs, row.train_loss, row.train_accuracy, row.test_loss,
       row.test_accuracy, row.seconds, row.images_per_second);
-  save();
-  metrics.append(row);
+  saved_ = try_save();
+  try {
+    metrics.append(row);
+  } catch (const Error& error) {
+    spdlog::warn("{} The row is kept and written with the next one.", error.what());
+  }
+}
+
+// A full disk must not cost the hours that were trained already.
+bool Training::try_save() {
+  try {
+    save();
+    return true;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::io) throw;
+    spdlog::warn("{} Training goes on; the next epoch tries again.", error.what());
+    return false;
+  }
 }
 
 void Training::save() {

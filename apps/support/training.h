@@ -42,6 +42,7 @@ class Training {
   void finish_epoch(const Totals& test, MetricsLog& metrics);
   int stopped(const StopSignal& stop);
   void save();
+  bool try_save();
   void report(const Evaluation& evaluation);
   void check_gradients(const ImageBatch& batch);
   [[noreturn]] void explain_non_finite(const ImageBatch& batch, const std::string& symptom);
@@ -55,6 +56,7 @@ class Training {
   std::unique_ptr<Optimizer> optimizer_;
   Schedule schedule_;
   RunState state_;
+  bool saved_ = false;  // the checkpoint is that of `state_`
 };
 
 }  // namespace ranvier::apps

@@ -168,6 +168,25 @@ TEST_CASE("a loss that is not finite names the layer it comes from and keeps the
   CHECK(values(folder.path()) == before);
 }
 
+TEST_CASE("a checkpoint that cannot be written for a while costs nothing") {
+  const test::TemporaryFolder whole, parts;
+  train(small_options(whole.path()));
+  const auto folder = parts / "run", hidden = parts / "hidden";
+  TrainOptions options = small_options(folder);
+  Task task = small_task(options);
+  int calls = 0;
+  // The folder is gone while epoch 1 ends (8 steps and 4 test batches) and back for epoch 2.
+  task.loss = [&, inner = task.loss](const Tensor& rates, const Tensor& labels) {
+    ++calls;
+    if (calls == 3) std::filesystem::rename(folder, hidden);
+    if (calls == 16) std::filesystem::rename(hidden, folder);
+    return inner(rates, labels);
+  };
+  CHECK(Training(task, options).run() == 0);
+  CHECK(values(folder) == values(whole.path()));
+  CHECK(lines(folder / "metrics.csv") == 4);
+}
+
 TEST_CASE("an output directory that cannot be used is refused before training") {
   TrainOptions options = small_options("/proc/nowhere");
   CHECK_ERROR(train(options), ErrorCode::io, "/proc/nowhere: cannot create the output directory");
