@@ -28,6 +28,13 @@ run(${CMAKE_COMMAND} -G Ninja -S ${CMAKE_CURRENT_LIST_DIR}/consumer -B ${root}/b
 run(${CMAKE_COMMAND} --build ${root}/build)
 run(${root}/build/consumer)
 
+# The project of docs/getting-started.md.
+run(${CMAKE_COMMAND} -G Ninja -S ${CMAKE_CURRENT_LIST_DIR}/../../docs/examples/project
+    -B ${root}/guide -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_BUILD_TYPE=${CONFIG}
+    -DCMAKE_PREFIX_PATH=${prefix})
+run(${CMAKE_COMMAND} --build ${root}/guide)
+run(${root}/guide/my_network)
+
 file(GLOB programs ${prefix}/bin/ranvier-*)
 foreach(program IN LISTS programs)
   run(${program} --help)

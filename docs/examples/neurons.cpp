@@ -1,0 +1,34 @@
+// The code of docs/neurons.md.
+#include "ranvier/layers/neurons.h"
+#include "ranvier/core/random.h"
+#include "ranvier/layers/linear.h"
+#include "ranvier/layers/sequential.h"
+#include "ranvier/ops/neurons/scan.h"
+#include "ranvier/ops/reduce/sum.h"
+
+using namespace ranvier;
+
+Sequential make_network() {
+  return Sequential(Linear({.in = 700, .out = 128}),
+                    LIF({.tau = 4.0,
+                         .v_reset = {},  // none: a soft reset
+                         .detach_reset = true,
+                         .surrogate = surrogate::Sigmoid{.alpha = 4.0}}),
+                    Linear({.in = 128, .out = 20}), LeakyIntegrator({.tau = 20.0}));
+}
+
+int main() {
+  Sequential network = make_network();
+  const Tensor x = uniform({16, 2, 700}, 0, 4);
+  network(x);
+
+  const Neuron neuron = IFOptions{.threshold = 1.0};
+  const ScanResult result = scan(neuron, x, {}, {.final_state = true, .trace = true, .rate = true});
+  fmt::print("spikes {}, membrane after the last step {}\n", result.spikes.shape(),
+             result.state.membrane().shape());
+  fmt::print("trace {}, rate {}\n", result.trace.shape(), result.rate.shape());
+
+  const Tensor image = uniform({2, 700}, 0, 1);
+  const ScanResult shown = scan(neuron, image, {}, {.steps = 4});  // [4, 2, 700]
+  return shown.spikes.shape() == Shape{4, 2, 700} ? 0 : 1;
+}
