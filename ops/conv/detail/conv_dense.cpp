@@ -22,17 +22,24 @@ struct PrimitiveSpec {
 
 // How oneDNN names the parts of a convolution: sizes are channels-first, strides are ours.
 struct Layouts {
-  Layout x, y, bias, any_weight;
+  Layout x, gx, y, gy, bias, any_weight, any_gw;
   Extents stride, dilation, padding;
 
   explicit Layouts(const PrimitiveSpec& spec) {
     const ConvShape& s = spec.shape;
     const auto type = onednn::data_type(spec.compute);
     const auto f32 = dnnl::memory::data_type::f32;
-    x = Layout({s.images, s.in, s.height, s.width}, type, dnnl::memory::format_tag::nhwc);
-    y = Layout({s.images, s.out, s.out_height, s.out_width}, f32, dnnl::memory::format_tag::nhwc);
+    const auto channels_last = dnnl::memory::format_tag::nhwc;
+    const auto any = dnnl::memory::format_tag::any;
+    const Extents in{s.images, s.in, s.height, s.width};
+    const Extents out{s.images, s.out, s.out_height, s.out_width};
+    x = Layout(in, type, channels_last);
+    gx = Layout(in, f32, channels_last);
+    y = Layout(out, f32, channels_last);
+    gy = Layout(out, type, channels_last);
     bias = Layout({s.out}, f32, dnnl::memory::format_tag::a);
-    any_weight = Layout(weight_extents(s), type, dnnl::memory::format_tag::any);
+    any_weight = Layout(weight_extents(s), type, any);
+    any_gw = Layout(weight_extents(s), f32, any);
     stride = {s.stride[0], s.stride[1]};
     dilation = {s.dilation[0] - 1, s.dilation[1] - 1};
     padding = {s.padding[0], s.padding[1]};
@@ -49,11 +56,6 @@ struct Layouts {
     Extents strides{1, s.out, s.kernel[1] * tap, tap};
     if (s.groups != 1) strides.insert(strides.begin(), s.out / s.groups);
     return Layout(weight_extents(s), dnnl::memory::data_type::f32, strides);
-  }
-
-  Layout y_as(DType dtype) const {
-    const auto extents = y.dims();
-    return Layout(extents, onednn::data_type(dtype), dnnl::memory::format_tag::nhwc);
   }
 };
 
@@ -81,30 +83,25 @@ onednn::Primitive make_forward(const PrimitiveSpec& spec) {
 
 onednn::Primitive make_backward_data(const PrimitiveSpec& spec) {
   const Layouts l(spec);
-  const Layout gy = l.y_as(spec.compute);
-  const Layout gx(l.x.dims(), dnnl::memory::data_type::f32, dnnl::memory::format_tag::nhwc);
   const auto description = onednn::describe_backward<dnnl::convolution_backward_data>(
-      describe_forward(spec, l), dnnl::algorithm::convolution_direct, gx, l.any_weight, gy,
+      describe_forward(spec, l), dnnl::algorithm::convolution_direct, l.gx, l.any_weight, l.gy,
       l.stride, l.dilation, l.padding, l.padding);
   return {dnnl::convolution_backward_data(description),
-          {{DNNL_ARG_DIFF_SRC, gx},
+          {{DNNL_ARG_DIFF_SRC, l.gx},
            {DNNL_ARG_WEIGHTS, description.weights_desc()},
-           {DNNL_ARG_DIFF_DST, gy},
+           {DNNL_ARG_DIFF_DST, l.gy},
            {DNNL_ARG_SCRATCHPAD, description.scratchpad_desc()}}};
 }
 
 onednn::Primitive make_backward_weights(const PrimitiveSpec& spec) {
   const Layouts l(spec);
-  const Layout gy = l.y_as(spec.compute);
-  const Layout any_gw(Layouts::weight_extents(spec.shape), dnnl::memory::data_type::f32,
-                      dnnl::memory::format_tag::any);
   const auto description = onednn::describe_backward<dnnl::convolution_backward_weights>(
-      describe_forward(spec, l), dnnl::algorithm::convolution_direct, l.x, any_gw, gy, l.stride,
+      describe_forward(spec, l), dnnl::algorithm::convolution_direct, l.x, l.any_gw, l.gy, l.stride,
       l.dilation, l.padding, l.padding);
   return {dnnl::convolution_backward_weights(description),
           {{DNNL_ARG_SRC, l.x},
            {DNNL_ARG_DIFF_WEIGHTS, description.diff_weights_desc()},
-           {DNNL_ARG_DIFF_DST, gy},
+           {DNNL_ARG_DIFF_DST, l.gy},
            {DNNL_ARG_SCRATCHPAD, description.scratchpad_desc()}}};
 }
 

@@ -70,7 +70,6 @@ void Run::operator()() {
 }
 
 void reorder(const dnnl::memory& from, const dnnl::memory& to) {
-  const SingleThread single;
   thread_local dnnl::stream stream(engine());
   dnnl::reorder(from, to).execute(stream, const_cast<dnnl::memory&>(from),
                                   const_cast<dnnl::memory&>(to));

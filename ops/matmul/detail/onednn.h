@@ -86,7 +86,7 @@ class Run {
   std::unordered_map<int, dnnl::memory> arguments_;
 };
 
-/// Copies `from` into another layout.
+/// Copies `from` into another layout, on all threads outside of parallel loops.
 void reorder(const dnnl::memory& from, const dnnl::memory& to);
 
 /// Primitives by what they compute. Bounded: shapes that vary without end do not fill memory.
