@@ -28,6 +28,7 @@ std::vector<Case> cases() {
       {{3, 11, 12, 8}, {3, 3, 8, 16}, {.stride = {2, 2}, .padding = {1, 1}}},
       {{2, 10, 9, 5}, {2, 3, 5, 7}, {.stride = {3, 2}, .padding = {0, 2}}},
       {{2, 9, 9, 6}, {1, 1, 6, 10}, {.stride = {2, 2}}},
+      {{2, 11, 10, 9}, {3, 4, 9, 7}, {.stride = {3, 3}, .padding = {1, 2}}},
       {{2, 12, 12, 6}, {3, 3, 6, 10}, {.padding = {2, 2}, .dilation = {2, 2}}},
       {{2, 13, 11, 4}, {3, 2, 4, 6}, {.stride = {2, 1}, .padding = {1, 0}, .dilation = {3, 2}}},
       {{2, 10, 10, 8}, {3, 3, 8, 8}, {.padding = {4, 3}}},
@@ -83,6 +84,25 @@ TEST_CASE("event-driven convolutions are exact on dyadic numbers at any density"
     const Setting setting(c, density, true);
     CHECK(to_vector(setting.forward(true)) == to_vector(setting.forward(false)));
     CHECK(to_vector(setting.weight_gradient(true)) == to_vector(setting.weight_gradient(false)));
+  }
+}
+
+TEST_CASE("event-driven and dense convolutions share the images of a batch", "[event]") {
+  const Setting setting({{3, 6, 6, 20}, {3, 3, 20, 16}, {.padding = {1, 1}}}, 0.3, true);
+  const std::vector<double> all = to_vector(setting.forward(true));
+  const std::vector<std::uint8_t> chosen{1, 0, 1};
+  Tensor events = full(setting.gy.shape(), 77), dense = full(setting.gy.shape(), 77);
+  detail::event_conv_forward(setting.shape, setting.bits.data<std::uint64_t>(),
+                             setting.weight.data<float>(), setting.bias.data<float>(),
+                             chosen.data(), events.mutable_data<float>());
+  detail::conv_forward(setting.shape, {setting.dense.raw_data(), DType::f32, 20},
+                       setting.weight.data<float>(), setting.bias.data<float>(), DType::f32,
+                       dense.mutable_data<float>(), chosen.data());
+  const std::vector<double> by_events = to_vector(events), densely = to_vector(dense);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const bool event_driven = chosen[i / (6 * 6 * 16)] != 0;
+    CHECK(by_events[i] == (event_driven ? all[i] : 77));
+    CHECK(densely[i] == (event_driven ? 77 : all[i]));
   }
 }
 

@@ -75,6 +75,20 @@ TEST_CASE("event-driven products are exact on dyadic numbers at any density", "[
   }
 }
 
+TEST_CASE("event-driven products leave rows alone that were not chosen", "[event]") {
+  const Tensor bits = to_bits(random_spikes({4, 70}, 0.3, 1));
+  const Tensor table = dyadic_values({70, 20}, 2), bias = dyadic_values({20}, 3);
+  const std::vector<double> all = to_vector(naive_product(bits, table, bias));
+  const std::vector<std::uint8_t> chosen{0, 1, 0, 1};
+  Tensor out = full({4, 20}, 77);
+  detail::EventProduct product = event_product_of(bits, table, bias, out);
+  product.chosen = chosen.data();
+  detail::event_product(product);
+  const std::vector<double> actual = to_vector(out);
+  for (std::size_t i = 0; i < actual.size(); ++i)
+    CHECK(actual[i] == (chosen[i / 20] != 0 ? all[i] : 77));
+}
+
 TEST_CASE("event-driven products give the same bits on every instruction set", "[event][isa]") {
   std::vector<const detail::EventProductKernels*> kernels{&detail::isa_v2::event_product_kernels};
   if (isa_level() >= IsaLevel::v3) kernels.push_back(&detail::isa_v3::event_product_kernels);

@@ -58,6 +58,15 @@ Gradients run_linear(Tensor x, Tensor w, Tensor bias, const Tensor& grad) {
   return {y.detach(), x.grad(), w.grad(), bias.grad()};
 }
 
+Tensor transposed(const Tensor& matrix) {
+  Tensor result = empty({matrix.size(1), matrix.size(0)});
+  for (std::int64_t i = 0; i < matrix.size(0); ++i)
+    for (std::int64_t j = 0; j < matrix.size(1); ++j)
+      result.mutable_data<float>()[j * matrix.size(0) + i] =
+          matrix.data<float>()[i * matrix.size(1) + j];
+  return result;
+}
+
 }  // namespace
 
 TEST_CASE("linear and its gradients equal plain loops for all sizes", "[linear]") {
@@ -114,6 +123,16 @@ TEST_CASE("matmul in f32 equals matmul in f64", "[matmul]") {
   CHECK(largest_difference(matmul(a, b), exact) < 1e-5);
 }
 
+TEST_CASE("matmul computes only the gradients that are wanted", "[matmul]") {
+  const Tensor a = random_values({4, 5}, 1), b = random_values({5, 6}, 2);
+  const Tensor grad = full({4, 6}, 1);
+  Tensor left = clone(a).set_requires_grad(true), right = clone(b).set_requires_grad(true);
+  matmul(left, b).backward(grad);
+  matmul(a, right).backward(grad);
+  CHECK(largest_difference(left.grad(), matmul(grad, transposed(b))) < 1e-6);
+  CHECK(largest_difference(right.grad(), matmul(transposed(a), grad)) < 1e-6);
+}
+
 TEST_CASE("linear computes only the gradients that are wanted", "[linear]") {
   const Tensor x = random_values({4, 5}, 1), grad = random_values({4, 6}, 4);
   Tensor w = random_values({5, 6}, 2);
@@ -121,6 +140,10 @@ TEST_CASE("linear computes only the gradients that are wanted", "[linear]") {
   linear(x, w).backward(grad);
   CHECK(w.grad().defined());
   CHECK_FALSE(x.grad().defined());
+  Tensor bias = zeros({6});
+  bias.set_requires_grad(true);
+  linear(x, w.detach(), bias).backward(full({4, 6}, 1));
+  CHECK(to_vector(bias.grad()) == std::vector<double>(6, 4.0));
 }
 
 TEST_CASE("linear gives the same bits for any number of threads", "[linear][threads]") {
