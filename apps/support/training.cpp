@@ -281,15 +281,12 @@ void Training::explain_non_finite(const ImageBatch& batch, const std::string& sy
 }
 
 void Training::report(const Evaluation& evaluation) {
-  const EpochMetrics& best = *best_epoch(state_.history);
   const auto path = options_.output_dir / "report.html";
   write_training_report(
       path,
       {.title = task_.program,
        .summary = {{"data", fmt::format("{}: {} images to train, {} to test", train_.name(),
                                         train_.size(), test_.size())},
-                   {"best test accuracy",
-                    fmt::format("{:.2f} % (epoch {})", 100 * best.test_accuracy, best.epoch)},
                    {"parameters", fmt::format("{}", count_elements(parameters(task_.network)))},
                    {"time steps", fmt::format("{}", options_.steps)},
                    {"optimizer", fmt::format("{}, lr {}, {}", options_.optimizer, options_.lr,
@@ -297,7 +294,7 @@ void Training::report(const Evaluation& evaluation) {
                    {"batch size", fmt::format("{}", options_.batch_size)},
                    {"seed", fmt::format("{}", options_.seed)},
                    {"machine", fmt::format("{}, {} threads", processor_name(), num_threads())},
-                   {"Ranvier", build_info().revision}},
+                   {"Ranvier revision", build_info().revision}},
        .history = state_.history,
        .confusion = evaluation.confusion},
       task_, test_);

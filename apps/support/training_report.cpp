@@ -16,6 +16,7 @@ constexpr std::int64_t raster_neurons = 64;
 /// The spikes of one neuron layer for a batch: f32 [T, B, ...].
 struct LayerSpikes {
   std::string name;
+  std::string model;  // of its neurons: "lif"
   Tensor spikes;
 };
 
@@ -25,7 +26,7 @@ std::vector<LayerSpikes> record_spikes(Sequential& network, const Tensor& images
   network.observe([&](const Observation& seen) {
     const NeuronLayer* neurons = seen.module.as<NeuronLayer>();
     if (neurons != nullptr && neurons->neuron.spiking())
-      recorded.push_back({seen.name, seen.output});
+      recorded.push_back({seen.name, neurons->neuron.name(), seen.output});
   });
   const NoGradGuard no_grad;
   set_training(network, false);
@@ -44,8 +45,8 @@ std::vector<LayerActivity> activity(Sequential& network, const ImageDataset& tes
   std::vector<std::int64_t> samples(static_cast<std::size_t>(std::min(rate_images, test.size())));
   std::iota(samples.begin(), samples.end(), 0);
   std::vector<LayerActivity> layers;
-  for (const auto& [name, spikes] : record_spikes(network, fetch(test, samples).images))
-    layers.push_back({.name = name, .kind = "Neuron", .firing_rate = mean(spikes).item()});
+  for (const auto& [name, model, spikes] : record_spikes(network, fetch(test, samples).images))
+    layers.push_back({.name = name, .kind = model, .firing_rate = mean(spikes).item()});
   return layers;
 }
 
