@@ -21,9 +21,10 @@ struct Observation {
 
 /// Runs its modules in order over a shard of time.
 ///
-/// BatchNorm -> neuron -> (MaxPool2d | AvgPool2d) is computed as one fused operation, and a neuron
-/// hands its spikes to a Linear or Conv2d as packed bits. Both are exact: spikes are the same bit
-/// for bit and gradients to rounding. `fuse = false` or an observer make every module run alone.
+/// BatchNorm -> neuron -> (MaxPool2d | AvgPool2d) is computed as one fused operation: spikes are
+/// the same bit for bit and gradients to rounding. A neuron hands its spikes to a Linear or Conv2d
+/// as packed bits, which lose nothing, but sparse ones are multiplied event by event, equal to the
+/// dense product to rounding. `set_fuse(false)` or an observer make every module run alone on f32.
 class Sequential {
  public:
   static constexpr std::string_view kind = "Sequential";
