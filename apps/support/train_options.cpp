@@ -6,13 +6,12 @@ namespace ranvier::apps {
 namespace {
 
 void add_data_options(CLI::App& app, TrainOptions& o) {
-  app.add_option("--data-dir", o.data_dir,
-                 "Folder of the data set (default: where the system's package puts it)")
+  app.add_option("--data-dir", o.data_dir, "Folder of the data set (default: the system's)")
       ->group("Data");
-  app.add_option("--train-samples", o.train_samples, "Train on the first N images; 0: on all")
+  app.add_option("--train-samples", o.train_samples, "Train on the first N images; 0: all")
       ->capture_default_str()
       ->group("Data");
-  app.add_option("--test-samples", o.test_samples, "Test on the first N images; 0: on all")
+  app.add_option("--test-samples", o.test_samples, "Test on the first N images; 0: all")
       ->capture_default_str()
       ->group("Data");
   app.add_flag("--shift", o.shift, "Shift training images by up to 2 pixels")->group("Data");
@@ -33,7 +32,7 @@ void add_learning_options(CLI::App& app, TrainOptions& o) {
   add("--momentum", o.momentum, "Momentum of sgd");
   add("--weight-decay", o.weight_decay, "Weight decay");
   add("--scheduler", o.scheduler, "constant, step, multistep, cosine or onecycle");
-  add("--warmup", o.warmup, "Epochs over which the learning rate rises linearly");
+  add("--warmup", o.warmup, "Epochs in which the rate rises linearly");
   add("--seed", o.seed, "Seed of weights, shuffling and augmentation");
 }
 
@@ -43,10 +42,9 @@ void add_machine_options(CLI::App& app, TrainOptions& o) {
   };
   add("--device", o.device, "cpu or cuda[:index]");
   add("--threads", o.threads, "Threads that compute; 0: one per core");
-  add("--amp", o.amp, "none, or bf16: products in bfloat16, all else in f32");
+  add("--amp", o.amp, "none, or bf16: products in bf16, the rest in f32");
   app.add_flag("--no-fuse", o.no_fuse, "Run every layer on its own")->group("Machine");
-  app.add_flag("--deterministic", o.deterministic,
-               "Choose kernels by fixed thresholds, not by timing them at the start")
+  app.add_flag("--deterministic", o.deterministic, "Fixed kernel choices, none by timing")
       ->group("Machine");
 }
 
@@ -63,12 +61,10 @@ void add_train_options(CLI::App& app, TrainOptions& o, const TrainerNames& names
       ->group("Network");
   add_learning_options(app, o);
   add_machine_options(app, o);
-  app.add_option("--output-dir", o.output_dir,
-                 "Where metrics.csv, checkpoint.h5 and report.html go")
+  app.add_option("--output-dir", o.output_dir, "For metrics.csv, checkpoint.h5 and report.html")
       ->capture_default_str()
       ->group("Run");
-  app.add_option("--resume", o.resume,
-                 "Continue from this checkpoint (default: the one in the output directory)")
+  app.add_option("--resume", o.resume, "Go on from a checkpoint (default: --output-dir's)")
       ->expected(0, 1)
       ->group("Run");
   app.add_flag("--eval-only", o.eval_only, "Test the checkpoint's network and stop")->group("Run");
