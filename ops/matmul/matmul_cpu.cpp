@@ -52,24 +52,31 @@ void event_forward(const Tensor& x, const Tensor& weight, const Tensor& bias, DT
                  .chosen = chosen});
 }
 
-// The dense product of the rows that are not event-driven, closed up and spread out again.
+// The dense product of the rows that are not event-driven: closed up, multiplied into the first
+// rows of y, and moved to their places from the last row on. Their number is rounded up, so that
+// numbers that vary from call to call do not ask for ever new primitives of oneDNN; rows too many
+// are no spikes, and their results are overwritten by the event-driven ones.
 void dense_forward_of_rest(const Gemm& spec, const Tensor& x, const Tensor& weight,
                            const Tensor& bias, const EventChoice& choice, Tensor& y) {
   const std::int64_t words = words_per_row(spec.k), rest = spec.m - choice.events();
-  Tensor rows = empty({rest, spec.k}, {.dtype = DType::bits}), results = empty({rest, spec.n});
-  auto* to = rows.mutable_data<std::uint64_t>();
+  const std::int64_t step = (spec.m + 15) / 16;
+  Gemm rounded = spec;
+  rounded.m = std::min(spec.m, (rest + step - 1) / step * step);
+  const Storage closed_up(static_cast<std::size_t>(spec.m * words) * sizeof(std::uint64_t),
+                          cpu_device);
+  auto* const rows = reinterpret_cast<std::uint64_t*>(closed_up.data());
+  auto* end = rows;
   for (std::int64_t row = 0; row < spec.m; ++row)
     if (choice.flags()[row] == 0)
-      to = std::copy_n(x.data<std::uint64_t>() + row * words, words, to);
-  Gemm rest_spec = spec;
-  rest_spec.m = rest;
-  product(rest_spec, rows, weight, bias, results);
-  const float* from = results.data<float>();
+      end = std::copy_n(x.data<std::uint64_t>() + row * words, words, end);
+  std::fill(end, rows + rounded.m * words, std::uint64_t{0});
   float* const out = y.mutable_data<float>();
-  for (std::int64_t row = 0; row < spec.m; ++row)
+  gemm(rounded, {rows, DType::bits, spec.k}, operand(weight), array_or_null<float>(bias), out);
+  const float* from = out + rest * spec.n;
+  for (std::int64_t row = spec.m - 1; row >= 0; --row)
     if (choice.flags()[row] == 0) {
-      std::copy_n(from, spec.n, out + row * spec.n);
-      from += spec.n;
+      from -= spec.n;
+      if (from != out + row * spec.n) std::copy_n(from, spec.n, out + row * spec.n);
     }
 }
 
@@ -82,8 +89,8 @@ void linear_forward_cpu(const Tensor& x, const Tensor& weight, const Tensor& bia
   const EventChoice choice({&EventThresholds::linear_forward, compute, spec.k, spec.n}, x, spec.m,
                            words_per_row(spec.k), spec.k);
   if (choice.events() == 0) return product(spec, x, weight, bias, y);
-  event_forward(x, weight, bias, compute, choice.flags(), y);
   if (choice.events() < spec.m) dense_forward_of_rest(spec, x, weight, bias, choice, y);
+  event_forward(x, weight, bias, compute, choice.flags(), y);
 }
 
 void linear_input_gradient_cpu(const Tensor& gy, const Tensor& weight, DType compute, Tensor& gx) {

@@ -1,3 +1,4 @@
+#include "ranvier/core/allocator.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/dispatch.h"
 #include "ranvier/core/tape.h"
@@ -150,6 +151,29 @@ TEST_CASE("sparse and dense rows of one batch give the bits they give alone", "[
     const Tensor expected(whole.storage(), row * 100 * 4, {1, 100}, DType::f32);
     CHECK(same_bits(linear(one, weight, bias), expected));
   }
+}
+
+TEST_CASE("a mixture of sparse and dense rows is multiplied exactly", "[event][linear]") {
+  const double density = event_thresholds(DType::f32).linear_forward;
+  const std::int64_t rows = GENERATE(1, 2, 15, 40, 333);
+  for (const double around : {density - 0.1, density, density + 0.1}) {
+    const Tensor bits = to_bits(random_spikes({rows, 100}, around, 1));
+    const Tensor table = dyadic_values({100, 24}, 2), bias = dyadic_values({24}, 3);
+    CHECK(to_vector(linear(bits, table, bias)) == to_vector(naive_product(bits, table, bias)));
+  }
+}
+
+TEST_CASE("event-driven linear takes no memory from the system once warm", "[event][linear]") {
+  const Tensor w = random_values({300, 64}, 2), bias = random_values({64}, 3);
+  const Tensor grad = random_values({400, 64}, 4);
+  const auto step = [&](std::uint64_t seed) {
+    const Tensor bits = to_bits(random_spikes({400, 300}, 0.3, seed));
+    run_linear(bits, w, bias, grad);
+  };
+  for (std::uint64_t seed = 0; seed < 3; ++seed) step(seed);
+  const std::int64_t before = cpu_allocator().stats().system_allocations;
+  for (std::uint64_t seed = 3; seed < 8; ++seed) step(seed);
+  CHECK(cpu_allocator().stats().system_allocations == before);
 }
 
 TEST_CASE("event-driven and dense linear have equal gradients", "[event][linear][gradient]") {
