@@ -13,6 +13,7 @@
 #include "ranvier/data/detail/checkpoint_contents.h"
 #include "ranvier/data/detail/checkpoint_header.h"
 #include "ranvier/data/detail/checkpoint_image.h"
+#include "ranvier/data/detail/replacement.h"
 #include "ranvier/data/detail/unique_fd.h"
 
 namespace ranvier {
@@ -38,53 +39,6 @@ void check_content(const Checkpoint& checkpoint) {
            "[checkpoint] the metadata must be JSON; got \"{}\".",
            checkpoint.metadata.substr(0, 80));
 }
-
-/// A file that takes another's place when it is complete, and leaves no trace otherwise.
-class Replacement {
- public:
-  explicit Replacement(const fs::path& target)
-      : target_(target),
-        name_(target.string() + ".tmp"),
-        file_(open(name_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
-    if (!file_.valid()) give_up("create");
-  }
-  ~Replacement() {
-    if (!done_) unlink(name_.c_str());
-  }
-
-  void write(Bytes bytes) {
-    while (!bytes.empty()) {
-      const ssize_t count = ::write(file_.get(), bytes.data(), bytes.size());
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) give_up("write");
-      bytes = bytes.subspan(static_cast<std::size_t>(count));
-    }
-  }
-
-  void finish() {
-    if (fsync(file_.get()) != 0) give_up("sync");
-    if (file_.close() != 0) give_up("close");
-    if (rename(name_.c_str(), target_.c_str()) != 0) give_up("rename");
-    done_ = true;
-    // The new name must survive a power failure too. Some file systems cannot sync folders.
-    const fs::path folder = target_.has_parent_path() ? target_.parent_path() : ".";
-    const UniqueFd entry(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (entry.valid() && fsync(entry.get()) != 0 && errno != EINVAL)
-      fail(ErrorCode::io, "[checkpoint] {} was written, but its folder cannot be synced: {}.",
-           target_.string(), std::strerror(errno));
-  }
-
- private:
-  [[noreturn]] void give_up(const char* step) {
-    fail(ErrorCode::io, "[checkpoint] cannot {} {}: {}. {} was not touched.", step, name_,
-         std::strerror(errno), target_.string());
-  }
-
-  const fs::path target_;
-  const std::string name_;
-  UniqueFd file_;
-  bool done_ = false;
-};
 
 /// A checkpoint file of which nothing is believed before it is checked.
 class SealedFile {
@@ -176,7 +130,7 @@ void require_clean_rows(const Tensor& spikes, const std::string& name, const std
 
 void save_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
   check_content(checkpoint);
-  Replacement file(path);
+  detail::Replacement file("checkpoint", path);
   detail::with_checkpoint_image(
       path.string(), checkpoint, [&](Bytes image, const detail::FilePiece& contents) {
         const Bytes data = image.subspan(detail::checkpoint_header_size);

@@ -69,7 +69,7 @@ TEST_CASE("a row that could not be written is made up for by the next one") {
 TEST_CASE("a metrics file in a missing folder is refused at once") {
   const TemporaryFolder folder;
   CHECK_ERROR(MetricsLog(folder / "none/metrics.csv"), ErrorCode::io,
-              "/none/metrics.csv: No such file or directory.");
+              "/none/metrics.csv.tmp: No such file or directory.");
 }
 
 TEST_CASE("the best epoch is the first with the highest test accuracy") {

@@ -47,18 +47,18 @@ TEST_CASE("a file that cannot be written is named with the reason, and the old o
   }
   SECTION("a file where a folder should be") {
     CHECK_ERROR(replace_file("test", folder / "a.txt/b.txt", "new"), ErrorCode::io,
-                "/a.txt/b.txt: Not a directory.");
+                "/a.txt/b.txt.tmp: Not a directory.");
   }
   SECTION("a folder where the file should be") {
     std::filesystem::create_directory(folder / "b.txt");
     CHECK_ERROR(replace_file("test", folder / "b.txt", "new"), ErrorCode::io,
-                "[test] cannot write " + (folder / "b.txt").string() + ": Is a directory.");
+                "[test] cannot rename " + (folder / "b.txt.tmp").string() + ": Is a directory.");
     CHECK(files_in(folder) == 2);
   }
   SECTION("a full disk") {
     std::filesystem::create_symlink("/dev/full", folder / "a.txt.tmp");
     CHECK_ERROR(replace_file("test", folder / "a.txt", "new"), ErrorCode::io,
-                "/a.txt: No space left on device.");
+                "/a.txt.tmp: No space left on device.");
     CHECK(files_in(folder) == 1);
     std::filesystem::create_symlink("/dev/full", folder / "b.txt");
     CHECK_ERROR(append_to_file("test", folder / "b.txt", "new"), ErrorCode::io,
@@ -66,7 +66,7 @@ TEST_CASE("a file that cannot be written is named with the reason, and the old o
   }
   SECTION("a folder that nobody may write to") {
     CHECK_ERROR(replace_file("test", "/proc/a.txt", "new"), ErrorCode::io,
-                "[test] cannot write /proc/a.txt: ");
+                "[test] cannot create /proc/a.txt.tmp: ");
   }
   CHECK(file_text(folder / "a.txt") == "old");
 }

@@ -251,7 +251,7 @@ TEST_CASE("a report is written whole or not at all") {
   report.title = "Another";
   std::filesystem::create_symlink("/dev/full", folder / "report.html.tmp");
   CHECK_ERROR(write_report(path, report), ErrorCode::io,
-              "[report] cannot write " + path.string() + ": No space left on device.");
+              "[report] cannot write " + path.string() + ".tmp: No space left on device.");
   CHECK(test::file_text(path) == before);
 }
 

@@ -1,0 +1,38 @@
+// A file that takes another's place when it is complete, and leaves no trace otherwise.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "ranvier/data/detail/unique_fd.h"
+
+namespace ranvier::detail {
+
+/// Writes "<target>.tmp" and renames it: a crash or a full disk at any moment leaves `target`
+/// whole, old or new. Errors (io) are tagged with `writer`, name file and reason, and leave
+/// `target` alone.
+class Replacement {
+ public:
+  /// Error: the temporary file cannot be created.
+  Replacement(const char* writer, std::filesystem::path target);
+  ~Replacement();
+  Replacement(const Replacement&) = delete;
+  Replacement& operator=(const Replacement&) = delete;
+
+  void write(std::span<const std::uint8_t> bytes);
+  /// Syncs the file, renames it and syncs its folder.
+  void finish();
+
+ private:
+  [[noreturn]] void give_up(const char* step);
+
+  const char* writer_;
+  const std::filesystem::path target_;
+  const std::string name_;
+  UniqueFd file_;
+  bool done_ = false;
+};
+
+}  // namespace ranvier::detail
