@@ -21,7 +21,7 @@ struct Cut {
 
   template <class R>
   static Cut of(const Input<R>& in) {
-    // Each step keeps its x, the state before it and the routes of the pool.
+    // Each step keeps the state before it and the routes of the pool; x should stay at hand.
     const auto step_bytes = static_cast<std::int64_t>(sizeof(R)) * (in.program.states + 2);
     Cut cut{};
     cut.tile = std::clamp(neurons::backward_bytes / step_bytes / in.steps, neurons::smallest_block,
@@ -72,15 +72,13 @@ class BackwardPass {
         in_(plan.in),
         stride_((plan.tiles.largest() + 15) / 16 * 16),
         state_size_(in_.program.states * stride_),
-        keeps_x_(!in_.static_input),
         routes_(in_.geometry.pool == SpikePool::max),
-        writer_(in_.geometry.neurons() * (keeps_x_ ? in_.steps : 1)),
+        writer_(in_.geometry.neurons() * (in_.static_input ? 1 : in_.steps)),
         scratch_(state_size_ * (plan.cut.chunks + plan.cut.chunk + 2) +
-                 stride_ * (2 * plan.cut.chunk + in_.program.learnables + 5)),
+                 stride_ * (plan.cut.chunk + in_.program.learnables + 5)),
         boundaries_(scratch_.take(state_size_ * plan.cut.chunks)),
         states_(scratch_.take(state_size_ * (plan.cut.chunk + 1))),
         grad_state_(scratch_.take(state_size_)),
-        x_(scratch_.take(stride_ * plan.cut.chunk)),
         route_(scratch_.take(stride_ * plan.cut.chunk)),
         grad_learnables_(scratch_.take(stride_ * in_.program.learnables)),
         y_(scratch_.take(stride_)),
@@ -97,7 +95,7 @@ class BackwardPass {
       R* const boundary = boundaries_ + chunk * state_size_;
       std::copy_n(boundary - state_size_, state_size_, boundary);
       for (std::int64_t t = (chunk - 1) * chunk_steps; t < chunk * chunk_steps; ++t)
-        step(t, boundary, boundary, x_, nullptr);
+        step(t, boundary, boundary, nullptr);
     }
     for (std::int64_t chunk = plan_.cut.chunks - 1; chunk >= 0; --chunk) {
       const std::int64_t begin = chunk * chunk_steps;
@@ -140,18 +138,16 @@ class BackwardPass {
     }
   }
 
-  /// Step t from `before` to `after`, if that is wanted; keeps x in `kept` if it changes with time.
-  void step(std::int64_t t, const R* before, R* after, R* kept, R* spikes) {
+  /// Step t from `before` to `after`.
+  void step(std::int64_t t, const R* before, R* after, R* spikes) {
     for (std::int64_t r = 0; r < tile_.runs; ++r) {
       const R* const x = x_at(t, r);
       for_run_pieces(tile_, [&](std::int64_t offset, std::int64_t rows, std::int64_t columns) {
         const std::int64_t i = r * tile_.run() + offset, count = rows * columns;
-        if (keeps_x_) {
+        if (!in_.static_input) {
           if (t + 1 < in_.steps) prefetch(x + step_size() + offset, count);
-          std::copy_n(x + offset, count, kept + i);
+          normalise(t, x + offset, rows, columns, y_ + i);
         }
-        if (after == nullptr) return;
-        if (keeps_x_) normalise(t, kept + i, rows, columns, y_ + i);
         in_.program.kernels.step(in_.program.params,
                                  {before + i, after + i, y_ + i,
                                   spikes == nullptr ? nullptr : spikes + i, count, stride_});
@@ -163,11 +159,10 @@ class BackwardPass {
     return {tile_.out_pixels, in_.geometry.kernel, tile_.columns, tile_.run()};
   }
 
-  /// The state before the next step, if there is one, and which spike of each window the pool took.
+  /// The state before the next step, and which spike of each window the pool took.
   void recompute(std::int64_t t, std::int64_t kept, bool last) {
     R* const state = states_ + kept * state_size_;
-    R* const next = last && !routes_ ? nullptr : state + state_size_;
-    step(t, state, next, x_ + kept * stride_, routes_ ? spikes_ : nullptr);
+    if (!last || routes_) step(t, state, state + state_size_, routes_ ? spikes_ : nullptr);
     if (routes_ && tile_.out_pixels > 0)
       pool_rows<R>().route(windows(), spikes_, route_ + kept * stride_);
   }
@@ -195,13 +190,13 @@ class BackwardPass {
     for (std::int64_t r = 0; r < tile_.runs; ++r)
       for_run_pieces(tile_, [&](std::int64_t offset, std::int64_t rows, std::int64_t columns) {
         const std::int64_t i = r * tile_.run() + offset, count = rows * columns;
-        const R* const x = x_ + kept * stride_ + i;
-        if (keeps_x_) normalise(t, x, rows, columns, y_ + i);
+        const R* const x = x_at(t, r) + offset;
+        if (!in_.static_input) normalise(t, x, rows, columns, y_ + i);
         in_.program.kernels.adjoint(
             in_.program.params, in_.program.slope,
             {states_ + kept * state_size_ + i, y_ + i, grads + i, grad_state_ + i, grad_y_ + i,
              learnables == nullptr ? nullptr : learnables + i, count, stride_});
-        if (keeps_x_)
+        if (!in_.static_input)
           store(t, x, grad_y_ + i, t * step_size() + input_of(r) + offset, rows, columns, share);
         else
           for (std::int64_t j = i; j < i + count; ++j) grad_y_sum_[j] += grad_y_[j];
@@ -237,10 +232,10 @@ class BackwardPass {
   const Plan<R>& plan_;
   const Input<R>& in_;
   const std::int64_t stride_, state_size_;
-  const bool keeps_x_, routes_;
+  const bool routes_;
   const RowWriter<R> writer_;
   Scratch<R> scratch_;
-  R *const boundaries_, *const states_, *const grad_state_, *const x_, *const route_;
+  R *const boundaries_, *const states_, *const grad_state_, *const route_;
   R *const grad_learnables_, *const y_, *const spikes_, *const grad_spikes_, *const grad_y_;
   R* const grad_y_sum_;
   Tile tile_{};

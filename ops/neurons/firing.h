@@ -18,7 +18,8 @@ template <class R>
 struct Firing {
   R threshold;
   R keep, reset_to;
-  R attached;  // 1: gradients flow through the spike into the reset; 0: detach_reset
+  R attached;                // 1: gradients flow through the spike into the reset; 0: detach_reset
+  R jump_gain, jump_offset;  // attached times what a spike adds to the membrane: gain h + offset
 
   /// Sets `v` to the membrane after the reset; returns the spike.
   template <class Fires>
@@ -32,8 +33,7 @@ struct Firing {
   template <class Slope>
   RV_HD R adjoint(R h, R grad_spike, R grad_v, Slope slope) const {
     const R distance = h - threshold;
-    const R jump = mul_add(keep, h, reset_to) - h;
-    const R through_spike = mul_add(attached * grad_v, jump, grad_spike);
+    const R through_spike = mul_add(grad_v, mul_add(jump_gain, h, jump_offset), grad_spike);
     const R through_membrane = select(distance >= R(0), keep * grad_v, grad_v);
     return mul_add(slope(distance), through_spike, through_membrane);
   }
@@ -50,10 +50,15 @@ template <class R, class Options>
 Firing<R> firing(const char* model, const Options& options) {
   checked_finite(model, "threshold", options.threshold);
   if (options.v_reset) checked_finite(model, "v_reset", *options.v_reset);
-  const bool hard = options.v_reset.has_value();
-  return {static_cast<R>(options.threshold), static_cast<R>(hard ? 0.0 : 1.0),
-          static_cast<R>(hard ? *options.v_reset : -options.threshold),
-          static_cast<R>(options.detach_reset ? 0.0 : 1.0)};
+  const double keep = options.v_reset.has_value() ? 0.0 : 1.0;
+  const double reset_to = options.v_reset.value_or(-options.threshold);
+  const double attached = options.detach_reset ? 0.0 : 1.0;
+  return {static_cast<R>(options.threshold),
+          static_cast<R>(keep),
+          static_cast<R>(reset_to),
+          static_cast<R>(attached),
+          static_cast<R>(attached * (keep - 1)),
+          static_cast<R>(attached * reset_to)};
 }
 
 }  // namespace ranvier::neurons

@@ -5,9 +5,8 @@
 //
 // Memory bandwidth is the limit, hence: the next step's row is prefetched by hand (it starts on a
 // new page, where the hardware's prefetcher starts over); prefetches, arithmetic and stores take
-// turns every few lines, so that memory is never idle; results too large for the caches are stored
-// past them, which saves reading every line before it is overwritten; and backward copies x when it
-// first reads it, because rows a power of two apart evict each other from the cache.
+// turns every few lines, so that memory is never idle; and results too large for the caches are
+// stored past them, which saves reading every line before it is overwritten.
 #include "ranvier/ops/neurons/detail/scan_cpu.h"
 
 #include <algorithm>
@@ -88,10 +87,11 @@ class ForwardPass {
 /// How a backward pass is cut: blocks of neurons, and time in chunks whose states fit the cache.
 struct BackwardCut {
   std::int64_t block, blocks, chunk, chunks;
+  std::int64_t ahead;  // rows between a prefetch and the read: the latency of memory
 
   template <class R>
   static BackwardCut of(const ScanInput<R>& in) {
-    // Each step keeps its x and the state before it.
+    // Each step keeps the state before it, and x should stay at hand.
     const auto step_bytes = static_cast<std::int64_t>(sizeof(R)) * (in.program.states + 1);
     const std::int64_t fitting = backward_bytes / step_bytes / in.steps / 64 * 64;
     const std::int64_t largest = block_for(in.neurons, largest_backward_block);
@@ -100,6 +100,7 @@ struct BackwardCut {
     cut.blocks = (in.neurons + cut.block - 1) / cut.block;
     cut.chunk = std::clamp<std::int64_t>(backward_bytes / step_bytes / cut.block, 1, in.steps);
     cut.chunks = (in.steps + cut.chunk - 1) / cut.chunk;
+    cut.ahead = std::clamp<std::int64_t>(4096 / cut.block, 1, 6);
     return cut;
   }
 };
@@ -117,10 +118,9 @@ class BackwardPass {
         state_size_(in.program.states * cut.block),
         writer_(in.static_input ? in.neurons : in.neurons * in.steps),
         scratch_(state_size_ * (cut.chunks + cut.chunk + 1) +
-                 (in.program.learnables + cut.chunk + 1) * cut.block + 3 * piece),
+                 (in.program.learnables + 1) * cut.block + 3 * piece),
         boundaries_(scratch_.take(state_size_ * cut.chunks)),
         states_(scratch_.take(state_size_ * cut.chunk)),
-        x_(scratch_.take(cut.block * cut.chunk)),
         grad_state_(scratch_.take(state_size_)),
         grad_learnables_(scratch_.take(in.program.learnables * cut.block)),
         grad_x_sum_(scratch_.take(cut.block)),
@@ -139,9 +139,11 @@ class BackwardPass {
     for (std::int64_t chunk = cut_.chunks - 1; chunk >= 0; --chunk) {
       const std::int64_t begin = chunk * cut_.chunk;
       const std::int64_t end = std::min(in_.steps, begin + cut_.chunk);
-      recompute(begin, end, boundaries_ + chunk * state_size_);
+      begin_ = begin;
+      end_ = end;
+      recompute(boundaries_ + chunk * state_size_);
       for (std::int64_t t = end - 1; t >= begin; --t)
-        for_pieces(count_, [&](std::int64_t i, std::int64_t n) { adjoint(t, t - begin, i, n); });
+        for_pieces(count_, [&](std::int64_t i, std::int64_t n) { adjoint(t, i, n); });
     }
     store_gradients(grad_learnables);
   }
@@ -170,9 +172,9 @@ class BackwardPass {
         grad_learnables[l] += static_cast<double>(grad_learnables_[l * cut_.block + i]);
   }
 
-  void step(const R* before, R* after, const R* x, std::int64_t i, std::int64_t n) const {
-    in_.program.kernels.step(in_.program.params,
-                             {before + i, after + i, x + i, nullptr, n, cut_.block});
+  void step(const R* before, R* after, std::int64_t t, std::int64_t i, std::int64_t n) const {
+    in_.program.kernels.step(in_.program.params, {before + i, after + i, in_.x_at(t) + first_ + i,
+                                                  nullptr, n, cut_.block});
   }
 
   /// The states at the start of each chunk.
@@ -184,53 +186,62 @@ class BackwardPass {
       for (std::int64_t t = (chunk - 1) * cut_.chunk; t < chunk * cut_.chunk; ++t)
         for_pieces(count_, [&](std::int64_t i, std::int64_t n) {
           prefetch(in_.x_after(t, first_ + i, 0), n);
-          step(boundary, boundary, in_.x_at(t) + first_, i, n);
+          step(boundary, boundary, t, i, n);
         });
     }
   }
 
-  /// x and the state before each step of a chunk.
-  void recompute(std::int64_t begin, std::int64_t end, const R* boundary) {
+  /// The rows of memory that a chunk reads, in order: x forwards, gradients of the spikes
+  /// backwards, and then the next block's x. Null: nothing.
+  const R* read_in_turn(std::int64_t position) const {
+    const std::int64_t length = end_ - begin_;
+    if (position < length) return in_.static_input ? nullptr : in_.x_at(begin_ + position) + first_;
+    position -= length;
+    if (position < length) return grad_spikes_row(end_ - 1 - position);
+    position -= length;
+    const bool next = !in_.static_input && cut_.chunks == 1 && first_ + count_ < in_.neurons;
+    return next && position < length ? in_.x_at(position) + first_ + count_ : nullptr;
+  }
+  const R* grad_spikes_row(std::int64_t t) const {
+    return grad_in_.spikes == nullptr ? nullptr : grad_in_.spikes + t * in_.neurons + first_;
+  }
+  void prefetch_after(std::int64_t position, std::int64_t i, std::int64_t n) const {
+    const R* const row = read_in_turn(position + cut_.ahead);
+    if (row != nullptr) prefetch(row + i, n);
+  }
+
+  /// The state before each step of the chunk.
+  void recompute(const R* boundary) {
     std::copy_n(boundary, state_size_, states_);
-    for (std::int64_t t = begin; t < end; ++t) {
-      R* const state = states_ + (t - begin) * state_size_;
-      R* const x = x_ + (t - begin) * cut_.block;
+    for (std::int64_t t = begin_; t < end_; ++t) {
+      R* const state = states_ + (t - begin_) * state_size_;
       for_pieces(count_, [&](std::int64_t i, std::int64_t n) {
-        if (t + 1 < end)
-          prefetch(in_.x_after(t, first_ + i, 0), n);
-        else
-          prefetch(grad_spikes_row(t, i), n);
-        std::copy_n(in_.x_at(t) + first_ + i, n, x + i);
-        if (t + 1 < end) step(state, state + state_size_, x, i, n);
+        prefetch_after(t - begin_, i, n);
+        if (t + 1 < end_) step(state, state + state_size_, t, i, n);
       });
     }
   }
 
-  const R* grad_spikes_row(std::int64_t t, std::int64_t i) const {
-    const bool given = t >= 0 && grad_in_.spikes != nullptr;
-    return given ? grad_in_.spikes + t * in_.neurons + first_ + i : nullptr;
-  }
-
   /// Gradient of the output of step t: what was given for the spikes and a share of the rate's.
   const R* grad_spikes(std::int64_t t, std::int64_t i, std::int64_t n) const {
-    const R* const row = grad_spikes_row(t, i);
-    const R* const given = row != nullptr ? row : zeros_;
+    const R* const row = grad_spikes_row(t);
+    const R* const given = row != nullptr ? row + i : zeros_;
     if (grad_in_.rate == nullptr) return given;
     for (std::int64_t j = 0; j < n; ++j)
       grad_spikes_[j] = given[j] + grad_in_.rate[first_ + i + j] / R(in_.steps);
     return grad_spikes_;
   }
 
-  /// Step t, the `kept`-th of its chunk, backward for n neurons, the i-th of the block and on.
-  void adjoint(std::int64_t t, std::int64_t kept, std::int64_t i, std::int64_t n) const {
+  /// Step t backward for n neurons, the i-th of the block and on.
+  void adjoint(std::int64_t t, std::int64_t i, std::int64_t n) const {
     const std::int64_t row = t * in_.neurons + first_ + i;
-    prefetch(grad_spikes_row(t - 1, i), n);
+    prefetch_after((end_ - begin_) + (end_ - 1 - t), i, n);
     if (grad_in_.trace != nullptr)
       for (std::int64_t j = 0; j < n; ++j) grad_state_[i + j] += grad_in_.trace[row + j];
     R* const learnables = in_.program.learnables > 0 ? grad_learnables_ + i : nullptr;
     in_.program.kernels.adjoint(
         in_.program.params, in_.program.slope,
-        {states_ + kept * state_size_ + i, x_ + kept * cut_.block + i, grad_spikes(t, i, n),
+        {states_ + (t - begin_) * state_size_ + i, in_.x_at(t) + first_ + i, grad_spikes(t, i, n),
          grad_state_ + i, grad_x_, learnables, n, cut_.block});
     if (grad_out_.x == nullptr) return;
     if (in_.static_input)
@@ -246,9 +257,10 @@ class BackwardPass {
   const std::int64_t state_size_;
   const RowWriter<R> writer_;
   Scratch<R> scratch_;
-  R *const boundaries_, *const states_, *const x_, *const grad_state_, *const grad_learnables_;
+  R *const boundaries_, *const states_, *const grad_state_, *const grad_learnables_;
   R *const grad_x_sum_, *const zeros_, *const grad_spikes_, *const grad_x_;
-  std::int64_t first_ = 0, count_ = 0;
+  std::int64_t first_ = 0, count_ = 0;  // neurons of the block
+  std::int64_t begin_ = 0, end_ = 0;    // steps of the chunk
 };
 
 }  // namespace
