@@ -41,7 +41,7 @@ TEST_CASE("a file that cannot be written is named with the reason, and the old o
 
   SECTION("no folder") {
     CHECK_ERROR(replace_file("test", folder / "none/a.txt", "new"), ErrorCode::io,
-                "/none/a.txt: No such file or directory.");
+                "/none/a.txt.tmp: No such file or directory.");
     CHECK_ERROR(append_to_file("test", folder / "b.txt", "new"), ErrorCode::io,
                 "/b.txt: No such file or directory.");
   }
