@@ -3,8 +3,7 @@
 #include <algorithm>
 
 #include "ranvier/core/dispatch.h"
-#include "ranvier/core/parallel.h"
-#include "ranvier/core/storage.h"
+#include "ranvier/core/scratch.h"
 #include "ranvier/ops/conv/detail/event_conv_isa.h"
 #include "ranvier/ops/matmul/detail/gemm.h"
 
@@ -22,13 +21,8 @@ const EventConvKernels& kernels() {
 }
 
 template <class T>
-T* array_in(const Storage& storage) {
-  return reinterpret_cast<T*>(storage.data());
-}
-
-template <class T>
-Storage array_of(std::int64_t number) {
-  return Storage(static_cast<std::size_t>(number) * sizeof(T), cpu_device);
+std::size_t bytes_of(std::int64_t number) {
+  return static_cast<std::size_t>(number) * sizeof(T);
 }
 
 struct Band {
@@ -70,11 +64,14 @@ void event_conv_forward(const ConvShape& shape, const std::uint64_t* spikes, con
       cache_floats / (shape.in * std::min(most_columns, shape.out)), 1, shape.taps());
   const std::int64_t column_tasks = (shape.out + most_columns - 1) / most_columns;
   const std::int64_t image_words = shape.in_pixels() * words_per_row(shape.in);
+  const std::int64_t pixels = band.in_rows * shape.width;
+  RangeScratch all_lists(bytes_of<std::uint32_t>(pixels * shape.in + 64));
+  RangeScratch all_ends(bytes_of<std::int64_t>(pixels + 1));
+  RangeScratch all_merged(bytes_of<std::uint32_t>(taps_at_once * shape.in + 16));
   parallel_for(0, shape.images, 1, [&](std::int64_t begin, std::int64_t end) {
-    const std::int64_t pixels = band.in_rows * shape.width;
-    const Storage lists = array_of<std::uint32_t>(pixels * shape.in + 64);
-    const Storage ends = array_of<std::int64_t>(pixels + 1);
-    const Storage merged = array_of<std::uint32_t>(taps_at_once * shape.in + 16);
+    auto* const lists = all_lists.take<std::uint32_t>();
+    auto* const ends = all_ends.take<std::int64_t>();
+    auto* const merged = all_merged.take<std::uint32_t>();
     for (std::int64_t image = begin; image < end; ++image) {
       if (chosen != nullptr && chosen[image] == 0) continue;
       for (std::int64_t task = 0; task < column_tasks; ++task) {
@@ -88,9 +85,9 @@ void event_conv_forward(const ConvShape& shape, const std::uint64_t* spikes, con
                            .columns = std::min(most_columns, shape.out - column),
                            .band_rows = band.out_rows,
                            .taps_at_once = taps_at_once,
-                           .lists = array_in<std::uint32_t>(lists),
-                           .ends = array_in<std::int64_t>(ends),
-                           .merged = array_in<std::uint32_t>(merged)});
+                           .lists = lists,
+                           .ends = ends,
+                           .merged = merged});
       }
     }
   });
@@ -108,16 +105,20 @@ void event_conv_weight_gradient(const ConvShape& shape, const std::uint64_t* spi
   const std::int64_t column_tasks = (shape.out + most_columns - 1) / most_columns;
   const std::int64_t image_words = shape.in_pixels() * words_per_row(shape.in);
   const std::int64_t gw_size = shape.weight_elements();
-  const Storage sums = array_of<float>(parts * gw_size);
+  const std::int64_t cells = group * grid.cells();
+  const Storage storage(bytes_of<float>(parts * gw_size), cpu_device);
+  auto* const sums = reinterpret_cast<float*>(storage.data());
+  RangeScratch tables(bytes_of<float>(cells * widest));
+  RangeScratch all_masks(bytes_of<std::uint64_t>(shape.in * words_per_row(cells)));
+  RangeScratch lists(bytes_of<std::uint32_t>(cells + 64));
   parallel_for(0, parts * column_tasks, 1, [&](std::int64_t begin, std::int64_t end) {
-    const std::int64_t cells = group * grid.cells();
-    const Storage table = array_of<float>(cells * widest);
-    const Storage masks = array_of<std::uint64_t>(shape.in * words_per_row(cells));
-    const Storage list = array_of<std::uint32_t>(cells + 64);
+    auto* const table = tables.take<float>();
+    auto* const masks = all_masks.take<std::uint64_t>();
+    auto* const list = lists.take<std::uint32_t>();
     for (std::int64_t task = begin; task < end; ++task) {
       const std::int64_t part = task / column_tasks, column = task % column_tasks * most_columns;
       const std::int64_t columns = std::min(most_columns, shape.out - column);
-      float* const part_gw = array_in<float>(sums) + part * gw_size;
+      float* const part_gw = sums + part * gw_size;
       for (std::int64_t row = 0; row < gw_size / shape.out; ++row)
         std::fill_n(part_gw + row * shape.out + column, columns, 0.0f);
       const std::int64_t last = std::min(shape.images, (part + 1) * part_images);
@@ -130,12 +131,12 @@ void event_conv_weight_gradient(const ConvShape& shape, const std::uint64_t* spi
                                    .gw = part_gw,
                                    .column = column,
                                    .columns = columns,
-                                   .table = array_in<float>(table),
-                                   .masks = array_in<std::uint64_t>(masks),
-                                   .list = array_in<std::uint32_t>(list)});
+                                   .table = table,
+                                   .masks = masks,
+                                   .list = list});
     }
   });
-  add_parts(array_in<float>(sums), parts, gw_size, gw);
+  add_parts(sums, parts, gw_size, gw);
 }
 
 }  // namespace ranvier::detail

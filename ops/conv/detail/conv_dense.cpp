@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "ranvier/core/parallel.h"
+#include "ranvier/core/scratch.h"
 #include "ranvier/ops/matmul/detail/gemm.h"
 #include "ranvier/ops/matmul/detail/onednn.h"
 
@@ -152,22 +152,30 @@ void turn_weight(const ConvShape& s, const float* weight, float* turned) {
   }
 }
 
+// The pixels of `number` images from `first` on, as rows of an operand.
+Window pixels_of_images(std::int64_t pixels, std::int64_t channels, std::int64_t first,
+                        std::int64_t number) {
+  return {.row = first * pixels, .rows = number * pixels, .columns = channels};
+}
+
 void input_gradient_by_onednn(const ConvShape& shape, const float* gy, const float* weight,
                               DType compute, float* gx) {
   static Cache cache;
   const auto primitive = cache.get({shape.of_images(1), compute}, make_backward_data);
   const PackedWeight packed(shape, weight, primitive->layout(DNNL_ARG_WEIGHTS));
   const Operand gradients{gy, DType::f32, shape.out};
+  const auto window = [&](std::int64_t image) {
+    return pixels_of_images(shape.out_pixels(), shape.out, image, 1);
+  };
+  RangeScratch scratchpads(primitive->scratchpad_bytes());
+  RangeScratch copies(copy_bytes(gradients, window(0), compute));
   parallel_for(0, shape.images, 1, [&](std::int64_t begin, std::int64_t end) {
     const onednn::SingleThread single;
-    onednn::Run run(*primitive);
+    onednn::Run run(*primitive, scratchpads.take<std::byte>());
+    auto* const copy = copies.take<std::byte>();
     run.bind(DNNL_ARG_WEIGHTS, packed.memory);
     for (std::int64_t image = begin; image < end; ++image) {
-      const LoadedOperand piece(
-          gradients,
-          {.row = image * shape.out_pixels(), .rows = shape.out_pixels(), .columns = shape.out},
-          compute);
-      run.bind(DNNL_ARG_DIFF_DST, piece.data())
+      run.bind(DNNL_ARG_DIFF_DST, loaded(gradients, window(image), compute, copy))
           .bind(DNNL_ARG_DIFF_SRC, gx + image * shape.in_pixels() * shape.in);
       run();
     }
@@ -181,17 +189,20 @@ void conv_forward(const ConvShape& shape, const Operand& x, const float* weight,
   static Cache cache;
   const auto primitive = cache.get({shape.of_images(1), compute, bias != nullptr}, make_forward);
   const PackedWeight packed(shape, weight, primitive->layout(DNNL_ARG_WEIGHTS));
+  const auto window = [&](std::int64_t image) {
+    return pixels_of_images(shape.in_pixels(), shape.in, image, 1);
+  };
+  RangeScratch scratchpads(primitive->scratchpad_bytes());
+  RangeScratch copies(copy_bytes(x, window(0), compute));
   parallel_for(0, shape.images, 1, [&](std::int64_t begin, std::int64_t end) {
     const onednn::SingleThread single;
-    onednn::Run run(*primitive);
+    onednn::Run run(*primitive, scratchpads.take<std::byte>());
+    auto* const copy = copies.take<std::byte>();
     run.bind(DNNL_ARG_WEIGHTS, packed.memory);
     if (bias != nullptr) run.bind(DNNL_ARG_BIAS, bias);
     for (std::int64_t image = begin; image < end; ++image) {
       if (left_out != nullptr && left_out[image] != 0) continue;
-      const LoadedOperand piece(
-          x, {.row = image * shape.in_pixels(), .rows = shape.in_pixels(), .columns = shape.in},
-          compute);
-      run.bind(DNNL_ARG_SRC, piece.data())
+      run.bind(DNNL_ARG_SRC, loaded(x, window(image), compute, copy))
           .bind(DNNL_ARG_DST, y + image * shape.out_pixels() * shape.out);
       run();
     }
@@ -225,22 +236,32 @@ void conv_weight_gradient(const ConvShape& shape, const Operand& x, const float*
   const Storage sums(static_cast<std::size_t>(tasks * count) * sizeof(float), cpu_device);
   auto* const parts = reinterpret_cast<float*>(sums.data());
   const Operand gradients{gy, DType::f32, shape.out};
+  const auto x_window = [&](std::int64_t first, std::int64_t number) {
+    return pixels_of_images(shape.in_pixels(), shape.in, first, number);
+  };
+  const auto gy_window = [&](std::int64_t first, std::int64_t number) {
+    return pixels_of_images(shape.out_pixels(), shape.out, first, number);
+  };
+  const auto larger = [&](auto&& bytes) { return std::max(bytes(*body), bytes(*tail)); };
+  RangeScratch scratchpads(larger([](const auto& p) { return p.scratchpad_bytes(); }));
+  RangeScratch packed_gradients(
+      larger([](const auto& p) { return p.layout(DNNL_ARG_DIFF_WEIGHTS).get_size(); }));
+  RangeScratch x_copies(copy_bytes(x, x_window(0, images), compute));
+  RangeScratch gy_copies(copy_bytes(gradients, gy_window(0, images), compute));
   parallel_for(0, tasks, 1, [&](std::int64_t begin, std::int64_t end) {
     const onednn::SingleThread single;
+    auto* const scratchpad = scratchpads.take<std::byte>();
+    auto* const packed = packed_gradients.take<std::byte>();
+    auto* const x_copy = x_copies.take<std::byte>();
+    auto* const gy_copy = gy_copies.take<std::byte>();
     for (std::int64_t task = begin; task < end; ++task) {
       const std::int64_t first = task * images, number = std::min(images, shape.images - first);
       const onednn::Primitive& primitive = task == tasks - 1 ? *tail : *body;
-      const std::int64_t in = shape.in_pixels(), out = shape.out_pixels();
-      const LoadedOperand x_piece(x, {.row = first * in, .rows = number * in, .columns = shape.in},
-                                  compute);
-      const LoadedOperand gy_piece(
-          gradients, {.row = first * out, .rows = number * out, .columns = shape.out}, compute);
-      const Layout& layout = primitive.layout(DNNL_ARG_DIFF_WEIGHTS);
-      const Storage packed(layout.get_size(), cpu_device);
-      const dnnl::memory packed_memory(layout, onednn::engine(), packed.data());
-      onednn::Run run(primitive);
-      run.bind(DNNL_ARG_SRC, x_piece.data())
-          .bind(DNNL_ARG_DIFF_DST, gy_piece.data())
+      const dnnl::memory packed_memory(primitive.layout(DNNL_ARG_DIFF_WEIGHTS), onednn::engine(),
+                                       packed);
+      onednn::Run run(primitive, scratchpad);
+      run.bind(DNNL_ARG_SRC, loaded(x, x_window(first, number), compute, x_copy))
+          .bind(DNNL_ARG_DIFF_DST, loaded(gradients, gy_window(first, number), compute, gy_copy))
           .bind(DNNL_ARG_DIFF_WEIGHTS, packed_memory);
       run();
       onednn::reorder(packed_memory, dnnl::memory(Layouts::plain_weight(shape), onednn::engine(),

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "ranvier/core/parallel.h"
+#include "ranvier/core/scratch.h"
 #include "ranvier/ops/matmul/detail/onednn.h"
 
 namespace ranvier::detail {
@@ -41,10 +41,10 @@ std::shared_ptr<const onednn::Primitive> primitive_for(Gemm gemm, std::int64_t r
   return cache.get({gemm, bias}, make_primitive);
 }
 
-void run(const onednn::Primitive& primitive, const void* a, const void* b, const void* bias,
-         float* c) {
+void run(const onednn::Primitive& primitive, void* scratchpad, const void* a, const void* b,
+         const void* bias, float* c) {
   const onednn::SingleThread single;
-  onednn::Run product(primitive);
+  onednn::Run product(primitive, scratchpad);
   product.bind(DNNL_ARG_SRC, a).bind(DNNL_ARG_WEIGHTS, b).bind(DNNL_ARG_DST, c);
   if (bias != nullptr) product.bind(DNNL_ARG_BIAS, bias);
   product();
@@ -72,20 +72,33 @@ std::int64_t whole_words(const Gemm& g, const Operand& a, std::int64_t rows) {
   return g.transpose_a && a.stored == DType::bits ? (rows + 63) / 64 * 64 : rows;
 }
 
+// The rows of C from `first` on need these of A; columns of the stored matrix if A is transposed,
+// made dense, as oneDNN's best kernels take no strides.
+Window rows_of_a(const Gemm& g, std::int64_t first, std::int64_t count) {
+  return g.transpose_a ? Window{.rows = g.k, .column = first, .columns = count}
+                       : Window{.row = first, .rows = count, .columns = g.k};
+}
+
+std::size_t larger_scratchpad(const onednn::Primitive& a, const onednn::Primitive& b) {
+  return std::max(a.scratchpad_bytes(), b.scratchpad_bytes());
+}
+
 void gemm_by_rows(const Gemm& g, const Operand& a, const Operand& b, const float* bias, float* c) {
-  const std::int64_t rows = whole_words(g, a, rows_per_task(g, a));
+  const std::int64_t rows = std::min(g.m, whole_words(g, a, rows_per_task(g, a)));
   const std::int64_t tasks = (g.m + rows - 1) / rows;
-  const auto body = primitive_for(g, std::min(rows, g.m), bias != nullptr);
+  const auto body = primitive_for(g, rows, bias != nullptr);
   const auto tail = primitive_for(g, g.m - (tasks - 1) * rows, bias != nullptr);
   const LoadedMatrix whole_b(b, g.transpose_b ? g.n : g.k, g.compute);
+  RangeScratch scratchpads(larger_scratchpad(*body, *tail));
+  RangeScratch copies(copy_bytes(a, rows_of_a(g, 0, rows), g.compute));
   parallel_for(0, tasks, 1, [&](std::int64_t begin, std::int64_t end) {
+    auto* const scratchpad = scratchpads.take<std::byte>();
+    auto* const copy = copies.take<std::byte>();
     for (std::int64_t task = begin; task < end; ++task) {
       const std::int64_t first = task * rows, count = std::min(rows, g.m - first);
-      // A dense copy of columns, where A is transposed: oneDNN's best kernels take no strides.
-      const Window window = g.transpose_a ? Window{.rows = g.k, .column = first, .columns = count}
-                                          : Window{.row = first, .rows = count, .columns = g.k};
-      const LoadedOperand piece(a, window, g.compute);
-      run(task == tasks - 1 ? *tail : *body, piece.data(), whole_b.data(), bias, c + first * g.n);
+      const void* const piece = loaded(a, rows_of_a(g, first, count), g.compute, copy);
+      run(task == tasks - 1 ? *tail : *body, scratchpad, piece, whole_b.data(), bias,
+          c + first * g.n);
     }
   });
 }
@@ -109,12 +122,21 @@ void gemm_by_depth(const Gemm& g, std::int64_t parts, const Operand& a, const Op
   const auto tail = primitive_for(piece, g.m, false);
   const Storage sums(static_cast<std::size_t>(tasks * g.m * g.n) * sizeof(float), cpu_device);
   auto* const parts_of_c = reinterpret_cast<float*>(sums.data());
+  const Window most_a{.rows = depth, .columns = g.m}, most_b{.rows = depth, .columns = g.n};
+  RangeScratch scratchpads(larger_scratchpad(*body, *tail));
+  RangeScratch copies_of_a(copy_bytes(a, most_a, g.compute));
+  RangeScratch copies_of_b(copy_bytes(b, most_b, g.compute));
   parallel_for(0, tasks, 1, [&](std::int64_t begin, std::int64_t end) {
+    auto* const scratchpad = scratchpads.take<std::byte>();
+    auto* const copy_of_a = copies_of_a.take<std::byte>();
+    auto* const copy_of_b = copies_of_b.take<std::byte>();
     for (std::int64_t task = begin; task < end; ++task) {
       const std::int64_t first = task * depth, count = std::min(depth, g.k - first);
-      const LoadedOperand piece_a(a, {.row = first, .rows = count, .columns = g.m}, g.compute);
-      const LoadedOperand piece_b(b, {.row = first, .rows = count, .columns = g.n}, g.compute);
-      run(task == tasks - 1 ? *tail : *body, piece_a.data(), piece_b.data(), nullptr,
+      const void* const piece_of_a =
+          loaded(a, {.row = first, .rows = count, .columns = g.m}, g.compute, copy_of_a);
+      const void* const piece_of_b =
+          loaded(b, {.row = first, .rows = count, .columns = g.n}, g.compute, copy_of_b);
+      run(task == tasks - 1 ? *tail : *body, scratchpad, piece_of_a, piece_of_b, nullptr,
           parts_of_c + task * g.m * g.n);
     }
   });

@@ -43,10 +43,8 @@ const dnnl::memory::desc& Primitive::layout(int argument) const {
   return found->second;
 }
 
-Run::Run(const Primitive& primitive)
-    : primitive_(primitive),
-      scratchpad_(primitive.layout(DNNL_ARG_SCRATCHPAD).get_size(), cpu_device) {
-  bind(DNNL_ARG_SCRATCHPAD, scratchpad_.data());
+Run::Run(const Primitive& primitive, void* scratchpad) : primitive_(primitive) {
+  bind(DNNL_ARG_SCRATCHPAD, scratchpad);
 }
 
 Run& Run::bind(int argument, const void* data) {

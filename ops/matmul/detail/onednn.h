@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "ranvier/core/dtype.h"
-#include "ranvier/core/storage.h"
 
 namespace ranvier::detail::onednn {
 
@@ -46,6 +45,7 @@ struct Primitive {
   std::vector<std::pair<int, dnnl::memory::desc>> arguments;
 
   const dnnl::memory::desc& layout(int argument) const;
+  std::size_t scratchpad_bytes() const { return layout(DNNL_ARG_SCRATCHPAD).get_size(); }
 };
 
 /// The primitive of `Op` that takes `arguments` (as its constructor in oneDNN 3 orders them).
@@ -70,10 +70,11 @@ typename Op::primitive_desc describe_backward(const Forward& forward,
 #endif
 }
 
-/// One thread's use of a primitive: binds arguments, owns the scratchpad.
+/// One thread's use of a primitive: binds arguments.
 class Run {
  public:
-  explicit Run(const Primitive& primitive);
+  /// `scratchpad` has `primitive.scratchpad_bytes()`.
+  Run(const Primitive& primitive, void* scratchpad);
   /// Binds an array in the argument's layout.
   Run& bind(int argument, const void* data);
   /// Binds memory that several threads share.
@@ -82,7 +83,6 @@ class Run {
 
  private:
   const Primitive& primitive_;
-  Storage scratchpad_;
   std::unordered_map<int, dnnl::memory> arguments_;
 };
 

@@ -70,13 +70,14 @@ void load(const Operand& operand, const Window& window, DType dtype, void* out) 
     load_floats(operand, window, dtype, out);
 }
 
-LoadedOperand::LoadedOperand(const Operand& operand, const Window& window, DType dtype)
-    : copy_(serves_as_stored(operand, window, dtype) ? 0 : bytes_of(window, dtype), cpu_device),
-      data_(copy_.data()) {
-  if (serves_as_stored(operand, window, dtype))
-    data_ = first_of(operand, window);
-  else
-    load(operand, window, dtype, copy_.data());
+std::size_t copy_bytes(const Operand& operand, const Window& window, DType dtype) {
+  return serves_as_stored(operand, window, dtype) ? 0 : bytes_of(window, dtype);
+}
+
+const void* loaded(const Operand& operand, const Window& window, DType dtype, void* buffer) {
+  if (serves_as_stored(operand, window, dtype)) return first_of(operand, window);
+  load(operand, window, dtype, buffer);
+  return buffer;
 }
 
 LoadedMatrix::LoadedMatrix(const Operand& operand, std::int64_t rows, DType dtype)

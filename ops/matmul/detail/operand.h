@@ -26,16 +26,12 @@ struct Window {
 /// Writes a window of `operand` densely as `dtype` (f32 or bf16) to `out`. Serial.
 void load(const Operand& operand, const Window& window, DType dtype, void* out);
 
-/// A window of an operand in `dtype`: the stored array itself where that serves, else a copy.
-class LoadedOperand {
- public:
-  LoadedOperand(const Operand& operand, const Window& window, DType dtype);
-  const void* data() const { return data_; }
+/// Bytes that `loaded` needs to copy to: 0 where the stored array itself serves.
+std::size_t copy_bytes(const Operand& operand, const Window& window, DType dtype);
 
- private:
-  Storage copy_;
-  const void* data_;
-};
+/// A window of an operand in `dtype`: the stored array itself where that serves, else a copy in
+/// `buffer`. Serial.
+const void* loaded(const Operand& operand, const Window& window, DType dtype, void* buffer);
 
 /// All `rows` of `operand` in `dtype`, loaded by all threads.
 class LoadedMatrix {
