@@ -67,15 +67,14 @@ struct Share {
 template <class R>
 class BackwardPass {
  public:
-  explicit BackwardPass(const Plan<R>& plan)
+  BackwardPass(const Plan<R>& plan, R* memory)
       : plan_(plan),
         in_(plan.in),
-        stride_((plan.tiles.largest() + 15) / 16 * 16),
+        stride_(stride_of(plan.tiles)),
         state_size_(in_.program.states * stride_),
         routes_(in_.geometry.pool == SpikePool::max),
         writer_(in_.geometry.neurons() * (in_.static_input ? 1 : in_.steps)),
-        scratch_(state_size_ * (plan.cut.chunks + plan.cut.chunk + 2) +
-                 stride_ * (plan.cut.chunk + in_.program.learnables + 5)),
+        scratch_(memory),
         boundaries_(scratch_.take(state_size_ * plan.cut.chunks)),
         states_(scratch_.take(state_size_ * (plan.cut.chunk + 1))),
         grad_state_(scratch_.take(state_size_)),
@@ -86,6 +85,13 @@ class BackwardPass {
         grad_spikes_(scratch_.take(stride_)),
         grad_y_(scratch_.take(stride_)),
         grad_y_sum_(scratch_.take(stride_)) {}
+
+  static std::int64_t memory_elements(const Plan<R>& plan) {
+    const Program<R>& program = plan.in.program;
+    const std::int64_t rows = program.states * (plan.cut.chunks + plan.cut.chunk + 2) +
+                              plan.cut.chunk + program.learnables + 5;
+    return rows * stride_of(plan.tiles);
+  }
 
   void run(std::int64_t index, const Share& share) {
     tile_ = plan_.tiles[index];
@@ -260,8 +266,9 @@ void backward_cpu(const Input<R>& in, const GradInput<R>& grad_in, const GradOut
   const std::int64_t sums = in.groups * 2 * plan.width, tiles = plan.tiles.count();
   Tensor shares = zeros({sum_parts, sums + learnables}, {.dtype = DType::f64});
   double* const first_share = shares.mutable_data<double>();
+  RangeScratch scratch = neurons::scratch_for<R>(BackwardPass<R>::memory_elements(plan));
   parallel_for(0, sum_parts, 1, [&](std::int64_t begin, std::int64_t end) {
-    BackwardPass<R> pass(plan);
+    BackwardPass<R> pass(plan, scratch.take<R>());
     for (std::int64_t part = begin; part < end; ++part) {
       double* const share = first_share + part * (sums + learnables);
       for (std::int64_t i = tiles * part / sum_parts; i < tiles * (part + 1) / sum_parts; ++i)
@@ -293,9 +300,9 @@ void norm_gradient_cpu(const Input<R>& in, const NormGradient<R>& of, R* gradien
   const Coefficients<R> centre(of.centre, in.groups, g.channels),
       offset(of.offset, in.groups, g.channels);
   const std::int64_t steps = in.static_input ? 1 : in.steps;
+  RangeScratch scratch = neurons::scratch_for<R>(tiles.largest());
   parallel_for(0, steps * tiles.count(), 1, [&](std::int64_t begin, std::int64_t end) {
-    Scratch<R> scratch(tiles.largest());
-    R* const copy = scratch.take(tiles.largest());
+    R* const copy = scratch.take<R>();
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t t = i / tiles.count();
       const Tile tile = tiles[i % tiles.count()];

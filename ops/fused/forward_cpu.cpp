@@ -20,19 +20,23 @@ template <class R>
 class ForwardPass {
  public:
   ForwardPass(const Input<R>& in, const Output<R>& out, const Tiles& tiles,
-              const Coefficients<R>& scale, const Coefficients<R>& shift)
+              const Coefficients<R>& scale, const Coefficients<R>& shift, R* memory)
       : in_(in),
         out_(out),
         tiles_(tiles),
         scale_(scale),
         shift_(shift),
-        stride_((tiles.largest() + 15) / 16 * 16),
+        stride_(stride_of(tiles)),
         writer_(in.geometry.outputs() * in.steps),
-        scratch_(stride_ * (in.program.states + 3)),
+        scratch_(memory),
         state_(scratch_.take(stride_ * in.program.states)),
         y_(scratch_.take(stride_)),
         spikes_(scratch_.take(stride_)),
         pooled_(scratch_.take(stride_)) {}
+
+  static std::int64_t memory_elements(const Input<R>& in, const Tiles& tiles) {
+    return stride_of(tiles) * (in.program.states + 3);
+  }
 
   void run(std::int64_t index) {
     tile_ = tiles_[index];
@@ -110,8 +114,9 @@ void forward_cpu(const Input<R>& in, const Output<R>& out) {
   const Tiles tiles(in.geometry, forward_tile);
   const Coefficients<R> scale(in.scale, in.groups, in.geometry.channels);
   const Coefficients<R> shift(in.shift, in.groups, in.geometry.channels);
+  RangeScratch scratch = neurons::scratch_for<R>(ForwardPass<R>::memory_elements(in, tiles));
   parallel_for(0, tiles.count(), 1, [&](std::int64_t begin, std::int64_t end) {
-    ForwardPass<R> pass(in, out, tiles, scale, shift);
+    ForwardPass<R> pass(in, out, tiles, scale, shift, scratch.take<R>());
     for (std::int64_t tile = begin; tile < end; ++tile) pass.run(tile);
     neurons::fence_streams();
   });

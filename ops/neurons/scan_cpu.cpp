@@ -24,16 +24,20 @@ constexpr std::int64_t largest_backward_block = 1024;
 template <class R>
 class ForwardPass {
  public:
-  ForwardPass(const ScanInput<R>& in, const ScanOutput<R>& out, const Blocks& blocks)
+  ForwardPass(const ScanInput<R>& in, const ScanOutput<R>& out, const Blocks& blocks, R* memory)
       : in_(in),
         out_(out),
         blocks_(blocks),
         stride_(blocks.size()),
         writer_(in.neurons * in.steps),
-        scratch_((in.program.states + 2) * stride_),
+        scratch_(memory),
         state_(scratch_.take(in.program.states * stride_)),
         spikes_(scratch_.take(stride_)),
         sum_(scratch_.take(stride_)) {}
+
+  static std::int64_t memory_elements(const ScanInput<R>& in, const Blocks& blocks) {
+    return (in.program.states + 2) * blocks.size();
+  }
 
   void run(std::int64_t index) {
     block_ = blocks_[index];
@@ -110,15 +114,14 @@ template <class R>
 class BackwardPass {
  public:
   BackwardPass(const ScanInput<R>& in, const ScanGradInput<R>& grad_in,
-               const ScanGradOutput<R>& grad_out, const BackwardCut& cut)
+               const ScanGradOutput<R>& grad_out, const BackwardCut& cut, R* memory)
       : in_(in),
         grad_in_(grad_in),
         grad_out_(grad_out),
         cut_(cut),
         state_size_(in.program.states * cut.block),
         writer_(in.static_input ? in.neurons : in.neurons * in.steps),
-        scratch_(state_size_ * (cut.chunks + cut.chunk + 1) +
-                 (in.program.learnables + 1) * cut.block + 3 * piece),
+        scratch_(memory),
         boundaries_(scratch_.take(state_size_ * cut.chunks)),
         states_(scratch_.take(state_size_ * cut.chunk)),
         grad_state_(scratch_.take(state_size_)),
@@ -128,6 +131,12 @@ class BackwardPass {
         grad_spikes_(scratch_.take(piece)),
         grad_x_(scratch_.take(piece)) {
     std::fill_n(zeros_, piece, R(0));
+  }
+
+  static std::int64_t memory_elements(const ScanInput<R>& in, const BackwardCut& cut) {
+    const std::int64_t rows =
+        in.program.states * (cut.chunks + cut.chunk + 1) + in.program.learnables + 1;
+    return rows * cut.block + 3 * piece;
   }
 
   /// The backward pass of one block; adds its neurons' shares to `grad_learnables`.
@@ -270,8 +279,9 @@ void scan_forward_cpu(const ScanInput<R>& in, const ScanOutput<R>& out) {
   if (in.neurons == 0) return;
   const bool row_by_row = out.words != nullptr && out.columns % 64 != 0;
   const Blocks blocks(in.neurons, row_by_row ? out.columns : in.neurons, largest_forward_block);
+  RangeScratch scratch = scratch_for<R>(ForwardPass<R>::memory_elements(in, blocks));
   parallel_for(0, blocks.count(), 1, [&](std::int64_t begin, std::int64_t end) {
-    ForwardPass<R> pass(in, out, blocks);
+    ForwardPass<R> pass(in, out, blocks, scratch.take<R>());
     for (std::int64_t b = begin; b < end; ++b) pass.run(b);
     fence_streams();
   });
@@ -285,8 +295,9 @@ void scan_backward_cpu(const ScanInput<R>& in, const ScanGradInput<R>& grad_in,
   if (in.neurons == 0) return;
   const BackwardCut cut = BackwardCut::of(in);
   std::vector<double> shares(static_cast<std::size_t>(cut.blocks * learnables));
+  RangeScratch scratch = scratch_for<R>(BackwardPass<R>::memory_elements(in, cut));
   parallel_for(0, cut.blocks, 1, [&](std::int64_t begin, std::int64_t end) {
-    BackwardPass<R> pass(in, grad_in, grad_out, cut);
+    BackwardPass<R> pass(in, grad_in, grad_out, cut, scratch.take<R>());
     for (std::int64_t b = begin; b < end; ++b) pass.run(b, shares.data() + b * learnables);
     fence_streams();
   });

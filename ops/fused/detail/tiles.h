@@ -74,6 +74,9 @@ class Tiles {
   std::int64_t out_pixels_ = 0, across_ = 0, down_ = 0;
 };
 
+/// Values from one row of a tile's memory to the next.
+inline std::int64_t stride_of(const Tiles& tiles) { return (tiles.largest() + 15) / 16 * 16; }
+
 /// The loops of batch norm: the fused operation normalises with the very same arithmetic.
 template <class R>
 const norm::Kernels<R>& norm_kernels() {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "ranvier/core/allocator.h"
+#include "ranvier/core/scratch.h"
 #include "ranvier/ops/neurons/detail/isa_kernels.h"
 #include "ranvier/ops/neurons/kernels.h"
 
@@ -18,18 +18,11 @@ inline constexpr std::int64_t backward_bytes = 512 << 10;    // of a block's ste
 inline constexpr std::int64_t streamed_bytes = 4 << 20;  // results from this size bypass the caches
 inline constexpr std::int64_t piece = 256;               // neurons between two turns of the memory
 
-/// Memory of one thread for the time of a loop, handed out row by row.
+/// Hands out one thread's scratch memory row by row.
 template <class R>
 class Scratch {
  public:
-  explicit Scratch(std::int64_t elements)
-      : bytes_(static_cast<std::size_t>(elements) * sizeof(R)),
-        next_(static_cast<R*>(cpu_allocator().allocate(bytes_))),
-        begin_(next_) {}
-  ~Scratch() { cpu_allocator().deallocate(begin_, bytes_); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-
+  explicit Scratch(R* memory) : next_(memory) {}
   R* take(std::int64_t elements) {
     R* const taken = next_;
     next_ += elements;
@@ -37,10 +30,14 @@ class Scratch {
   }
 
  private:
-  std::size_t bytes_;
   R* next_;
-  R* begin_;
 };
+
+/// Scratch memory of `elements` for each range of a parallel loop.
+template <class R>
+RangeScratch scratch_for(std::int64_t elements) {
+  return RangeScratch(static_cast<std::size_t>(elements) * sizeof(R));
+}
 
 /// Fetches part of a row into L2; null: there is none. In assembler, because GCC 12 takes a
 /// function that only calls __builtin_prefetch for one without effect and drops its calls.
