@@ -211,6 +211,16 @@ TEST_CASE("linear says what does not fit", "[linear][errors]") {
                     "[linear] bias must be f32 on cpu as weight is; got f64 on cpu.");
 }
 
+TEST_CASE("what oneDNN cannot do here is said in our words", "[linear][errors]") {
+  detail::onednn::Cache<int> cache;
+  const auto unable = [](int) -> detail::onednn::Primitive {
+    throw dnnl::error(dnnl_unimplemented, "no implementation");
+  };
+  CHECK_THROWS_WITH(cache.get(1, unable),
+                    "[onednn] oneDNN has no kernel for this operation here (no implementation); is "
+                    "ONEDNN_MAX_CPU_ISA set?");
+}
+
 TEST_CASE("matmul says what does not fit", "[matmul][errors]") {
   CHECK_THROWS_WITH(
       matmul(zeros({2, 3}), zeros({4, 5})),

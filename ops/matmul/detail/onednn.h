@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ranvier/core/dtype.h"
+#include "ranvier/core/error.h"
 
 namespace ranvier::detail::onednn {
 
@@ -99,7 +100,7 @@ class Cache {
     auto& entry = entries_[spec];
     if (entry == nullptr) {
       const SingleThread single;
-      auto made = std::make_shared<const Primitive>(make(spec));
+      auto made = std::make_shared<const Primitive>(made_by(make, spec));
       if (entries_.size() > capacity) entries_.clear();
       return entries_[spec] = std::move(made);
     }
@@ -107,6 +108,17 @@ class Cache {
   }
 
  private:
+  template <class Make>
+  static Primitive made_by(Make&& make, const Spec& spec) {
+    try {
+      return make(spec);
+    } catch (const dnnl::error& error) {
+      fail(ErrorCode::device,
+           "[onednn] oneDNN has no kernel for this operation here ({}); is ONEDNN_MAX_CPU_ISA set?",
+           error.what());
+    }
+  }
+
   static constexpr std::size_t capacity = 512;
   std::mutex mutex_;
   std::map<Spec, std::shared_ptr<const Primitive>> entries_;
