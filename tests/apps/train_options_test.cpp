@@ -43,7 +43,7 @@ TEST_CASE("options are read from the command line and from a TOML file, which it
   CHECK(options.resume == std::filesystem::path("x.h5"));
 }
 
-TEST_CASE("--resume without a path means the output directory's checkpoint") {
+TEST_CASE("resuming without a path means the output directory's checkpoint") {
   CHECK_FALSE(parse("").resume.has_value());
   const auto resume = parse("--resume").resume;
   REQUIRE(resume.has_value());
