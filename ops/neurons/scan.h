@@ -1,6 +1,7 @@
 // Neurons over a shard of time: (x[t0:t1], state) -> (spikes[t0:t1], state'), differentiable in
 // all four. Cutting [0, T) anywhere and carrying the state gives the same spikes and the same
-// gradients of x and state, bit for bit.
+// gradients of x and state, bit for bit; gradients that are sums over time, of learnables and of a
+// static x that several shards show, agree to rounding.
 #pragma once
 
 #include <cstdint>
