@@ -1,4 +1,4 @@
-// Pooling kernels of the CPU. `Word` packs the channels of one pixel of spikes.
+// Pooling kernels of the CPU. Arrays are those of the plan: images of pixels of channels.
 #pragma once
 
 #include "ranvier/ops/pool/detail/windows.h"
