@@ -6,7 +6,7 @@
 
 namespace ranvier::detail {
 
-enum class StreamUse : std::uint64_t { shuffle = 1, augment = 2 };
+enum class StreamUse : std::uint64_t { shuffle = 1, augment = 2, transform = 3 };
 
 /// The stream of `use` in `epoch`.
 inline std::uint64_t stream(StreamUse use, std::int64_t epoch) {

@@ -1,0 +1,63 @@
+// Recordings as batches of frames, padded to one length.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ranvier/core/tensor.h"
+#include "ranvier/data/dataset.h"
+#include "ranvier/data/events/recordings.h"
+#include "ranvier/data/transforms/framing.h"
+#include "ranvier/data/transforms/transform.h"
+
+namespace ranvier {
+
+/// Some recordings as frames, ready for a network.
+struct EventBatch {
+  Tensor frames;   ///< f32 [T, B, frame...], zero after a recording's own steps
+  Tensor labels;   ///< i64 [B]
+  Tensor lengths;  ///< i64 [B]: steps of each recording, in [1, T]
+
+  std::int64_t size() const { return labels.defined() ? labels.size(0) : 0; }
+  /// Lets go of arrays that somebody else holds too.
+  void release_shared();
+};
+
+/// What becomes of a recording on its way into a batch.
+struct EventDatasetOptions {
+  Framing framing;
+  EventTransform transform = {};  ///< before framing, with new random numbers every epoch
+  std::int64_t max_steps = 0;     ///< longer recordings are cut after this many steps; 0: never
+  /// True: a recording that cannot be read becomes an empty one of length 1 whose label is kept,
+  /// and is counted; false: it is an error.
+  bool skip_bad = false;
+};
+
+/// Recordings, framed when they are fetched. Copies share the recordings. A `Dataset`.
+class EventDataset {
+ public:
+  using Batch = EventBatch;
+
+  /// Errors: no recordings; options that make no sense for their sensor.
+  EventDataset(std::shared_ptr<const Recordings> recordings, EventDatasetOptions options);
+
+  std::int64_t size() const { return recordings_->size(); }
+  const Recordings& recordings() const { return *recordings_; }
+  /// Shape of one time step of one recording.
+  const Shape& frame() const { return frame_; }
+
+  /// Reads, transforms and frames `samples` into `batch`; T is the longest of them. Errors: an
+  /// index out of range; those of `Recordings::read` unless `skip_bad`.
+  void fetch(std::span<const std::int64_t> samples, const Draw& draw, Batch& batch) const;
+
+ private:
+  std::shared_ptr<const Recordings> recordings_;
+  EventDatasetOptions options_;
+  Sensor sensor_;  // after the transform
+  Shape frame_;
+};
+
+}  // namespace ranvier

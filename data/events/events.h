@@ -1,0 +1,77 @@
+// Events of a sensor in columns: when, where, and of which polarity.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ranvier/core/shape.h"
+
+namespace ranvier {
+
+/// The grid of a sensor. One with channels instead of pixels (a cochlea) has height 1.
+struct Sensor {
+  std::int64_t width = 1;       ///< pixels in a row, or channels; 1 to 32768
+  std::int64_t height = 1;      ///< rows; 1 to 32768
+  std::int64_t polarities = 1;  ///< 2 if ON and OFF events are told apart, else 1
+
+  /// A frame of one time step: [width] for channels without polarity, else [height, width,
+  /// polarities], OFF before ON.
+  Shape frame() const;
+  bool operator==(const Sensor&) const = default;
+};
+
+/// "34x34x2", "700"
+std::string to_string(const Sensor& sensor);
+
+/// The events of a recording, in the order of time. All columns have one length.
+struct Events {
+  std::vector<std::int64_t> t;  ///< microseconds
+  std::vector<std::int16_t> x;  ///< column, or channel
+  std::vector<std::int16_t> y;  ///< row; 0 for channels
+  std::vector<std::uint8_t> p;  ///< 1: ON, or the only polarity; 0: OFF
+
+  std::int64_t size() const { return static_cast<std::int64_t>(t.size()); }
+  bool empty() const { return t.empty(); }
+  void clear() { resize(0); }
+  /// Keeps the memory, so that a warm loop allocates nothing.
+  void resize(std::int64_t count);
+  void reserve(std::int64_t count);
+  void push_back(std::int64_t time, std::int16_t column, std::int16_t row, std::uint8_t polarity) {
+    t.push_back(time);
+    x.push_back(column);
+    y.push_back(row);
+    p.push_back(polarity);
+  }
+  /// Copies event `from` over event `to`.
+  void move_event(std::int64_t from, std::int64_t to) {
+    const auto source = static_cast<std::size_t>(from), target = static_cast<std::size_t>(to);
+    t[target] = t[source];
+    x[target] = x[source];
+    y[target] = y[source];
+    p[target] = p[source];
+  }
+  bool operator==(const Events&) const = default;
+};
+
+/// Events and the sensor they come from.
+struct Recording {
+  Sensor sensor;
+  Events events;
+};
+
+/// Keeps the events whose index `keep` accepts, in their order.
+template <class Keep>
+void keep_if(Events& events, Keep&& keep) {
+  std::int64_t kept = 0;
+  for (std::int64_t i = 0; i < events.size(); ++i)
+    if (keep(i)) events.move_event(i, kept++);
+  events.resize(kept);
+}
+
+/// True if no time is smaller than the one before it.
+bool in_time_order(const Events& events);
+/// Sorts by time; events of one time stay in their order.
+void sort_by_time(Events& events);
+
+}  // namespace ranvier

@@ -1,0 +1,36 @@
+#include "ranvier/data/formats/detail/reading.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace ranvier::detail {
+
+void fail_at(const ReadPlace& place, const char* record, std::int64_t index, std::int64_t offset,
+             const std::string& what) {
+  fail(ErrorCode::format, "[{}] {}: {} {} at byte {}: {}.", place.reader, place.file, record, index,
+       offset, what);
+}
+
+void finish_recording(Recording& recording, const ReadPlace& place, const ReadOptions& options) {
+  const Sensor& sensor = recording.sensor;
+  Events& events = recording.events;
+  for (std::int64_t i = 0; i < events.size(); ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    const bool inside = events.x[at] >= 0 && events.x[at] < sensor.width && events.y[at] >= 0 &&
+                        events.y[at] < sensor.height;
+    if (!inside)
+      fail(ErrorCode::format, "[{}] {}: event {} is at ({}, {}), outside the sensor of {}.",
+           place.reader, place.file, i, events.x[at], events.y[at], to_string(sensor));
+  }
+  if (in_time_order(events)) return;
+  if (options.order == TimeOrder::reject) {
+    const auto later = std::is_sorted_until(events.t.begin(), events.t.end());
+    fail(ErrorCode::format,
+         "[{}] {}: time runs backwards at event {}, from {} to {} us; TimeOrder::sort accepts it.",
+         place.reader, place.file, later - events.t.begin(), *(later - 1), *later);
+  }
+  sort_by_time(events);
+}
+
+}  // namespace ranvier::detail

@@ -1,0 +1,18 @@
+#include "ranvier/data/transforms/random_stream.h"
+
+#include "ranvier/data/detail/streams.h"
+
+namespace ranvier {
+
+// Every sample owns 2^32 blocks of its epoch's stream.
+RandomStream::RandomStream(const Draw& draw, std::int64_t sample)
+    : seed_(draw.seed),
+      stream_(detail::stream(detail::StreamUse::transform, draw.epoch)),
+      block_(static_cast<std::uint64_t>(sample) << 32) {}
+
+void RandomStream::refill() {
+  words_ = philox(seed_, block_++, stream_);
+  next_ = 0;
+}
+
+}  // namespace ranvier

@@ -1,0 +1,51 @@
+// The random numbers of one sample, wherever and whenever it is made.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <numbers>
+
+#include "ranvier/core/philox.h"
+#include "ranvier/data/dataset.h"
+
+namespace ranvier {
+
+/// A sequence of random numbers that is a function of (seed, epoch, sample).
+class RandomStream {
+ public:
+  RandomStream(const Draw& draw, std::int64_t sample);
+
+  /// 32 random bits.
+  std::uint32_t bits() {
+    if (next_ == 4) refill();
+    return words_.word[next_++];
+  }
+  /// Uniform in [0, 1).
+  double uniform() {
+    const std::uint64_t high = bits() >> 5, low = bits() >> 6;  // 27 and 26 bits
+    return static_cast<double>((high << 26) | low) * 0x1p-53;
+  }
+  /// Uniform in [low, high); `low` if they are equal.
+  double uniform(double low, double high) { return low + (high - low) * uniform(); }
+  /// Uniform in [0, count); count in [1, 2^32].
+  std::int64_t below(std::int64_t count) {
+    return static_cast<std::int64_t>((std::uint64_t{bits()} * static_cast<std::uint64_t>(count)) >>
+                                     32);
+  }
+  bool with_probability(double p) { return uniform() < p; }
+  /// Standard normal (Box-Muller).
+  double normal() {
+    const double radius = std::sqrt(-2 * std::log(1 - uniform()));
+    return radius * std::cos(2 * std::numbers::pi * uniform());
+  }
+
+ private:
+  void refill();
+
+  std::uint64_t seed_, stream_;
+  std::uint64_t block_;
+  PhiloxWords words_{};
+  int next_ = 4;
+};
+
+}  // namespace ranvier
