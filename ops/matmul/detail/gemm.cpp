@@ -1,6 +1,7 @@
 #include "ranvier/ops/matmul/detail/gemm.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "ranvier/core/scratch.h"
 #include "ranvier/ops/matmul/detail/onednn.h"
@@ -50,6 +51,18 @@ void run(const onednn::Primitive& primitive, void* scratchpad, const void* a, co
   product();
 }
 
+// The fewest rows from which on oneDNN sums each alike; rows are those of the stored A.
+std::int64_t least_rows(const Gemm& g) { return g.transpose_a ? 1 : onednn::least_rows(g.compute); }
+
+// About `rows`, such that the last piece has enough of them too.
+std::int64_t without_short_rest(const Gemm& g, std::int64_t rows) {
+  for (std::int64_t pieces = (g.m + rows - 1) / rows; pieces > 1; --pieces) {
+    const std::int64_t even = (g.m + pieces - 1) / pieces;
+    if (g.m - (pieces - 1) * even >= least_rows(g)) return even;
+  }
+  return g.m;
+}
+
 // Where the sums of a row depend on the number of rows, the cut is the same for any number of
 // threads; else one piece for each thread costs least, as each piece packs B anew, but for copies
 // of A, which should stay in the cache.
@@ -60,11 +73,13 @@ std::int64_t rows_per_task(const Gemm& g, const Operand& a) {
   const double flops = 2.0 * static_cast<double>(g.m) * static_cast<double>(g.n * g.k);
   const auto tasks = static_cast<std::int64_t>(
       std::clamp(flops / least_flops, 1.0, static_cast<double>(num_threads())));
-  const std::int64_t rows = (g.m + tasks - 1) / tasks;
-  if (a.stored == g.compute || g.transpose_a) return rows;
-  const std::int64_t most = std::max(least_copied_rows, copied_elements / g.k);
-  const std::int64_t pieces = (rows + most - 1) / most;
-  return (rows + pieces - 1) / pieces;
+  std::int64_t rows = (g.m + tasks - 1) / tasks;
+  if (a.stored != g.compute && !g.transpose_a) {
+    const std::int64_t most = std::max(least_copied_rows, copied_elements / g.k);
+    const std::int64_t pieces = (rows + most - 1) / most;
+    rows = (rows + pieces - 1) / pieces;
+  }
+  return without_short_rest(g, rows);
 }
 
 // Columns of packed spikes are cut at whole words.
@@ -101,6 +116,23 @@ void gemm_by_rows(const Gemm& g, const Operand& a, const Operand& b, const float
           c + first * g.n);
     }
   });
+}
+
+// Few rows, followed by rows of zeros up to as many as are summed alike.
+void gemm_with_rows_added(const Gemm& g, const Operand& a, const Operand& b, const float* bias,
+                          float* c) {
+  Gemm padded = g;
+  padded.m = least_rows(g);
+  const Window rows{.rows = g.m, .columns = g.k};
+  const auto bytes = static_cast<std::size_t>(g.k * element_size(g.compute));
+  const Storage padded_a(static_cast<std::size_t>(padded.m) * bytes, cpu_device);
+  const Storage padded_c(static_cast<std::size_t>(padded.m * g.n) * sizeof(float), cpu_device);
+  load(a, rows, g.compute, padded_a.data());
+  std::memset(padded_a.data() + static_cast<std::size_t>(g.m) * bytes, 0,
+              static_cast<std::size_t>(padded.m - g.m) * bytes);
+  auto* const padded_rows = reinterpret_cast<float*>(padded_c.data());
+  gemm_by_rows(padded, {padded_a.data(), g.compute, g.k}, b, bias, padded_rows);
+  std::copy_n(padded_rows, g.m * g.n, c);
 }
 
 // Pieces of the sum over k when A is stored as [k, m]: a small C leaves nothing else to cut.
@@ -175,6 +207,8 @@ void gemm(const Gemm& spec, const Operand& a, const Operand& b, const float* bia
   const std::int64_t parts = bias == nullptr ? depth_parts(spec) : 1;
   if (parts > 1)
     gemm_by_depth(spec, parts, a, b, c);
+  else if (spec.m < least_rows(spec))
+    gemm_with_rows_added(spec, a, b, bias, c);
   else
     gemm_by_rows(spec, a, b, bias, c);
 }

@@ -18,13 +18,23 @@ dnnl::memory::data_type data_type(DType dtype) {
   return dtype == DType::bf16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
 }
 
+namespace {
+bool has(dnnl::cpu_isa wanted) {
+  const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  const auto bits = static_cast<unsigned>(wanted);
+  return (isa & bits) == bits;
+}
+}  // namespace
+
 bool rows_independent() {
-  static const bool independent = [] {
-    const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
-    const auto avx512 = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
-    return (isa & avx512) == avx512;
-  }();
+  static const bool independent = has(dnnl::cpu_isa::avx512_core);
   return independent;
+}
+
+std::int64_t least_rows(DType compute) {
+  constexpr std::int64_t rows_that_fill_tiles = 32;
+  static const bool tiles = has(dnnl::cpu_isa::avx512_core_amx);
+  return compute == DType::bf16 && tiles ? rows_that_fill_tiles : 1;
 }
 
 SingleThread::SingleThread() : previous_(omp_get_max_threads()) { omp_set_num_threads(1); }

@@ -25,6 +25,10 @@ dnnl::memory::data_type data_type(DType dtype);
 /// so it is for oneDNN's AVX-512 kernels, and not for older ones.
 bool rows_independent();
 
+/// From how many rows on that holds for `compute`: where processors multiply bf16 in tiles (AMX),
+/// oneDNN leaves a few rows to another kernel.
+std::int64_t least_rows(DType compute);
+
 /// While alive, primitives that this thread makes or runs have one thread.
 class SingleThread {
  public:
