@@ -1,11 +1,6 @@
 #include "ranvier/data/checkpoint.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -13,14 +8,13 @@
 #include "ranvier/data/detail/checkpoint_contents.h"
 #include "ranvier/data/detail/checkpoint_header.h"
 #include "ranvier/data/detail/checkpoint_image.h"
+#include "ranvier/data/detail/file.h"
 #include "ranvier/data/detail/replacement.h"
-#include "ranvier/data/detail/unique_fd.h"
 
 namespace ranvier {
 namespace {
 
 namespace fs = std::filesystem;
-using detail::UniqueFd;
 using Bytes = std::span<const std::uint8_t>;
 
 void check_content(const Checkpoint& checkpoint) {
@@ -43,24 +37,18 @@ void check_content(const Checkpoint& checkpoint) {
 /// A checkpoint file of which nothing is believed before it is checked.
 class SealedFile {
  public:
-  explicit SealedFile(const fs::path& path)
-      : name_(path.string()), file_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
-    struct stat status = {};
-    if (!file_.valid() || fstat(file_.get(), &status) != 0)
-      fail(ErrorCode::io, "[checkpoint] cannot open {}: {}.", name_, std::strerror(errno));
-    if (!S_ISREG(status.st_mode))
-      fail(ErrorCode::io, "[checkpoint] {} must be a regular file.", name_);
-    verify_seal(static_cast<std::uint64_t>(status.st_size));
+  explicit SealedFile(const fs::path& path) : file_("checkpoint", path) {
+    verify_seal(static_cast<std::uint64_t>(file_.size()));
   }
 
-  const std::string& name() const { return name_; }
+  const std::string& name() const { return file_.name(); }
   const detail::CheckpointSeal& seal() const { return seal_; }
 
   /// Reads a piece within the file.
   void read(const detail::FilePiece& piece, void* out) const {
     const std::span target(static_cast<std::uint8_t*>(out), piece.length);
-    if (read_some(piece.offset, target) != piece.length)
-      fail(ErrorCode::io, "[checkpoint] {} became shorter while it was read.", name_);
+    if (file_.read(piece.offset, target) != piece.length)
+      fail(ErrorCode::io, "[checkpoint] {} became shorter while it was read.", name());
   }
   std::string read_text(const detail::FilePiece& piece) const {
     std::string text(piece.length, '\0');
@@ -69,47 +57,31 @@ class SealedFile {
   }
 
  private:
-  /// Reads `out.size()` bytes, or fewer at the end of the file.
-  std::size_t read_some(std::uint64_t offset, std::span<std::uint8_t> out) const {
-    std::size_t done = 0;
-    while (done < out.size()) {
-      const ssize_t count = pread(file_.get(), out.data() + done, out.size() - done,
-                                  static_cast<off_t>(offset + done));
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0)
-        fail(ErrorCode::io, "[checkpoint] cannot read {}: {}.", name_, std::strerror(errno));
-      if (count == 0) break;
-      done += static_cast<std::size_t>(count);
-    }
-    return done;
-  }
-
   void verify_seal(std::uint64_t size) {
     detail::CheckpointHeader header = {};
-    read_some(0, header);
-    seal_ = detail::parse_checkpoint_header(header, name_);
+    file_.read(0, header);
+    seal_ = detail::parse_checkpoint_header(header, name());
     if (size != seal_.file_bytes)
       fail(ErrorCode::format, "[checkpoint] {} is {}: it has {} bytes; it was written with {}.",
-           name_, size < seal_.file_bytes ? "truncated" : "damaged", size, seal_.file_bytes);
+           name(), size < seal_.file_bytes ? "truncated" : "damaged", size, seal_.file_bytes);
 
     std::vector<std::uint8_t> buffer(std::size_t{1} << 20);
     std::uint32_t crc = 0;
     std::uint64_t done = header.size();
-    while (const std::size_t count = read_some(done, buffer)) {
+    while (const std::size_t count = file_.read(done, buffer)) {
       crc = detail::crc32_of(Bytes(buffer).first(count), crc);
       done += count;
     }
     if (crc != seal_.crc)
       fail(ErrorCode::format,
-           "[checkpoint] {} is damaged: its checksum is {:08x}; it was written with {:08x}.", name_,
-           crc, seal_.crc);
+           "[checkpoint] {} is damaged: its checksum is {:08x}; it was written with {:08x}.",
+           name(), crc, seal_.crc);
     if (!seal_.contents.within(size))
       fail(ErrorCode::format, "[checkpoint] {} is damaged: its contents table lies outside.",
-           name_);
+           name());
   }
 
-  const std::string name_;
-  const UniqueFd file_;
+  const detail::ReadableFile file_;
   detail::CheckpointSeal seal_;
 };
 

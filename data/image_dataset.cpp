@@ -52,6 +52,8 @@ fs::path find_file(const fs::path& folder, const std::string& stem) {
 }
 
 ImageDataset load(const Publication& set, const DatasetSource& source) {
+  RV_CHECK(source.split != Split::valid, "[{}] the split must be train or test; got valid.",
+           set.name);
   const fs::path root = source.directory.empty() ? fs::path(set.system_folder) : source.directory;
   const std::string prefix = source.split == Split::train ? "train" : "t10k";
   const std::string image_stem = prefix + "-images-idx3-ubyte";

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "ranvier/core/tensor.h"
 #include "ranvier/data/augment.h"
 #include "ranvier/data/dataset.h"
+#include "ranvier/data/split.h"
 
 namespace ranvier {
 
@@ -58,17 +58,6 @@ class ImageDataset {
   Augment augment_;
 };
 
-/// Which of its two parts a data set is asked for.
-enum class Split { train, test };
-
-/// Where the files of a data set are, and which part of it is wanted.
-struct DatasetSource {
-  Split split = Split::train;
-  /// The folder of the files, or one that has them in torchvision's layout (FashionMNIST/raw);
-  /// if empty, where the system's packages put them.
-  std::filesystem::path directory = {};
-};
-
 /// Reads images [N, H, W] and labels [N] from two IDX files, plain or gzipped. Errors: those of
 /// `read_idx` and of `ImageDataset`, naming the files.
 ImageDataset load_idx_images(const std::string& name, const std::filesystem::path& images,
@@ -76,7 +65,8 @@ ImageDataset load_idx_images(const std::string& name, const std::filesystem::pat
                              const std::vector<std::string>& classes);
 
 /// Zalando's articles of clothing (arXiv:1708.07747): 60000 images to train, 10000 to test,
-/// 28 x 28 x 1, 10 classes. Error: the files are missing (says how to get them) or damaged.
+/// 28 x 28 x 1, 10 classes. The files may lie in torchvision's layout (FashionMNIST/raw). Error:
+/// the files are missing (says how to get them) or damaged, or `Split::valid`, which is not there.
 ImageDataset load_fashion_mnist(const DatasetSource& source = {});
 
 /// The handwritten digits of LeCun et al. (1998), in the same format and sizes. Errors as above.

@@ -120,6 +120,11 @@ TEST_CASE("a missing data set says how to get it") {
               "there is no train-labels-idx1-ubyte or");
 }
 
+TEST_CASE("images have no part for validation") {
+  CHECK_ERROR(load_mnist({.split = Split::valid}), ErrorCode::invalid_argument,
+              "[mnist] the split must be train or test; got valid.");
+}
+
 TEST_CASE("images and labels of different counts name both files") {
   const TemporaryFolder folder;
   write_mnist(folder.path(), 3);
