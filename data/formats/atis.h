@@ -1,0 +1,37 @@
+// Reader and writer of the ATIS files of N-MNIST and N-Caltech101 (.bin): no header, 5 bytes per
+// event, big endian: x, y, 1 bit of polarity (1: ON), 23 bits of time in microseconds.
+// Orchard et al. 2015, doi:10.3389/fnins.2015.00437
+//
+// An event with y = 240 is no event: it says that the counter of time overflowed, and adds 2^13 us
+// to all later times. Without such marks the counter starts again at 0 after 2^23 us (8.4 s); a
+// fall by more than half of that is taken for such a start, and time goes on.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ranvier/data/events/events.h"
+#include "ranvier/data/formats/read_options.h"
+
+namespace ranvier {
+
+struct AtisOptions {
+  ReadOptions read = {};
+  Sensor sensor = {34, 34, 2};  ///< N-MNIST's; the format does not name it
+};
+
+/// Errors: the file cannot be read, ends within an event, holds an event outside the sensor, or its
+/// times run backwards where that is not accepted.
+Recording read_atis(const std::filesystem::path& path, const AtisOptions& options = {});
+
+/// As `read_atis`, from the content of a file; `name` stands for the file in error texts.
+Recording parse_atis(std::span<const std::uint8_t> content, const std::string& name,
+                     const AtisOptions& options = {});
+
+/// The file of a recording. Errors: a time not in [0, 2^23) us, x or y not in [0, 255], y = 240.
+std::vector<std::uint8_t> encode_atis(const Recording& recording);
+
+}  // namespace ranvier
