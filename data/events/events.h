@@ -24,9 +24,12 @@ struct Sensor {
 /// "34x34x2", "700"
 std::string to_string(const Sensor& sensor);
 
+/// Times lie in [-max_time, max_time], 142 years: doubles hold them and their differences exactly.
+inline constexpr std::int64_t max_time = std::int64_t{1} << 52;
+
 /// The events of a recording, in the order of time. All columns have one length.
 struct Events {
-  std::vector<std::int64_t> t;  ///< microseconds
+  std::vector<std::int64_t> t;  ///< microseconds, at most `max_time` away from 0
   std::vector<std::int16_t> x;  ///< column, or channel
   std::vector<std::int16_t> y;  ///< row; 0 for channels
   std::vector<std::uint8_t> p;  ///< 1: ON, or the only polarity; 0: OFF

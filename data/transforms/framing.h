@@ -24,7 +24,7 @@ namespace ranvier {
 struct FrameRows {
   float* first;
   std::int64_t stride;  ///< elements from one step to the next
-  std::int64_t steps;   ///< rows to write, all of them, zeros included: `steps(events)`
+  std::int64_t steps;   ///< rows to write, zeros included: the first so many of `steps(events)`
 };
 
 template <class F>

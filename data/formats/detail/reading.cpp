@@ -22,6 +22,9 @@ void finish_recording(Recording& recording, const ReadPlace& place, const ReadOp
     if (!inside)
       fail(ErrorCode::format, "[{}] {}: event {} is at ({}, {}), outside the sensor of {}.",
            place.reader, place.file, i, events.x[at], events.y[at], to_string(sensor));
+    if (events.t[at] < -max_time || events.t[at] > max_time)
+      fail(ErrorCode::format, "[{}] {}: event {} is at {} us; times lie within {} us of 0.",
+           place.reader, place.file, i, events.t[at], max_time);
   }
   if (in_time_order(events)) return;
   if (options.order == TimeOrder::reject) {

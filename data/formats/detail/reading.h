@@ -19,8 +19,8 @@ struct ReadPlace {
 [[noreturn]] void fail_at(const ReadPlace& place, const char* record, std::int64_t index,
                           std::int64_t offset, const std::string& what);
 
-/// Checks that every event lies inside its sensor and puts the times in order as `options` say.
-/// Errors name the first event that is wrong.
+/// Checks that every event lies inside its sensor and within `max_time`, and puts the times in
+/// order as `options` say. Errors name the first event that is wrong.
 void finish_recording(Recording& recording, const ReadPlace& place, const ReadOptions& options);
 
 }  // namespace ranvier::detail

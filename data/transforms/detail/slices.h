@@ -1,0 +1,73 @@
+// Cutting a recording into the events of each time step.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "ranvier/data/events/events.h"
+#include "ranvier/ops/events/bin_rule.h"
+
+namespace ranvier::detail {
+
+/// Calls `visit(k, first, end)` for the slices k in [0, steps): events [first, end) have times in
+/// [begin_of(k), end_of(k)), both of which grow with k. One walk over the times if no slices
+/// overlap.
+template <class BeginOf, class EndOf, class Visit>
+void for_each_slice(const Events& events, std::int64_t steps, const BeginOf& begin_of,
+                    const EndOf& end_of, const Visit& visit) {
+  const std::int64_t* t = events.t.data();
+  const std::int64_t size = events.size();
+  std::int64_t first = 0, end = 0;
+  for (std::int64_t k = 0; k < steps; ++k) {
+    const std::int64_t begin_time = begin_of(k), end_time = end_of(k);
+    if (end > 0 && t[end - 1] < begin_time) first = end;
+    while (first < size && t[first] < begin_time) ++first;
+    if (end < first) end = first;
+    while (end < size && t[end] < end_time) ++end;
+    visit(k, first, end);
+  }
+}
+
+/// Slices of `windows`; only the first `steps` of them.
+template <class Visit>
+void for_each_slice(const Events& events, const TimeWindows& windows, std::int64_t steps,
+                    const Visit& visit) {
+  for_each_slice(
+      events, steps, [&](std::int64_t k) { return window_begin(windows, k); },
+      [&](std::int64_t k) { return window_end(windows, k); }, visit);
+}
+
+/// [0, extent) in `count` parts of one length, each of which shares the fraction `overlap` of
+/// itself with the next; part k holds the integers in [begin(k), end(k)), of which the last is
+/// `extent`, inclusive.
+struct EqualParts {
+  std::int64_t extent;
+  std::int64_t count;
+  double overlap = 0;
+
+  std::int64_t begin(std::int64_t k) const { return edge(static_cast<double>(k) * (1 - overlap)); }
+  std::int64_t end(std::int64_t k) const {
+    return k == count - 1 ? extent + 1 : edge(static_cast<double>(k) * (1 - overlap) + 1);
+  }
+
+ private:
+  // Multiplied before it is divided: exact without overlap, as long as count * extent < 2^53.
+  std::int64_t edge(double lengths) const {
+    const double parts = static_cast<double>(count - 1) * (1 - overlap) + 1;
+    return static_cast<std::int64_t>(std::ceil(lengths * static_cast<double>(extent) / parts));
+  }
+};
+
+/// Slices of `count` equal parts of the time from the first to the last event; only the first
+/// `steps` of them.
+template <class Visit>
+void for_each_time_bin(const Events& events, std::int64_t count, double overlap, std::int64_t steps,
+                       const Visit& visit) {
+  const std::int64_t start = events.empty() ? 0 : events.t.front();
+  const EqualParts parts{events.empty() ? 0 : events.t.back() - start, count, overlap};
+  for_each_slice(
+      events, steps, [&](std::int64_t k) { return start + parts.begin(k); },
+      [&](std::int64_t k) { return start + parts.end(k); }, visit);
+}
+
+}  // namespace ranvier::detail

@@ -1,0 +1,169 @@
+#include "ranvier/data/transforms/to_frame.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ranvier/data/transforms/detail/describe.h"
+#include "ranvier/data/transforms/detail/slices.h"
+
+namespace ranvier {
+namespace {
+
+// More than this is a damaged time, not a recording.
+constexpr std::int64_t max_steps = std::int64_t{1} << 24;
+
+bool is_bins(const ToFrame& options) { return options.n_time_bins + options.n_event_bins > 0; }
+
+void check_overlap(const ToFrame& options) {
+  const double overlap = options.overlap;
+  if (is_bins(options)) {
+    RV_CHECK(overlap >= 0 && overlap < 1,
+             "[to_frame] overlap of bins is a fraction and must be in [0, 1); got {}.", overlap);
+    return;
+  }
+  const std::int64_t length = std::max(options.time_window, options.event_count);
+  RV_CHECK(overlap >= 0 && overlap < static_cast<double>(length) && overlap == std::floor(overlap),
+           "[to_frame] overlap must be a whole number in [0, {}), in {}; got {}.", length,
+           options.time_window > 0 ? "microseconds as time_window" : "events as event_count",
+           overlap);
+}
+
+void check_grid(const ToFrame& options) {
+  if (options.time_window == 0) {
+    RV_CHECK(!options.start.has_value() && options.fixed_steps == 0,
+             "[to_frame] start and fixed_steps go with time_window alone.");
+    return;
+  }
+  const std::int64_t start = options.start.value_or(0), steps = options.fixed_steps;
+  RV_CHECK(options.time_window <= max_time, "[to_frame] time_window must be at most {}; got {}.",
+           max_time, options.time_window);
+  RV_CHECK(start >= -max_time && start <= max_time,
+           "[to_frame] start must be within {} of 0; got {}.", max_time, start);
+  RV_CHECK(steps >= 0 && steps <= max_steps, "[to_frame] fixed_steps must be in [0, {}]; got {}.",
+           max_steps, steps);
+  RV_CHECK(steps == 0 || options.time_window <= max_time / steps,
+           "[to_frame] fixed_steps of time_window must be at most {} us in all; got {} of {}.",
+           max_time, steps, options.time_window);
+}
+
+void check(const ToFrame& options) {
+  int kinds = 0;
+  for (const std::int64_t value :
+       {options.time_window, options.event_count, options.n_time_bins, options.n_event_bins}) {
+    RV_CHECK(
+        value >= 0,
+        "[to_frame] time_window, event_count, n_time_bins and n_event_bins must be > 0 or left "
+        "out; got {}.",
+        value);
+    kinds += value > 0 ? 1 : 0;
+  }
+  RV_CHECK(kinds == 1,
+           "[to_frame] exactly one of time_window, event_count, n_time_bins and n_event_bins must "
+           "be given; got {}.",
+           kinds);
+  RV_CHECK(options.n_time_bins + options.n_event_bins <= max_steps,
+           "[to_frame] there must be at most {} bins; got {}.", max_steps,
+           options.n_time_bins + options.n_event_bins);
+  RV_CHECK(!options.include_incomplete || (!is_bins(options) && options.fixed_steps == 0),
+           "[to_frame] include_incomplete does not go with bins or fixed_steps, which say how many "
+           "steps there are.");
+  check_overlap(options);
+  check_grid(options);
+}
+
+TimeWindows windows_of(const ToFrame& options, const Events& events) {
+  if (!events.empty()) return options.windows(events.t.front(), events.t.back());
+  const std::int64_t nowhere = options.start.value_or(0);
+  return options.windows(nowhere, nowhere);
+}
+
+/// Steps of `event_count`: windows on the axis of the events' numbers.
+TimeWindows event_windows(const ToFrame& options, std::int64_t events) {
+  const std::int64_t stride = options.event_count - static_cast<std::int64_t>(options.overlap);
+  return time_windows(0, events, options.event_count, stride, options.include_incomplete);
+}
+
+/// Calls `visit(k, first, end)`: step k counts the events [first, end).
+template <class Visit>
+void for_each_step(const ToFrame& options, const Events& events, std::int64_t steps,
+                   const Visit& visit) {
+  const std::int64_t size = events.size();
+  if (options.time_window > 0) {
+    detail::for_each_slice(events, windows_of(options, events), steps, visit);
+  } else if (options.n_time_bins > 0) {
+    detail::for_each_time_bin(events, options.n_time_bins, options.overlap, steps, visit);
+  } else if (options.event_count > 0) {
+    const TimeWindows windows = event_windows(options, size);
+    for (std::int64_t k = 0; k < steps; ++k)
+      visit(k, window_begin(windows, k), std::min(window_end(windows, k), size));
+  } else {
+    const detail::EqualParts parts{size, options.n_event_bins, options.overlap};
+    for (std::int64_t k = 0; k < steps; ++k) visit(k, parts.begin(k), std::min(parts.end(k), size));
+  }
+}
+
+/// Adds 1 to `row` for each of the events [first, end).
+void count_events(const Events& events, const Sensor& sensor, std::int64_t first, std::int64_t end,
+                  float* row) {
+  const std::int16_t *x = events.x.data(), *y = events.y.data();
+  const std::uint8_t* p = events.p.data();
+  if (sensor.height == 1 && sensor.polarities == 1) {
+    for (std::int64_t i = first; i < end; ++i) row[x[i]] += 1;
+  } else {
+    for (std::int64_t i = first; i < end; ++i)
+      row[event_cell(sensor.width, sensor.polarities, x[i], y[i], p[i])] += 1;
+  }
+}
+
+}  // namespace
+
+TimeWindows ToFrame::windows(std::int64_t first, std::int64_t last) const {
+  check(*this);
+  RV_CHECK(time_window > 0, "[to_frame] only a ToFrame with time_window has windows of time.");
+  const std::int64_t begin = start.value_or(first);
+  const std::int64_t stride = time_window - static_cast<std::int64_t>(overlap);
+  if (fixed_steps > 0) return fixed_windows(begin, last, time_window, stride, fixed_steps);
+  const TimeWindows windows = time_windows(begin, last, time_window, stride, include_incomplete);
+  RV_CHECK(windows.count <= max_steps,
+           "[to_frame] a recording from {} to {} us has {} windows of {} us; at most {} are made: "
+           "crop it, or take longer windows.",
+           begin, last, windows.count, time_window, max_steps);
+  return windows;
+}
+
+std::int64_t ToFrame::steps(const Events& events) const {
+  check(*this);
+  if (is_bins(*this)) return n_time_bins + n_event_bins;
+  if (time_window > 0) return windows_of(*this, events).count;
+  return event_windows(*this, events.size()).count;
+}
+
+Shape ToFrame::frame(const Sensor& sensor) const {
+  check(*this);
+  return sensor.frame();
+}
+
+void ToFrame::write(const Events& events, const Sensor& sensor, const FrameRows& out) const {
+  const std::int64_t cells = sensor.frame().numel();
+  for_each_step(*this, events, out.steps,
+                [&](std::int64_t k, std::int64_t first, std::int64_t end) {
+                  float* row = out.first + k * out.stride;
+                  std::fill_n(row, cells, 0.0f);
+                  count_events(events, sensor, first, end, row);
+                });
+}
+
+std::string ToFrame::describe() const {
+  detail::Description text("ToFrame");
+  if (time_window != 0) text.add("time_window", time_window);
+  if (event_count != 0) text.add("event_count", event_count);
+  if (n_time_bins != 0) text.add("n_time_bins", n_time_bins);
+  if (n_event_bins != 0) text.add("n_event_bins", n_event_bins);
+  if (overlap != 0) text.add("overlap", overlap);
+  if (include_incomplete) text.add("include_incomplete", true);
+  if (start.has_value()) text.add("start", *start);
+  if (fixed_steps != 0) text.add("fixed_steps", fixed_steps);
+  return text.done();
+}
+
+}  // namespace ranvier
