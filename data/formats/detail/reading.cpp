@@ -36,4 +36,19 @@ void finish_recording(Recording& recording, const ReadPlace& place, const ReadOp
   sort_by_time(events);
 }
 
+void check_event_count(std::int64_t count, const ReadPlace& place, const ReadOptions& options) {
+  constexpr std::int64_t event_bytes = sizeof(std::int64_t) + 2 * sizeof(std::int16_t) + 1;
+  if (count > options.max_bytes / event_bytes)
+    fail(ErrorCode::format,
+         "[{}] {}: its {} events take {} bytes each; at most {} bytes are accepted.", place.reader,
+         place.file, count, event_bytes, options.max_bytes);
+}
+
+Sensor smallest_sensor(const Events& events, std::int64_t polarities) {
+  std::int16_t x = 0, y = 0;
+  for (const std::int16_t column : events.x) x = std::max(x, column);
+  for (const std::int16_t row : events.y) y = std::max(y, row);
+  return {.width = x + 1, .height = y + 1, .polarities = polarities};
+}
+
 }  // namespace ranvier::detail

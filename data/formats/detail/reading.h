@@ -23,4 +23,10 @@ struct ReadPlace {
 /// order as `options` say. Errors name the first event that is wrong.
 void finish_recording(Recording& recording, const ReadPlace& place, const ReadOptions& options);
 
+/// Error: `count` events take more memory than `options.max_bytes`.
+void check_event_count(std::int64_t count, const ReadPlace& place, const ReadOptions& options);
+
+/// The smallest sensor that holds `events`, for files that do not say which sensor they come from.
+Sensor smallest_sensor(const Events& events, std::int64_t polarities);
+
 }  // namespace ranvier::detail
