@@ -12,4 +12,9 @@ void reuse_or_allocate(Tensor& tensor, const Shape& shape, DType dtype) {
     tensor = Tensor(tensor.storage(), 0, shape, dtype);
 }
 
+void release_shared(std::initializer_list<Tensor*> tensors) {
+  for (Tensor* tensor : tensors)
+    if (tensor->defined() && !tensor->is_unique()) *tensor = {};
+}
+
 }  // namespace ranvier

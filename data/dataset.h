@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 
 #include "ranvier/core/tensor.h"
@@ -34,5 +35,8 @@ concept Dataset = std::default_initializable<typename D::Batch> &&
 /// Makes `tensor` an uninitialised CPU tensor of `shape` and `dtype`, in its present memory if that
 /// is large enough; the last, smaller batch of an epoch thus is a view of the usual one.
 void reuse_or_allocate(Tensor& tensor, const Shape& shape, DType dtype);
+
+/// Lets go of those of `tensors` whose array somebody else holds too.
+void release_shared(std::initializer_list<Tensor*> tensors);
 
 }  // namespace ranvier

@@ -31,12 +31,25 @@ struct EventDatasetOptions {
   Framing framing;
   EventTransform transform = {};  ///< before framing, with new random numbers every epoch
   std::int64_t max_steps = 0;     ///< longer recordings are cut after this many steps; 0: never
-  /// True: a recording that cannot be read becomes an empty one of length 1 whose label is kept,
-  /// and is counted; false: it is an error.
+  /// True: a recording that cannot be read becomes one without events whose label is kept, and is
+  /// counted (`EventDataset::skipped`); false: it is an error.
   bool skip_bad = false;
 };
 
+/// Recordings that could not be read.
+struct SkippedRecordings {
+  std::int64_t count = 0;
+  std::string first_error;  ///< of the one with the lowest index; "" if there are none
+};
+
+namespace detail {
+class SkipLog;
+}
+
 /// Recordings, framed when they are fetched. Copies share the recordings. A `Dataset`.
+///
+/// A fetch takes memory only while its batch or, once per thread, the events of one recording have
+/// to grow.
 class EventDataset {
  public:
   using Batch = EventBatch;
@@ -53,11 +66,18 @@ class EventDataset {
   /// index out of range; those of `Recordings::read` unless `skip_bad`.
   void fetch(std::span<const std::int64_t> samples, const Draw& draw, Batch& batch) const;
 
+  /// What `skip_bad` has left out so far, by this data set and its copies; may be called at any
+  /// time from any thread. A recording counts once, however often it was asked for.
+  SkippedRecordings skipped() const;
+
  private:
+  void load(std::int64_t sample, const Draw& draw, Events& events) const;
+
   std::shared_ptr<const Recordings> recordings_;
   EventDatasetOptions options_;
   Sensor sensor_;  // after the transform
   Shape frame_;
+  std::shared_ptr<detail::SkipLog> skip_log_;
 };
 
 }  // namespace ranvier

@@ -71,10 +71,7 @@ ImageDataset load(const Publication& set, const DatasetSource& source) {
 
 }  // namespace
 
-void ImageBatch::release_shared() {
-  for (Tensor* tensor : {&images, &labels})
-    if (tensor->defined() && !tensor->is_unique()) *tensor = {};
-}
+void ImageBatch::release_shared() { ranvier::release_shared({&images, &labels}); }
 
 ImageDataset::ImageDataset(std::string name, Tensor images, Tensor labels,
                            std::vector<std::string> classes)

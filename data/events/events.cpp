@@ -43,6 +43,15 @@ void Events::reserve(std::int64_t count) {
   p.reserve(n);
 }
 
+std::int64_t first_outside(const Events& events, const Sensor& sensor) {
+  for (std::size_t i = 0; i < events.t.size(); ++i) {
+    const bool inside = events.x[i] >= 0 && events.x[i] < sensor.width && events.y[i] >= 0 &&
+                        events.y[i] < sensor.height && events.p[i] <= 1;
+    if (!inside) return static_cast<std::int64_t>(i);
+  }
+  return -1;
+}
+
 bool in_time_order(const Events& events) {
   return std::is_sorted(events.t.begin(), events.t.end());
 }

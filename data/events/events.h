@@ -72,6 +72,8 @@ void keep_if(Events& events, Keep&& keep) {
   events.resize(kept);
 }
 
+/// Index of the first event that lies outside `sensor` or is of no polarity; -1 if none is.
+std::int64_t first_outside(const Events& events, const Sensor& sensor);
 /// True if no time is smaller than the one before it.
 bool in_time_order(const Events& events);
 /// Sorts by time; events of one time stay in their order.

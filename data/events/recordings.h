@@ -30,4 +30,7 @@ class Recordings {
   virtual std::string identity() const = 0;
 };
 
+/// Error: there is no recording `index`.
+void check_index(const Recordings& recordings, std::int64_t index);
+
 }  // namespace ranvier

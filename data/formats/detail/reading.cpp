@@ -15,17 +15,14 @@ void fail_at(const ReadPlace& place, const char* record, std::int64_t index, std
 void finish_recording(Recording& recording, const ReadPlace& place, const ReadOptions& options) {
   const Sensor& sensor = recording.sensor;
   Events& events = recording.events;
-  for (std::int64_t i = 0; i < events.size(); ++i) {
-    const auto at = static_cast<std::size_t>(i);
-    const bool inside = events.x[at] >= 0 && events.x[at] < sensor.width && events.y[at] >= 0 &&
-                        events.y[at] < sensor.height;
-    if (!inside)
-      fail(ErrorCode::format, "[{}] {}: event {} is at ({}, {}), outside the sensor of {}.",
-           place.reader, place.file, i, events.x[at], events.y[at], to_string(sensor));
-    if (events.t[at] < -max_time || events.t[at] > max_time)
+  if (const std::int64_t i = first_outside(events, sensor); i >= 0)
+    fail(ErrorCode::format, "[{}] {}: event {} is at ({}, {}), outside the sensor of {}.",
+         place.reader, place.file, i, events.x[static_cast<std::size_t>(i)],
+         events.y[static_cast<std::size_t>(i)], to_string(sensor));
+  for (std::size_t i = 0; i < events.t.size(); ++i)
+    if (events.t[i] < -max_time || events.t[i] > max_time)
       fail(ErrorCode::format, "[{}] {}: event {} is at {} us; times lie within {} us of 0.",
-           place.reader, place.file, i, events.t[at], max_time);
-  }
+           place.reader, place.file, i, events.t[i], max_time);
   if (in_time_order(events)) return;
   if (options.order == TimeOrder::reject) {
     const auto later = std::is_sorted_until(events.t.begin(), events.t.end());

@@ -1,0 +1,119 @@
+#include "ranvier/data/event_dataset.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "ranvier/data/detail/skip_log.h"
+
+namespace ranvier {
+namespace {
+
+/// The frames of a batch while they are made, recording by recording: time-major, with room for
+/// the longest so far, so that the events of only one recording are in memory.
+class FrameColumns {
+ public:
+  FrameColumns(Tensor& frames, std::int64_t columns, const Shape& frame)
+      : frames_(frames), columns_(columns), frame_(frame), row_(columns * frame.numel()) {
+    if (!frames_.defined() || frames_.device() != cpu_device) return;
+    room_ = static_cast<std::int64_t>(frames_.storage()->bytes()) / row_bytes();
+    data_ = reinterpret_cast<float*>(frames_.storage()->data());
+  }
+
+  /// Where the `steps` rows of recording `column` go.
+  FrameRows rows(std::int64_t column, std::int64_t steps) {
+    if (steps > room_) grow(steps);
+    longest_ = std::max(longest_, steps);
+    return {data_ + column * frame_.numel(), row_, steps};
+  }
+
+  /// Makes the batch as long as the longest recording and clears what others have left open.
+  void finish(const std::int64_t* lengths) {
+    const auto bytes = static_cast<std::size_t>(frame_.numel()) * sizeof(float);
+    for (std::int64_t step = *std::min_element(lengths, lengths + columns_); step < longest_;
+         ++step)
+      for (std::int64_t column = 0; column < columns_; ++column)
+        if (lengths[column] <= step)
+          std::memset(data_ + step * row_ + column * frame_.numel(), 0, bytes);
+    const Shape shape = Shape{longest_, columns_}.concat(frame_);
+    if (frames_.shape() != shape || frames_.dtype() != DType::f32)
+      frames_ = Tensor(frames_.storage(), 0, shape, DType::f32);
+    frames_.storage()->bump_version();
+  }
+
+ private:
+  std::int64_t row_bytes() const { return row_ * static_cast<std::int64_t>(sizeof(float)); }
+
+  void grow(std::int64_t steps) {
+    const std::int64_t room = std::max(steps, room_ + room_ / 4);
+    const Tensor shorter = frames_;
+    frames_ = empty(Shape{room, columns_}.concat(frame_));
+    data_ = frames_.mutable_data<float>();
+    if (longest_ > 0)
+      std::memcpy(data_, shorter.raw_data(), static_cast<std::size_t>(longest_ * row_bytes()));
+    room_ = room;
+  }
+
+  Tensor& frames_;
+  const std::int64_t columns_;
+  const Shape frame_;
+  const std::int64_t row_;               // elements of all recordings' frames of one step
+  std::int64_t room_ = 0, longest_ = 0;  // steps
+  float* data_ = nullptr;
+};
+
+}  // namespace
+
+void EventBatch::release_shared() { ranvier::release_shared({&frames, &labels, &lengths}); }
+
+EventDataset::EventDataset(std::shared_ptr<const Recordings> recordings,
+                           EventDatasetOptions options)
+    : recordings_(std::move(recordings)),
+      options_(std::move(options)),
+      skip_log_(std::make_shared<detail::SkipLog>()) {
+  RV_CHECK(recordings_ != nullptr, "[event_dataset] there must be recordings; got null.");
+  RV_CHECK(recordings_->size() > 0, "[{}] the data set has no recordings.", recordings_->name());
+  RV_CHECK(options_.max_steps >= 0, "[{}] max_steps must be >= 0; got {}.", recordings_->name(),
+           options_.max_steps);
+  sensor_ = options_.transform.sensor_after(recordings_->sensor());
+  frame_ = options_.framing.frame(sensor_);
+}
+
+void EventDataset::load(std::int64_t sample, const Draw& draw, Events& events) const {
+  check_index(*recordings_, sample);
+  try {
+    recordings_->read(sample, events);
+  } catch (const Error& error) {
+    if (!options_.skip_bad) throw;
+    skip_log_->add(sample, error.what());
+    events.clear();
+    return;
+  }
+  RandomStream random(draw, sample);
+  options_.transform(events, recordings_->sensor(), random);
+}
+
+void EventDataset::fetch(std::span<const std::int64_t> samples, const Draw& draw,
+                         Batch& batch) const {
+  thread_local Events events;  // as large as the longest recording this thread has met
+  const auto count = static_cast<std::int64_t>(samples.size());
+  RV_CHECK(count > 0, "[{}] a batch must have recordings.", recordings_->name());
+  reuse_or_allocate(batch.labels, {count}, DType::i64);
+  reuse_or_allocate(batch.lengths, {count}, DType::i64);
+  auto* labels = batch.labels.mutable_data<std::int64_t>();
+  auto* lengths = batch.lengths.mutable_data<std::int64_t>();
+  FrameColumns columns(batch.frames, count, frame_);
+  for (std::int64_t column = 0; column < count; ++column) {
+    const std::int64_t sample = samples[static_cast<std::size_t>(column)];
+    load(sample, draw, events);
+    labels[column] = recordings_->label(sample);
+    lengths[column] = options_.framing.steps(events);
+    if (options_.max_steps > 0) lengths[column] = std::min(lengths[column], options_.max_steps);
+    options_.framing.write(events, sensor_, columns.rows(column, lengths[column]));
+  }
+  columns.finish(lengths);
+}
+
+SkippedRecordings EventDataset::skipped() const { return skip_log_->summary(); }
+
+}  // namespace ranvier
