@@ -1,6 +1,5 @@
 #include "ranvier/data/formats/atis.h"
 
-#include "ranvier/core/error.h"
 #include "ranvier/data/detail/file.h"
 #include "ranvier/data/formats/detail/event_filler.h"
 #include "ranvier/data/formats/detail/forty_bit.h"
@@ -42,23 +41,7 @@ Recording read_atis(const std::filesystem::path& path, const AtisOptions& option
 }
 
 std::vector<std::uint8_t> encode_atis(const Recording& recording) {
-  const Events& events = recording.events;
-  std::vector<std::uint8_t> bytes;
-  bytes.reserve(events.t.size() * detail::forty_bit_bytes);
-  for (std::int64_t i = 0; i < events.size(); ++i) {
-    const auto at = static_cast<std::size_t>(i);
-    detail::check_fits("atis", i, "t", events.t[at], detail::forty_bit_latest);
-    detail::check_fits("atis", i, "x", events.x[at], 255);
-    detail::check_fits("atis", i, "y", events.y[at], 255);
-    RV_CHECK(events.y[at] != overflow_row,
-             "[atis] event {} has y = {}; in this format that means that time overflowed.", i,
-             overflow_row);
-    detail::append_forty_bit(bytes,
-                             {.place = static_cast<std::uint16_t>(events.x[at] << 8 | events.y[at]),
-                              .on = events.p[at] != 0,
-                              .time = static_cast<std::uint32_t>(events.t[at])});
-  }
-  return bytes;
+  return detail::encode_forty_bit("atis", recording, 8, overflow_row);
 }
 
 }  // namespace ranvier

@@ -31,7 +31,8 @@ Recording read_atis(const std::filesystem::path& path, const AtisOptions& option
 Recording parse_atis(std::span<const std::uint8_t> content, const std::string& name,
                      const AtisOptions& options = {});
 
-/// The file of a recording. Errors: a time not in [0, 2^23) us, x or y not in [0, 255], y = 240.
+/// The content of a file with these events. Errors: events that are not in the order of time, or
+/// outside their sensor; a time not in [0, 2^23) us; a sensor of more than 256 x 240 pixels.
 std::vector<std::uint8_t> encode_atis(const Recording& recording);
 
 }  // namespace ranvier

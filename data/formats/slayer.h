@@ -41,9 +41,10 @@ Recording parse_bs1(std::span<const std::uint8_t> content, const std::string& na
 Recording parse_bs2(std::span<const std::uint8_t> content, const std::string& name,
                     const Bs2Options& options = {});
 
-/// The file of a recording. Errors: a time not in [0, 2^23) us; y other than 0.
+/// The content of a file with these events. Errors: events that are not in the order of time, or
+/// outside their sensor; a time not in [0, 2^23) us; a sensor of more than 32768 x 1 (bs1) or
+/// 256 x 256 pixels (bs2).
 std::vector<std::uint8_t> encode_bs1(const Recording& recording);
-/// The file of a recording. Errors: a time not in [0, 2^23) us; x or y not in [0, 255].
 std::vector<std::uint8_t> encode_bs2(const Recording& recording);
 
 }  // namespace ranvier

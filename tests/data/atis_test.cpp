@@ -86,20 +86,19 @@ TEST_CASE("an ATIS file is read from disk if it is not too large") {
 }
 
 TEST_CASE("events that the ATIS format cannot hold are not written") {
-  const auto encode = [](std::int64_t t, std::int16_t x, std::int16_t y) {
-    Recording recording{.sensor = {1280, 720, 2}, .events = {}};
+  const auto encode = [](const Sensor& sensor, std::int64_t t, std::int16_t x, std::int16_t y) {
+    Recording recording{.sensor = sensor, .events = {}};
     recording.events.push_back(t, x, y, 1);
     return encode_atis(recording);
   };
   constexpr ErrorCode argument = ErrorCode::invalid_argument;
-  CHECK(encode(8388607, 255, 255).size() == 5);
-  CHECK_ERROR(encode(8388608, 0, 0), argument,
-              "[atis] event 0 has t = 8388608; the format holds 0 to 8388607.");
-  CHECK_ERROR(encode(-1, 0, 0), argument, "[atis] event 0 has t = -1;");
-  CHECK_ERROR(encode(0, 256, 0), argument, "has x = 256; the format holds 0 to 255.");
-  CHECK_ERROR(encode(0, 0, 256), argument, "has y = 256; the format holds 0 to 255.");
-  CHECK_ERROR(encode(0, 0, 240), argument,
-              "[atis] event 0 has y = 240; in this format that means that time overflowed.");
+  CHECK(encode({256, 240, 2}, 8388607, 255, 239).size() == 5);
+  CHECK_ERROR(encode({34, 34, 2}, 8388608, 0, 0), argument,
+              "[atis] event 0 is at 8388608 us; the format holds 0 to 8388607 us.");
+  CHECK_ERROR(encode({34, 34, 2}, -1, 0, 0), argument, "[atis] event 0 is at -1 us;");
+  CHECK_ERROR(encode({34, 34, 2}, 0, 34, 0), argument, "[atis] event 0 is at (34, 0), outside");
+  CHECK_ERROR(encode({256, 241, 2}, 0, 0, 240), argument,
+              "[atis] the sensor must be at most 256 x 240; got 256 x 241.");
 }
 
 }  // namespace ranvier::test

@@ -15,8 +15,8 @@ constexpr ErrorCode argument = ErrorCode::invalid_argument;
 // Channel 0x0107 or pixel (1, 7), ON at 2^16 + 2 us; channel 5 or pixel (0, 5), OFF at 2^23 - 1 us.
 const Bytes two_events = {1, 7, 0x81, 0, 2, 0, 5, 0x7f, 0xff, 0xff};
 
-Recording one_event(std::int64_t t, std::int16_t x, std::int16_t y) {
-  Recording recording{.sensor = {1280, 720, 2}, .events = {}};
+Recording one_event(const Sensor& sensor, std::int64_t t, std::int16_t x, std::int16_t y) {
+  Recording recording{.sensor = sensor, .events = {}};
   recording.events.push_back(t, x, y, 1);
   return recording;
 }
@@ -98,13 +98,16 @@ TEST_CASE("SLAYER files are read from disk") {
 }
 
 TEST_CASE("events that SLAYER's formats cannot hold are not written") {
-  CHECK(encode_bs1(one_event(8388607, 32767, 0)).size() == 5);
-  CHECK(encode_bs2(one_event(8388607, 255, 255)).size() == 5);
-  CHECK_ERROR(encode_bs1(one_event(8388608, 0, 0)), argument,
-              "[bs1] event 0 has t = 8388608; the format holds 0 to 8388607.");
-  CHECK_ERROR(encode_bs1(one_event(0, 0, 1)), argument, "has y = 1; the format holds 0 to 0.");
-  CHECK_ERROR(encode_bs2(one_event(0, 256, 1)), argument, "[bs2] event 0 has x = 256;");
-  CHECK_ERROR(encode_bs2(one_event(0, 0, -1)), argument, "has y = -1; the format holds 0 to 255.");
+  CHECK(encode_bs1(one_event({32768, 1, 2}, 8388607, 32767, 0)).size() == 5);
+  CHECK(encode_bs2(one_event({256, 256, 2}, 8388607, 255, 255)).size() == 5);
+  CHECK_ERROR(encode_bs1(one_event({64, 1, 2}, 8388608, 0, 0)), argument,
+              "[bs1] event 0 is at 8388608 us; the format holds 0 to 8388607 us.");
+  CHECK_ERROR(encode_bs1(one_event({64, 2, 2}, 0, 0, 1)), argument,
+              "[bs1] the sensor must be at most 32768 x 1; got 64 x 2.");
+  CHECK_ERROR(encode_bs2(one_event({257, 1, 2}, 0, 256, 0)), argument,
+              "[bs2] the sensor must be at most 256 x 256; got 257 x 1.");
+  CHECK_ERROR(encode_bs2(one_event({128, 128, 2}, 0, 0, -1)), argument,
+              "[bs2] event 0 is at (0, -1), outside the sensor of 128x128x2.");
 }
 
 }  // namespace ranvier::test

@@ -40,10 +40,4 @@ std::int64_t count_records(const ReadPlace& place, const char* record, std::int6
   return count;
 }
 
-void check_fits(const char* writer, std::int64_t event, const char* field, std::int64_t value,
-                std::int64_t most) {
-  RV_CHECK(value >= 0 && value <= most, "[{}] event {} has {} = {}; the format holds 0 to {}.",
-           writer, event, field, value, most);
-}
-
 }  // namespace ranvier::detail

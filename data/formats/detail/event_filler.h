@@ -62,9 +62,4 @@ class WrappingTime {
   std::uint32_t last_ = 0;
 };
 
-/// Error (invalid_argument) unless a format's field can hold it: "[atis] event 3 has x = 300; the
-/// format holds 0 to 255."
-void check_fits(const char* writer, std::int64_t event, const char* field, std::int64_t value,
-                std::int64_t most);
-
 }  // namespace ranvier::detail
