@@ -2,6 +2,7 @@
 // example): 93.46 % after 64 epochs there.
 #include <CLI/CLI.hpp>
 
+#include "apps/support/image_samples.h"
 #include "apps/support/program.h"
 #include "apps/support/training.h"
 #include "ranvier/layers/networks.h"
@@ -18,7 +19,7 @@ Task fashion_mnist(const TrainOptions& o) {
   const auto part = [&](Split split) {
     return load_fashion_mnist({.split = split, .directory = o.data_dir});
   };
-  ImageDataset train = part(Split::train);
+  const ImageDataset train = part(Split::train);
   const auto classes = static_cast<std::int64_t>(train.classes().size());
   return {.program = "ranvier-fashion-mnist",
           .network = csnn({.steps = o.steps,
@@ -26,12 +27,12 @@ Task fashion_mnist(const TrainOptions& o) {
                            .classes = classes,
                            .image = train.image_shape()}),
           // The firing rate of each output neuron, pulled towards 1 for its class and 0 otherwise.
-          .scores = [](const Tensor& spikes) { return mean(spikes, {0}); },
+          .scores = [](const Tensor& spikes, const Tensor&) { return mean(spikes, {0}); },
           .score_name = "firing rate",
           .loss = [=](const Tensor& rates,
                       const Tensor& labels) { return mse_loss(rates, one_hot(labels, classes)); },
-          .train = std::move(train),
-          .test = part(Split::test)};
+          .train = training_images(train, o),
+          .test = test_images(part(Split::test), o)};
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // Leaky neurons, 25 steps, cross entropy of the spike counts.
 #include <CLI/CLI.hpp>
 
+#include "apps/support/image_samples.h"
 #include "apps/support/program.h"
 #include "apps/support/training.h"
 #include "ranvier/layers/networks.h"
@@ -17,18 +18,18 @@ Task mnist(const TrainOptions& o) {
   const auto part = [&](Split split) {
     return load_mnist({.split = split, .directory = o.data_dir});
   };
-  ImageDataset train = part(Split::train);
+  const ImageDataset train = part(Split::train);
   return {.program = "ranvier-mnist",
           .network = leaky_mlp({.steps = o.steps,
                                 .inputs = train.image_shape().numel(),
                                 .hidden = o.channels,
                                 .classes = static_cast<std::int64_t>(train.classes().size())}),
-          .scores = [](const Tensor& spikes) { return sum(spikes, {0}); },
+          .scores = [](const Tensor& spikes, const Tensor&) { return sum(spikes, {0}); },
           .score_name = "spike count",
           .loss = [](const Tensor& counts,
                      const Tensor& labels) { return cross_entropy(counts, labels); },
-          .train = std::move(train),
-          .test = part(Split::test)};
+          .train = training_images(train, o),
+          .test = test_images(part(Split::test), o)};
 }
 
 }  // namespace

@@ -12,13 +12,7 @@ namespace {
 
 constexpr const char* writer = "metrics";
 constexpr const char* header =
-    "epoch,train_loss,train_acc,test_loss,test_acc,seconds,images_per_second\n";
-
-std::string csv(const EpochMetrics& row) {
-  return fmt::format("{},{:.6g},{:.4f},{:.6g},{:.4f},{:.2f},{:.1f}\n", row.epoch, row.train_loss,
-                     row.train_accuracy, row.test_loss, row.test_accuracy, row.seconds,
-                     row.images_per_second);
-}
+    "epoch,train_loss,train_acc,test_loss,test_acc,seconds,images_per_second";
 
 }  // namespace
 
@@ -35,8 +29,11 @@ std::string best_epoch_text(const EpochMetrics& best) {
   return fmt::format("best test accuracy {:.4f} (epoch {})", best.test_accuracy, best.epoch);
 }
 
-MetricsLog::MetricsLog(std::filesystem::path path, std::span<const EpochMetrics> history)
-    : path_(std::move(path)), rows_(history.begin(), history.end()) {
+MetricsLog::MetricsLog(std::filesystem::path path, std::span<const EpochMetrics> history,
+                       bool with_data_seconds)
+    : path_(std::move(path)),
+      rows_(history.begin(), history.end()),
+      with_data_seconds_(with_data_seconds) {
   rewrite();
 }
 
@@ -44,13 +41,22 @@ void MetricsLog::append(const EpochMetrics& row) {
   rows_.push_back(row);
   if (!whole_) return rewrite();
   whole_ = false;
-  append_to_file(writer, path_, csv(row));
+  append_to_file(writer, path_, line(row));
   whole_ = true;
+}
+
+std::string MetricsLog::line(const EpochMetrics& row) const {
+  std::string text = fmt::format("{},{:.6g},{:.4f},{:.6g},{:.4f},{:.2f},{:.1f}", row.epoch,
+                                 row.train_loss, row.train_accuracy, row.test_loss,
+                                 row.test_accuracy, row.seconds, row.images_per_second);
+  if (with_data_seconds_) text += fmt::format(",{:.3f}", row.data_seconds);
+  return text + "\n";
 }
 
 void MetricsLog::rewrite() {
   std::string content = header;
-  for (const EpochMetrics& row : rows_) content += csv(row);
+  content += with_data_seconds_ ? ",data_seconds\n" : "\n";
+  for (const EpochMetrics& row : rows_) content += line(row);
   replace_file(writer, path_, content);
   whole_ = true;
 }

@@ -73,7 +73,14 @@ std::string bar(double share, int columns, bool utf8) {
   return drawn;
 }
 
-std::string rate_text(double rate) { return fmt::format("{:.{}f} img/s", rate, rate < 10 ? 1 : 0); }
+std::string rate_text(double rate, const std::string& unit) {
+  return fmt::format("{:.{}f} {}/s", rate, rate < 10 ? 1 : 0, unit);
+}
+
+// "loss 0.1234", or nothing where there is no such number.
+std::string figure_text(const char* name, std::optional<double> value) {
+  return value ? fmt::format("{} {:.4f}", name, *value) : "";
+}
 
 }  // namespace
 
@@ -107,9 +114,17 @@ double Progress::rate() const {
 }
 
 void Progress::update(std::int64_t done_samples, double loss, double accuracy) {
+  show({.done = done_samples, .loss = loss, .accuracy = accuracy});
+}
+
+void Progress::update(std::int64_t done_samples) { show({.done = done_samples}); }
+
+void Progress::show(const State& state) {
   if (finished_) return;
   const double now = options_.clock();
-  state_ = {std::clamp<std::int64_t>(done_samples, 0, total_), loss, accuracy, now - began_};
+  state_ = state;
+  state_.done = std::clamp<std::int64_t>(state.done, 0, total_);
+  state_.seconds = now - began_;
   if (now - shown_ < (terminal_ ? redraw_seconds : plain_seconds)) return;
   shown_ = now;
   if (terminal_)
@@ -135,13 +150,13 @@ std::string Progress::line() const {
   const std::string head = fmt::format("{} {:3.0f}%", label_, std::floor(100 * share));
   // In the order in which a narrow terminal keeps them.
   const std::vector<std::string> parts{
-      "ETA " + duration_text(left), fmt::format("loss {:.4f}", state_.loss),
-      fmt::format("acc {:.4f}", state_.accuracy), rate_text(rate())};
+      "ETA " + duration_text(left), figure_text("loss", state_.loss),
+      figure_text("acc", state_.accuracy), rate_text(rate(), options_.unit)};
   int room = columns_ - text_columns(head);
   std::vector<bool> kept(parts.size());
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const int wanted = 2 + text_columns(parts[i]);
-    kept[i] = wanted <= room;
+    kept[i] = !parts[i].empty() && wanted <= room;
     if (kept[i]) room -= wanted;
   }
   std::string text = head;
@@ -154,8 +169,12 @@ std::string Progress::line() const {
 
 std::string Progress::plain_line() const {
   const double left = static_cast<double>(total_ - state_.done) / rate();
-  return fmt::format("{}  {}/{}  loss {:.4f}  acc {:.4f}  {}  ETA {}", label_, state_.done, total_,
-                     state_.loss, state_.accuracy, rate_text(rate()), duration_text(left));
+  std::string text = fmt::format("{}  {}/{}", label_, state_.done, total_);
+  for (const std::string& part :
+       {figure_text("loss", state_.loss), figure_text("acc", state_.accuracy),
+        rate_text(rate(), options_.unit), "ETA " + duration_text(left)})
+    if (!part.empty()) text.append("  ").append(part);
+  return text;
 }
 
 }  // namespace ranvier::apps

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace ranvier::apps {
@@ -13,6 +14,7 @@ struct ProgressOptions {
   enum class Style { automatic, terminal, plain };
 
   std::int64_t already_done = 0;  ///< samples done before, by the run that is resumed
+  std::string unit = "img";       ///< of what is done, as in "1234 img/s"
   std::FILE* out = stdout;
   Style style = Style::automatic;      ///< automatic: terminal if `out` is one that can redraw
   int columns = 0;                     ///< 0: COLUMNS or the terminal's width; at most 80 are used
@@ -33,6 +35,8 @@ class Progress {
 
   /// `done_samples` of the total are done; `loss` and `accuracy` are their means.
   void update(std::int64_t done_samples, double loss, double accuracy);
+  /// The same of work that has neither.
+  void update(std::int64_t done_samples);
   /// Clears the line for what comes next. What follows is ignored.
   void finish();
 
@@ -42,8 +46,10 @@ class Progress {
  private:
   struct State {
     std::int64_t done = 0;
-    double loss = 0, accuracy = 0, seconds = 0;
+    std::optional<double> loss = {}, accuracy = {};
+    double seconds = 0;
   };
+  void show(const State& state);
   std::string line() const;
   std::string plain_line() const;
 

@@ -29,7 +29,7 @@ struct SpikeRaster {
 /// A sample of the test set and what the network made of it.
 struct ReportExample {
   std::int64_t height = 0, width = 0, channels = 0;
-  std::vector<std::uint8_t> image = {};  ///< [H, W, C]; C is 1 (grey) or 3 (RGB)
+  std::vector<std::uint8_t> image = {};  ///< [H, W, C]; C is 1 (grey) or 3 (RGB); empty: none
   std::int64_t true_class = 0, predicted_class = 0;
   std::vector<double> scores = {};  ///< one per class; what they mean is `Report::score_name`
   SpikeRaster output = {};          ///< a neuron per class; T = 0 if the readout does not spike

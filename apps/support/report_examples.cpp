@@ -33,6 +33,7 @@ std::vector<std::size_t> listed_classes(const ReportExample& example) {
 }
 
 std::string image(const ReportExample& example, const std::string& name) {
+  if (example.image.empty()) return "";
   const auto file = encode_png(example.image, example.height, example.width, example.channels);
   return fmt::format(R"(<img alt="{}" width="{}" height="{}" src="data:image/png;base64,{}">)",
                      escape(name), example.width, example.height, base64(file));

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "ranvier/core/random.h"
@@ -14,26 +15,27 @@ namespace {
 using Json = nlohmann::json;
 
 // What must not change under a run, or resuming would not be the run that never stopped.
-Json recipe(const TrainOptions& o) {
-  return {{"batch-size", o.batch_size},
-          {"steps", o.steps},
-          {"channels", o.channels},
-          {"lr", o.lr},
-          {"epochs", o.epochs},
-          {"optimizer", o.optimizer},
-          {"momentum", o.momentum},
-          {"weight-decay", o.weight_decay},
-          {"scheduler", o.scheduler},
-          {"warmup", o.warmup},
-          {"seed", o.seed},
-          {"train-samples", o.train_samples},
-          {"shift", o.shift},
-          {"flip", o.flip},
-          {"amp", o.amp}};
+Json recipe(const Task& task, const TrainOptions& o) {
+  Json values{{"batch-size", o.batch_size},
+              {"steps", o.steps},
+              {"channels", o.channels},
+              {"lr", o.lr},
+              {"epochs", o.epochs},
+              {"optimizer", o.optimizer},
+              {"momentum", o.momentum},
+              {"weight-decay", o.weight_decay},
+              {"scheduler", o.scheduler},
+              {"warmup", o.warmup},
+              {"seed", o.seed},
+              {"train-samples", o.train_samples},
+              {"shift", o.shift},
+              {"flip", o.flip},
+              {"amp", o.amp}};
+  for (const auto& [name, value] : task.recipe) values[name] = value;
+  return values;
 }
 
-void check_recipe(const std::string& path, const Json& saved, const TrainOptions& options) {
-  const Json wanted = recipe(options);
+void check_recipe(const std::string& path, const Json& saved, const Json& wanted) {
   for (const auto& [name, value] : wanted.items())
     if (!saved.contains(name) || saved.at(name) != value)
       fail(ErrorCode::state,
@@ -42,12 +44,19 @@ void check_recipe(const std::string& path, const Json& saved, const TrainOptions
 }
 
 Json to_json(const EpochMetrics& row) {
-  return {row.epoch,         row.train_loss, row.train_accuracy,   row.test_loss,
-          row.test_accuracy, row.seconds,    row.images_per_second};
+  return {row.epoch,         row.train_loss, row.train_accuracy,    row.test_loss,
+          row.test_accuracy, row.seconds,    row.images_per_second, row.data_seconds};
+}
+
+// Not a number is null in JSON, and older checkpoints have no time waited for data.
+double number_or_nan(const Json& row, std::size_t index) {
+  return index < row.size() && row.at(index).is_number() ? row.at(index).get<double>()
+                                                         : std::numeric_limits<double>::quiet_NaN();
 }
 
 EpochMetrics metrics_from(const Json& row) {
-  return {row.at(0), row.at(1), row.at(2), row.at(3), row.at(4), row.at(5), row.at(6)};
+  return {row.at(0), row.at(1), row.at(2), row.at(3),
+          row.at(4), row.at(5), row.at(6), number_or_nan(row, 7)};
 }
 
 Json to_json(const RunState& state) {
@@ -59,13 +68,14 @@ Json to_json(const RunState& state) {
           {"correct", state.epoch.correct},
           {"samples", state.epoch.samples},
           {"seconds", state.epoch.seconds},
+          {"data_seconds", state.epoch.data_seconds},
           {"history", history}};
 }
 
 RunState state_from(const Json& json) {
-  RunState state{
-      .next = {json.at("epoch"), json.at("batch")},
-      .epoch = {json.at("loss"), json.at("correct"), json.at("samples"), json.at("seconds")}};
+  RunState state{.next = {json.at("epoch"), json.at("batch")},
+                 .epoch = {json.at("loss"), json.at("correct"), json.at("samples"),
+                           json.at("seconds"), json.value("data_seconds", 0.0)}};
   for (const Json& row : json.at("history")) state.history.push_back(metrics_from(row));
   return state;
 }
@@ -103,16 +113,15 @@ void create_output_directory(const std::filesystem::path& directory) {
          directory.string());
 }
 
-void save_run(const std::filesystem::path& path, const std::string& program,
-              const TrainOptions& options, Sequential& network, const Optimizer& optimizer,
-              const RunState& state) {
+void save_run(const std::filesystem::path& path, Task& task, const TrainOptions& options,
+              const Optimizer& optimizer, const RunState& state) {
   Checkpoint checkpoint;
-  checkpoint.tensors = add_prefix("network.", state_dict(network));
+  checkpoint.tensors = add_prefix("network.", state_dict(task.network));
   for (NamedTensor& tensor : add_prefix("optimizer.", optimizer.state()))
     checkpoint.tensors.push_back(std::move(tensor));
   const Generator& generator = default_generator();
-  const Json metadata{{"program", program},
-                      {"recipe", recipe(options)},
+  const Json metadata{{"program", task.program},
+                      {"recipe", recipe(task, options)},
                       {"event_thresholds", thresholds_json()},
                       {"generator", {generator.seed, generator.next_block}},
                       {"run", to_json(state)}};
@@ -120,19 +129,19 @@ void save_run(const std::filesystem::path& path, const std::string& program,
   save_checkpoint(path, checkpoint);
 }
 
-RunState load_run(const std::filesystem::path& path, const std::string& program,
-                  const TrainOptions& options, Sequential& network, Optimizer& optimizer) {
+RunState load_run(const std::filesystem::path& path, Task& task, const TrainOptions& options,
+                  Optimizer& optimizer) {
   const Checkpoint checkpoint = load_checkpoint(path);
   try {
     const Json metadata = Json::parse(checkpoint.metadata);
     const std::string maker = metadata.at("program");
-    if (maker != program)
+    if (maker != task.program)
       fail(ErrorCode::format, "{}: the checkpoint was made by {}, not by {}.", path.string(), maker,
-           program);
+           task.program);
     // The shapes say more about another network than its options do, so they are checked first.
-    load_state(state_dict(network), take_prefix("network.", checkpoint.tensors));
+    load_state(state_dict(task.network), take_prefix("network.", checkpoint.tensors));
     if (options.eval_only) return state_from(metadata.at("run"));
-    check_recipe(path.string(), metadata.at("recipe"), options);
+    check_recipe(path.string(), metadata.at("recipe"), recipe(task, options));
     load_state(optimizer.state(), take_prefix("optimizer.", checkpoint.tensors));
     set_thresholds(metadata.at("event_thresholds"));
     default_generator() = {metadata.at("generator").at(0), metadata.at("generator").at(1)};

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "apps/support/metrics.h"
+#include "apps/support/task.h"
 #include "apps/support/train_options.h"
 #include "ranvier/data/loader.h"
-#include "ranvier/layers/sequential.h"
 #include "ranvier/optim/optimizer.h"
 
 namespace ranvier::apps {
@@ -19,6 +19,7 @@ struct Totals {
   std::int64_t correct = 0;
   std::int64_t samples = 0;
   double seconds = 0;
+  double data_seconds = 0;  ///< of these, spent waiting for batches
 
   double mean_loss() const { return loss / static_cast<double>(samples); }
   double accuracy() const { return static_cast<double>(correct) / static_cast<double>(samples); }
@@ -36,14 +37,13 @@ void create_output_directory(const std::filesystem::path& directory);
 
 /// Writes network, optimizer, random generator, event thresholds and `state`; the file that was
 /// there stays valid until the new one is complete. Errors: those of `save_checkpoint`.
-void save_run(const std::filesystem::path& path, const std::string& program,
-              const TrainOptions& options, Sequential& network, const Optimizer& optimizer,
-              const RunState& state);
+void save_run(const std::filesystem::path& path, Task& task, const TrainOptions& options,
+              const Optimizer& optimizer, const RunState& state);
 
 /// Puts everything back as `save_run` found it. Errors: those of `load_checkpoint`; a checkpoint
 /// of another program, of another network (names tensor and both shapes), or of a run whose
 /// batches or recipe these options would change (names the option and both values).
-RunState load_run(const std::filesystem::path& path, const std::string& program,
-                  const TrainOptions& options, Sequential& network, Optimizer& optimizer);
+RunState load_run(const std::filesystem::path& path, Task& task, const TrainOptions& options,
+                  Optimizer& optimizer);
 
 }  // namespace ranvier::apps

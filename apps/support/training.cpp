@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <numeric>
 
 #include "apps/support/progress.h"
 #include "apps/support/training_report.h"
@@ -28,14 +29,6 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-ImageDataset first_or_all(const ImageDataset& dataset, std::int64_t count) {
-  return count == 0 ? dataset : dataset.first(std::min(count, dataset.size()));
-}
-
-AugmentOptions augmentation(const TrainOptions& o) {
-  return {.shift = o.shift ? 2 : 0, .flip = o.flip};
-}
-
 LoaderOptions training_batches(const TrainOptions& o) {
   return {.batch_size = o.batch_size,
           .shuffle = true,
@@ -53,6 +46,7 @@ void add(Totals& sum, const Totals& more) {
   sum.correct += more.correct;
   sum.samples += more.samples;
   sum.seconds += more.seconds;
+  sum.data_seconds += more.data_seconds;
 }
 
 bool finite(const Tensor& x) {
@@ -65,17 +59,15 @@ bool finite(const Tensor& x) {
 Training::Training(Task& task, const TrainOptions& options)
     : task_(task),
       options_(options),
-      train_(first_or_all(task.train, options.train_samples).augmented(augmentation(options))),
-      test_(first_or_all(task.test, options.test_samples)),
-      train_loader_(train_, training_batches(options)),
-      test_loader_(test_, test_batches(options)),
+      train_feed_(task.train->feed(training_batches(options))),
+      test_feed_(task.test->feed(test_batches(options))),
       optimizer_(make_optimizer(
           options.optimizer, parameters(task.network),
           {.lr = options.lr, .weight_decay = options.weight_decay, .momentum = options.momentum})),
       schedule_(
           make_schedule(options.scheduler, {.lr = options.lr,
-                                            .length = options.epochs * train_loader_.batches(),
-                                            .warmup = options.warmup * train_loader_.batches()})) {
+                                            .length = options.epochs * train_feed_->batches(),
+                                            .warmup = options.warmup * train_feed_->batches()})) {
   task_.network.set_fuse(!options_.no_fuse);
   create_output_directory(options_.output_dir);
   if (options_.resume || options_.eval_only)
@@ -91,24 +83,23 @@ std::filesystem::path Training::checkpoint_path() const {
 void Training::resume() {
   const bool named = options_.resume && !options_.resume->empty();
   const std::filesystem::path path = named ? *options_.resume : checkpoint_path();
-  state_ = load_run(path, task_.program, options_, task_.network, *optimizer_);
+  state_ = load_run(path, task_, options_, *optimizer_);
   fmt::print("resumed from {}: epoch {}, batch {}\n", path.string(), state_.next.epoch + 1,
              state_.next.batch);
 }
 
 std::int64_t Training::step_number() const {
-  return state_.next.epoch * train_loader_.batches() + state_.next.batch;
+  return state_.next.epoch * train_feed_->batches() + state_.next.batch;
 }
 
 void Training::print_plan() {
-  const auto batch = std::min<std::int64_t>(options_.batch_size, test_.size());
-  ImageBatch example;
+  const auto batch = std::min<std::int64_t>(options_.batch_size, task_.test->size());
   std::vector<std::int64_t> samples(static_cast<std::size_t>(batch));
-  for (std::int64_t i = 0; i < batch; ++i) samples[static_cast<std::size_t>(i)] = i;
-  test_.fetch(samples, {}, example);
-  fmt::print("{}\n", format_summary(summarise(task_.network, example.images, batch)));
-  fmt::print("training on {} images, testing on {}; {} thread(s), {}\n", train_.size(),
-             test_.size(), num_threads(),
+  std::iota(samples.begin(), samples.end(), 0);
+  const TrainingBatch example = task_.test->fetch(samples);
+  fmt::print("{}\n", format_summary(summarise(task_.network, example.inputs, batch)));
+  fmt::print("training on {} {}, testing on {}; {} thread(s), {}\n", task_.train->size(),
+             task_.names.many, task_.test->size(), num_threads(),
              options_.amp == "bf16" ? "products in bf16" : "all in f32");
 }
 
@@ -122,7 +113,7 @@ int Training::run() {
                test->totals.accuracy());
     return 0;
   }
-  MetricsLog metrics(options_.output_dir / "metrics.csv", state_.history);
+  MetricsLog metrics(options_.output_dir / "metrics.csv", state_.history, task_.data_seconds);
   std::optional<Evaluation> test;
   saved_ = !state_.history.empty();
   while (state_.next.epoch < options_.epochs) {
@@ -148,30 +139,32 @@ int Training::stopped(const StopSignal& stop) {
 bool Training::train_epoch(const StopSignal& stop) {
   set_training(task_.network, true);
   Progress progress(fmt::format("epoch {}/{}", state_.next.epoch + 1, options_.epochs),
-                    train_loader_.batches() * options_.batch_size,
-                    {.already_done = state_.epoch.samples});
-  auto pass = train_loader_.epoch(state_.next);
+                    train_feed_->batches() * options_.batch_size,
+                    {.already_done = state_.epoch.samples, .unit = task_.names.brief});
+  const auto pass = train_feed_->epoch(state_.next);
   while (!stop.requested()) {
     const auto start = Clock::now();
-    const ImageBatch* batch = pass.next();
+    const TrainingBatch* batch = pass->next();
     if (batch == nullptr) return true;
+    const double waited = seconds_since(start);
     Totals step = train_step(*batch);
+    step.data_seconds = waited;
     step.seconds = seconds_since(start);
     add(state_.epoch, step);
-    state_.next = pass.cursor();
+    state_.next = pass->cursor();
     progress.update(state_.epoch.samples, state_.epoch.mean_loss(), state_.epoch.accuracy());
   }
   return false;
 }
 
-Totals Training::train_step(const ImageBatch& batch) {
+Totals Training::train_step(const TrainingBatch& batch) {
   optimizer_->set_lr(schedule_(step_number()));
   zero_grad(optimizer_->parameters());
   Totals step{.samples = batch.size()};
   {
     std::optional<AutocastGuard> autocast;
     if (options_.amp == "bf16") autocast.emplace(DType::bf16);
-    const Tensor scores = task_.scores(task_.network(batch.images));
+    const Tensor scores = task_.scores(task_.network(batch.inputs), batch.lengths);
     const Tensor loss = task_.loss(scores, batch.labels);
     const double value = loss.item();
     if (!std::isfinite(value)) explain_non_finite(batch, fmt::format("the loss became {}", value));
@@ -187,14 +180,16 @@ Totals Training::train_step(const ImageBatch& batch) {
 std::optional<Evaluation> Training::evaluate(const StopSignal& stop) {
   const NoGradGuard no_grad;
   set_training(task_.network, false);
-  const auto classes = static_cast<std::int64_t>(test_.classes().size());
+  const auto classes = static_cast<std::int64_t>(task_.test->classes().size());
   Evaluation result{.confusion =
                         std::vector<std::int64_t>(static_cast<std::size_t>(classes * classes))};
   Totals& totals = result.totals;
-  Progress progress("testing", test_.size());
-  for (const ImageBatch& batch : test_loader_.epoch({})) {
+  Progress progress("testing", task_.test->size(), {.unit = task_.names.brief});
+  const auto pass = test_feed_->epoch({});
+  while (const TrainingBatch* next = pass->next()) {
     if (stop.requested()) return std::nullopt;
-    const Tensor scores = task_.scores(task_.network(batch.images));
+    const TrainingBatch& batch = *next;
+    const Tensor scores = task_.scores(task_.network(batch.inputs), batch.lengths);
     const double loss = task_.loss(scores, batch.labels).item();
     add(totals, {.loss = loss * static_cast<double>(batch.size()),
                  .correct = count_correct(scores, batch.labels),
@@ -216,15 +211,17 @@ void Training::finish_epoch(const Totals& test, MetricsLog& metrics) {
                          .test_loss = test.mean_loss(),
                          .test_accuracy = test.accuracy(),
                          .seconds = train.seconds,
-                         .images_per_second = static_cast<double>(train.samples) / train.seconds};
+                         .images_per_second = static_cast<double>(train.samples) / train.seconds,
+                         .data_seconds = train.data_seconds};
   state_.history.push_back(row);
   state_.next = {.epoch = row.epoch, .batch = 0};
   state_.epoch = {};
   fmt::print(
       "epoch {}/{}  train loss {:.4f} acc {:.4f}  test loss {:.4f} acc {:.4f}  {:.1f} s  "
-      "{:.0f} img/s\n",
+      "{:.0f} {}/s  data {:.0f} %  compute {:.0f} %\n",
       row.epoch, options_.epochs, row.train_loss, row.train_accuracy, row.test_loss,
-      row.test_accuracy, row.seconds, row.images_per_second);
+      row.test_accuracy, row.seconds, row.images_per_second, task_.names.brief,
+      100 * row.data_share(), 100 * (1 - row.data_share()));
   saved_ = try_save();
   try {
     metrics.append(row);
@@ -245,13 +242,11 @@ bool Training::try_save() {
   }
 }
 
-void Training::save() {
-  save_run(checkpoint_path(), task_.program, options_, task_.network, *optimizer_, state_);
-}
+void Training::save() { save_run(checkpoint_path(), task_, options_, *optimizer_, state_); }
 
 // A neuron does not fire on NaN, so a network may lose a layer without a trace in its loss; the
 // gradients show it.
-void Training::check_gradients(const ImageBatch& batch) {
+void Training::check_gradients(const TrainingBatch& batch) {
   try {
     grad_norm(optimizer_->parameters());
   } catch (const Error& error) {
@@ -261,7 +256,7 @@ void Training::check_gradients(const ImageBatch& batch) {
 }
 
 // Runs the batch again, layer by layer, to name the first one that breaks.
-void Training::explain_non_finite(const ImageBatch& batch, const std::string& symptom) {
+void Training::explain_non_finite(const TrainingBatch& batch, const std::string& symptom) {
   std::string culprit;
   task_.network.observe([&](const Observation& seen) {
     if (culprit.empty() && !finite(seen.output))
@@ -269,7 +264,7 @@ void Training::explain_non_finite(const ImageBatch& batch, const std::string& sy
   });
   {
     const NoGradGuard no_grad;
-    task_.network(batch.images);
+    task_.network(batch.inputs);
   }
   task_.network.observe({});
   fail(ErrorCode::non_finite,
@@ -282,22 +277,22 @@ void Training::explain_non_finite(const ImageBatch& batch, const std::string& sy
 
 void Training::report(const Evaluation& evaluation) {
   const auto path = options_.output_dir / "report.html";
-  write_training_report(
-      path,
-      {.title = task_.program,
-       .summary = {{"data", fmt::format("{}: {} images to train, {} to test", train_.name(),
-                                        train_.size(), test_.size())},
-                   {"parameters", fmt::format("{}", count_elements(parameters(task_.network)))},
-                   {"time steps", fmt::format("{}", options_.steps)},
-                   {"optimizer", fmt::format("{}, lr {}, {}", options_.optimizer, options_.lr,
-                                             options_.scheduler)},
-                   {"batch size", fmt::format("{}", options_.batch_size)},
-                   {"seed", fmt::format("{}", options_.seed)},
-                   {"machine", fmt::format("{}, {} threads", processor_name(), num_threads())},
-                   {"Ranvier revision", build_info().revision}},
-       .history = state_.history,
-       .confusion = evaluation.confusion},
-      task_, test_);
+  Report report{
+      .title = task_.program,
+      .summary = {{"data", fmt::format("{}: {} {} to train, {} to test", task_.train->name(),
+                                       task_.train->size(), task_.names.many, task_.test->size())},
+                  {"parameters", fmt::format("{}", count_elements(parameters(task_.network)))},
+                  {"time steps", fmt::format("{}", options_.steps)},
+                  {"optimizer", fmt::format("{}, lr {}, {}", options_.optimizer, options_.lr,
+                                            options_.scheduler)},
+                  {"batch size", fmt::format("{}", options_.batch_size)},
+                  {"seed", fmt::format("{}", options_.seed)},
+                  {"machine", fmt::format("{}, {} threads", processor_name(), num_threads())},
+                  {"Ranvier revision", build_info().revision}},
+      .history = state_.history,
+      .confusion = evaluation.confusion};
+  report.summary.insert(report.summary.end(), task_.recipe.begin(), task_.recipe.end());
+  write_training_report(path, std::move(report), task_);
   fmt::print("report  {}\nmetrics {}\n", path.string(),
              (options_.output_dir / "metrics.csv").string());
 }

@@ -1,4 +1,4 @@
-// The training loop that all image trainers share.
+// The training loop that all trainers share.
 #pragma once
 
 #include <filesystem>
@@ -12,8 +12,6 @@
 #include "apps/support/signals.h"
 #include "apps/support/task.h"
 #include "apps/support/train_options.h"
-#include "ranvier/data/image_dataset.h"
-#include "ranvier/data/loader.h"
 #include "ranvier/optim/optimizer.h"
 #include "ranvier/optim/schedule.h"
 
@@ -37,22 +35,21 @@ class Training {
   void resume();
   void print_plan();
   bool train_epoch(const StopSignal& stop);
-  Totals train_step(const ImageBatch& batch);
+  Totals train_step(const TrainingBatch& batch);
   std::optional<Evaluation> evaluate(const StopSignal& stop);
   void finish_epoch(const Totals& test, MetricsLog& metrics);
   int stopped(const StopSignal& stop);
   void save();
   bool try_save();
   void report(const Evaluation& evaluation);
-  void check_gradients(const ImageBatch& batch);
-  [[noreturn]] void explain_non_finite(const ImageBatch& batch, const std::string& symptom);
+  void check_gradients(const TrainingBatch& batch);
+  [[noreturn]] void explain_non_finite(const TrainingBatch& batch, const std::string& symptom);
   std::filesystem::path checkpoint_path() const;
   std::int64_t step_number() const;
 
   Task& task_;
   TrainOptions options_;
-  ImageDataset train_, test_;
-  DataLoader<ImageDataset> train_loader_, test_loader_;
+  std::unique_ptr<Feed> train_feed_, test_feed_;
   std::unique_ptr<Optimizer> optimizer_;
   Schedule schedule_;
   RunState state_;

@@ -1,112 +1,183 @@
 #include "apps/support/training_report.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "ranvier/core/tape.h"
 #include "ranvier/layers/neurons.h"
-#include "ranvier/ops/reduce/sum.h"
 
 namespace ranvier::apps {
 namespace {
 
-constexpr std::int64_t rate_images = 256;
+constexpr std::int64_t rate_samples = 256;
 constexpr std::int64_t raster_neurons = 64;
+constexpr std::int64_t raster_channels = 128;
 
 /// The spikes of one neuron layer for a batch: f32 [T, B, ...].
 struct LayerSpikes {
   std::string name;
   std::string model;  // of its neurons: "lif"
   Tensor spikes;
+
+  std::int64_t steps() const { return spikes.size(0); }
+  std::int64_t batch() const { return spikes.size(1); }
+  std::int64_t neurons() const { return spikes.numel() / (steps() * batch()); }
+  const float* at(std::int64_t t, std::int64_t b) const {
+    return spikes.data<float>() + (t * batch() + b) * neurons();
+  }
 };
 
-/// Runs `network` layer by layer and keeps what its neurons fire; the last entry is its output.
-std::vector<LayerSpikes> record_spikes(Sequential& network, const Tensor& images) {
-  std::vector<LayerSpikes> recorded;
+/// What a network does with a batch.
+struct Recorded {
+  std::vector<LayerSpikes> layers;
+  bool output_spikes = false;  // then the last layer is the output
+  Tensor output;
+};
+
+/// Runs `network` layer by layer and keeps what its neurons fire.
+Recorded record(Sequential& network, const Tensor& inputs) {
+  Recorded recorded;
   network.observe([&](const Observation& seen) {
     const NeuronLayer* neurons = seen.module.as<NeuronLayer>();
-    if (neurons != nullptr && neurons->neuron.spiking())
-      recorded.push_back({seen.name, neurons->neuron.name(), seen.output});
+    recorded.output_spikes = neurons != nullptr && neurons->neuron.spiking();
+    if (recorded.output_spikes)
+      recorded.layers.push_back({seen.name, neurons->neuron.name(), seen.output});
   });
   const NoGradGuard no_grad;
   set_training(network, false);
-  network(images);
+  recorded.output = network(inputs);
   network.observe({});
   return recorded;
 }
 
-ImageBatch fetch(const ImageDataset& dataset, const std::vector<std::int64_t>& samples) {
-  ImageBatch batch;
-  dataset.fetch(samples, {}, batch);
-  return batch;
+/// Steps of sample `b` that are not padding, of `steps`.
+std::int64_t valid_steps(const TrainingBatch& batch, std::int64_t b, std::int64_t steps) {
+  return batch.lengths.defined() ? std::min(steps, batch.lengths.data<std::int64_t>()[b]) : steps;
 }
 
-std::vector<LayerActivity> activity(Sequential& network, const ImageDataset& test) {
-  std::vector<std::int64_t> samples(static_cast<std::size_t>(std::min(rate_images, test.size())));
+double firing_rate(const LayerSpikes& layer, const TrainingBatch& batch) {
+  double spikes = 0;
+  std::int64_t counted = 0;
+  for (std::int64_t b = 0; b < layer.batch(); ++b) {
+    const std::int64_t steps = valid_steps(batch, b, layer.steps());
+    for (std::int64_t t = 0; t < steps; ++t)
+      spikes = std::accumulate(layer.at(t, b), layer.at(t, b) + layer.neurons(), spikes);
+    counted += steps * layer.neurons();
+  }
+  return spikes / static_cast<double>(counted);
+}
+
+std::vector<LayerActivity> activity(Task& task) {
+  std::vector<std::int64_t> samples(
+      static_cast<std::size_t>(std::min(rate_samples, task.test->size())));
   std::iota(samples.begin(), samples.end(), 0);
+  const TrainingBatch batch = task.test->fetch(samples);
   std::vector<LayerActivity> layers;
-  for (const auto& [name, model, spikes] : record_spikes(network, fetch(test, samples).images))
-    layers.push_back({.name = name, .kind = model, .firing_rate = mean(spikes).item()});
+  for (const LayerSpikes& layer : record(task.network, batch.inputs).layers)
+    layers.push_back(
+        {.name = layer.name, .kind = layer.model, .firing_rate = firing_rate(layer, batch)});
   return layers;
 }
 
-/// The first test image of each class that has one.
-std::vector<std::int64_t> one_of_each_class(const ImageDataset& test) {
+/// The first test sample of each class that has one.
+std::vector<std::int64_t> one_of_each_class(const Samples& test) {
   std::vector<std::int64_t> first(test.classes().size(), -1);
-  const std::int64_t* label = test.labels().data<std::int64_t>();
-  for (std::int64_t i = test.size() - 1; i >= 0; --i) first[static_cast<std::size_t>(label[i])] = i;
+  for (std::int64_t i = test.size() - 1; i >= 0; --i)
+    first[static_cast<std::size_t>(test.label(i))] = i;
   std::erase(first, -1);
   return first;
 }
 
-/// Sample `b` of `layer`, at most `most` neurons at even distances.
-SpikeRaster raster(const LayerSpikes& layer, std::int64_t b, std::int64_t most) {
-  const std::int64_t steps = layer.spikes.size(0), batch = layer.spikes.size(1);
-  const std::int64_t neurons = layer.spikes.numel() / (steps * batch);
+/// The first `steps` of sample `b` of `layer`, at most `most` neurons at even distances.
+SpikeRaster raster(const LayerSpikes& layer, std::int64_t b, std::int64_t steps,
+                   std::int64_t most) {
+  const std::int64_t neurons = layer.neurons();
   SpikeRaster r{
       .name = layer.name, .steps = steps, .neurons = std::min(neurons, most), .spikes = {}};
-  const float* spikes = layer.spikes.data<float>();
   for (std::int64_t t = 0; t < steps; ++t)
-    for (std::int64_t i = 0; i < r.neurons; ++i) {
-      const std::int64_t neuron = i * neurons / r.neurons;
-      r.spikes.push_back(spikes[(t * batch + b) * neurons + neuron] != 0);
-    }
+    for (std::int64_t i = 0; i < r.neurons; ++i)
+      r.spikes.push_back(layer.at(t, b)[i * neurons / r.neurons] != 0);
   return r;
 }
 
-ReportExample example_of(const ImageDataset& test, std::int64_t sample, std::int64_t b,
-                         const std::vector<LayerSpikes>& layers, const Tensor& scores) {
-  const Shape shape = test.image_shape();
-  const std::uint8_t* pixels = test.images().data<std::uint8_t>() + sample * shape.numel();
+std::uint8_t to_byte(float share) {
+  return static_cast<std::uint8_t>(std::lround(255 * std::clamp(share, 0.0f, 1.0f)));
+}
+
+/// Image `b` of f32 [B, H, W, C] in [0, 1].
+void show_image(const Tensor& images, std::int64_t b, ReportExample& example) {
+  example.height = images.size(1), example.width = images.size(2),
+  example.channels = images.size(3);
+  const std::int64_t pixels = example.height * example.width * example.channels;
+  const float* from = images.data<float>() + b * pixels;
+  std::transform(from, from + pixels, std::back_inserter(example.image), to_byte);
+}
+
+/// The frames of recording `b` of f32 [T, B, H, W, P], added up: ON events red, OFF events blue, on
+/// white; the root of the counts, so that rare ones are seen.
+void show_frames(const Tensor& frames, std::int64_t b, ReportExample& example) {
+  const std::int64_t batch = frames.size(1), polarities = frames.size(4);
+  example.height = frames.size(2), example.width = frames.size(3), example.channels = 3;
+  const std::int64_t pixels = example.height * example.width;
+  std::vector<float> count(static_cast<std::size_t>(pixels * polarities));
+  for (std::int64_t t = 0; t < frames.size(0); ++t) {
+    const float* frame = frames.data<float>() + (t * batch + b) * pixels * polarities;
+    for (std::size_t i = 0; i < count.size(); ++i) count[i] += frame[i];
+  }
+  const float most = std::max(1e-6f, *std::max_element(count.begin(), count.end()));
+  for (std::int64_t i = 0; i < pixels; ++i) {
+    const auto share = [&](std::int64_t p) {
+      return std::sqrt(count[static_cast<std::size_t>(i * polarities + p)] / most);
+    };
+    const float on = share(polarities - 1), off = polarities > 1 ? share(0) : on;
+    for (const float value : {1 - off, 1 - std::max(on, off), 1 - on})
+      example.image.push_back(to_byte(value));
+  }
+}
+
+/// Adds what recording or image `b` looks like.
+void show_input(const TrainingBatch& batch, std::int64_t b, ReportExample& example) {
+  const Tensor& inputs = batch.inputs;
+  if (!batch.lengths.defined()) return show_image(inputs, b, example);
+  if (inputs.rank() == 5) return show_frames(inputs, b, example);
+  const LayerSpikes channels{"input", "", inputs};
+  example.hidden.push_back(
+      raster(channels, b, valid_steps(batch, b, channels.steps()), raster_channels));
+}
+
+ReportExample example_of(const TrainingBatch& batch, std::int64_t b, const Recorded& recorded,
+                         const Tensor& scores) {
   const std::vector<double> all = to_vector(scores);
   const std::int64_t classes = scores.size(1);
-  ReportExample example{.height = shape[0],
-                        .width = shape[1],
-                        .channels = shape[2],
-                        .image = {pixels, pixels + shape.numel()},
-                        .true_class = test.labels().data<std::int64_t>()[sample],
+  ReportExample example{.true_class = batch.labels.data<std::int64_t>()[b],
                         .scores = {all.begin() + b * classes, all.begin() + (b + 1) * classes}};
   const auto best = std::max_element(example.scores.begin(), example.scores.end());
   example.predicted_class = best - example.scores.begin();
-  example.output = raster(layers.back(), b, classes);
-  for (std::size_t i = 0; i + 1 < layers.size(); ++i)
-    example.hidden.push_back(raster(layers[i], b, raster_neurons));
+  show_input(batch, b, example);
+  for (const LayerSpikes& layer : recorded.layers) {
+    const bool output = recorded.output_spikes && &layer == &recorded.layers.back();
+    const std::int64_t steps = valid_steps(batch, b, layer.steps());
+    if (output)
+      example.output = raster(layer, b, steps, classes);
+    else
+      example.hidden.push_back(raster(layer, b, steps, raster_neurons));
+  }
   return example;
 }
 
 }  // namespace
 
-void write_training_report(const std::filesystem::path& path, Report report, Task& task,
-                           const ImageDataset& test) {
-  report.classes = test.classes();
+void write_training_report(const std::filesystem::path& path, Report report, Task& task) {
+  report.classes = task.test->classes();
   report.score_name = task.score_name;
-  report.layers = activity(task.network, test);
-  const std::vector<std::int64_t> samples = one_of_each_class(test);
-  const auto layers = record_spikes(task.network, fetch(test, samples).images);
-  const Tensor scores = task.scores(layers.back().spikes);
-  for (std::size_t b = 0; b < samples.size(); ++b)
-    report.examples.push_back(
-        example_of(test, samples[b], static_cast<std::int64_t>(b), layers, scores));
+  report.layers = activity(task);
+  const std::vector<std::int64_t> samples = one_of_each_class(*task.test);
+  const TrainingBatch batch = task.test->fetch(samples);
+  const Recorded recorded = record(task.network, batch.inputs);
+  const Tensor scores = task.scores(recorded.output, batch.lengths);
+  for (std::int64_t b = 0; b < batch.size(); ++b)
+    report.examples.push_back(example_of(batch, b, recorded, scores));
   write_report(path, report);
 }
 

@@ -5,13 +5,12 @@
 
 #include "apps/support/report.h"
 #include "apps/support/task.h"
-#include "ranvier/data/image_dataset.h"
 
 namespace ranvier::apps {
 
 /// Writes report.html: `report` (title, summary, history and confusion) with what the network does
-/// on `test`: firing rates of its neuron layers, and one example of each class with its spikes.
-void write_training_report(const std::filesystem::path& path, Report report, Task& task,
-                           const ImageDataset& test);
+/// on the test set: firing rates of its neuron layers, and one example of each class with its
+/// spikes.
+void write_training_report(const std::filesystem::path& path, Report report, Task& task);
 
 }  // namespace ranvier::apps

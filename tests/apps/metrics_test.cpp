@@ -53,6 +53,19 @@ TEST_CASE("what was not measured is nan in the metrics file") {
   CHECK(file_text(folder / "metrics.csv") == header + "7,0.5,0.2500,nan,nan,1.00,2.0\n");
 }
 
+TEST_CASE("the time waited for data is a last column, if asked for") {
+  const TemporaryFolder folder;
+  EpochMetrics row = second;
+  row.data_seconds = 1.5;
+  CHECK(row.data_share() == 0.025);
+  MetricsLog log(folder / "metrics.csv", std::vector{first}, true);
+  log.append(row);
+  CHECK(file_text(folder / "metrics.csv") ==
+        "epoch,train_loss,train_acc,test_loss,test_acc,seconds,images_per_second,data_seconds\n"
+        "1,0.0123457,0.9877,1.5,0.5000,61.24,979.9,nan\n"
+        "2,1e-07,1.0000,2.25,0.7500,60.00,1000.0,1.500\n");
+}
+
 TEST_CASE("a row that could not be written is made up for by the next one") {
   const TemporaryFolder folder;
   const auto path = folder / "metrics.csv";

@@ -155,6 +155,16 @@ TEST_CASE("the rate counts the samples of this run only") {
   CHECK(screen.text() == "epoch 3/64  600/1000  loss 1.0000  acc 0.5000  5.0 img/s  ETA 1:20\n");
 }
 
+TEST_CASE("progress of what is not learned shows neither loss nor accuracy, and its own unit") {
+  Screen screen;
+  ProgressOptions options = screen.options(Style::plain);
+  options.unit = "files";
+  Progress progress("converting", 100, options);
+  screen.now += 20;
+  progress.update(60);
+  CHECK(screen.text() == "converting  60/100  3.0 files/s  ETA 0:13\n");
+}
+
 TEST_CASE("progress without time, samples or numbers stays readable") {
   Screen screen;
   Progress progress("epoch 1/1", 10, screen.options(Style::terminal));

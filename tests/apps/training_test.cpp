@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "apps/support/image_samples.h"
 #include "apps/support/program.h"
 #include "ranvier/core/random.h"
 #include "ranvier/data/checkpoint.h"
@@ -43,12 +44,12 @@ Task small_task(const TrainOptions& o) {
   return {
       .program = "test",
       .network = csnn({.steps = o.steps, .channels = o.channels, .classes = 2, .image = {8, 8, 1}}),
-      .scores = [](const Tensor& spikes) { return mean(spikes, {0}); },
+      .scores = [](const Tensor& spikes, const Tensor&) { return mean(spikes, {0}); },
       .score_name = "firing rate",
       .loss = [](const Tensor& rates,
                  const Tensor& labels) { return mse_loss(rates, one_hot(labels, 2)); },
-      .train = halves(64, 1),
-      .test = halves(32, 2)};
+      .train = training_images(halves(64, 1), o),
+      .test = test_images(halves(32, 2), o)};
 }
 
 TrainOptions small_options(const std::filesystem::path& folder) {

@@ -1,0 +1,18 @@
+// Images as samples of a trainer.
+#pragma once
+
+#include <memory>
+
+#include "apps/support/samples.h"
+#include "apps/support/train_options.h"
+#include "ranvier/data/image_dataset.h"
+
+namespace ranvier::apps {
+
+/// The first `--train-samples` images, varied by `--shift` and `--flip`.
+std::unique_ptr<Samples> training_images(const ImageDataset& images, const TrainOptions& options);
+
+/// The first `--test-samples` images, as they are.
+std::unique_ptr<Samples> test_images(const ImageDataset& images, const TrainOptions& options);
+
+}  // namespace ranvier::apps
