@@ -39,6 +39,10 @@ inline NeuronLayer LIF(LIFOptions model = {}, NeuronLayerOptions options = {}) {
 inline NeuronLayer ParametricLIF(ParametricLIFOptions model = {}, NeuronLayerOptions options = {}) {
   return {model, options};
 }
+/// LIF whose threshold rises with its spikes, Sinabs' ALIF.
+inline NeuronLayer ALIF(ALIFOptions model = {}, NeuronLayerOptions options = {}) {
+  return {model, options};
+}
 /// snnTorch's Leaky: reset on the next step, spike above (not at) the threshold.
 inline NeuronLayer Leaky(LeakyOptions model = {}, NeuronLayerOptions options = {}) {
   return {model, options};

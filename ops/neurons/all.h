@@ -2,6 +2,7 @@
 // gradient checks and the table in the documentation follow from this list (and `AllSurrogates`).
 #pragma once
 
+#include "ranvier/ops/neurons/alif.h"
 #include "ranvier/ops/neurons/if.h"
 #include "ranvier/ops/neurons/integrator.h"
 #include "ranvier/ops/neurons/leaky.h"
@@ -13,6 +14,6 @@ namespace ranvier {
 
 /// Every neuron model of the library.
 using AllNeurons = neurons::TypeList<neurons::If, neurons::Lif, neurons::ParametricLif,
-                                     neurons::Leaky, neurons::LeakyIntegrator>;
+                                     neurons::Alif, neurons::Leaky, neurons::LeakyIntegrator>;
 
 }  // namespace ranvier

@@ -1,6 +1,7 @@
 // Surrogate gradients: what backward puts in place of the derivative of the spike's step function,
 // as a function of x = membrane - threshold. Formulas and defaults as in SpikingJelly's
-// `activation_based/surrogate.py` (FastSigmoid, StraightThrough: snnTorch's `surrogate.py`).
+// `activation_based/surrogate.py` (FastSigmoid, StraightThrough: snnTorch's `surrogate.py`;
+// SingleExponential: Sinabs' `surrogate_gradient_fn.py`).
 //
 // A surrogate is an aggregate of its options with a `name` and a `Slope` functor, derived from
 // the options once on the host. To add one, write it here and name it in `AllSurrogates`.
@@ -137,6 +138,22 @@ struct Rectangle {
   }
 };
 
+/// e^(-|x| / width) / width, Sinabs' SingleExponential: there the width is in units of the
+/// threshold.
+struct SingleExponential {
+  double width = 0.5;
+  static constexpr const char* name = "single_exponential";
+  template <class R>
+  struct Slope {
+    R height;
+    RV_HD R operator()(R x) const { return height * exponential(-height * absolute(x)); }
+  };
+  template <class R>
+  Slope<R> slope_functor() const {
+    return {static_cast<R>(1 / checked_positive(name, "width", width))};
+  }
+};
+
 /// 1 everywhere
 struct StraightThrough {
   static constexpr const char* name = "straight_through";
@@ -155,9 +172,10 @@ struct StraightThrough {
 namespace ranvier {
 
 /// Every surrogate of the library.
-using AllSurrogates = neurons::TypeList<surrogate::ATan, surrogate::Sigmoid, surrogate::FastSigmoid,
-                                        surrogate::PiecewiseQuadratic, surrogate::Erf,
-                                        surrogate::Rectangle, surrogate::StraightThrough>;
+using AllSurrogates =
+    neurons::TypeList<surrogate::ATan, surrogate::Sigmoid, surrogate::FastSigmoid,
+                      surrogate::PiecewiseQuadratic, surrogate::Erf, surrogate::Rectangle,
+                      surrogate::SingleExponential, surrogate::StraightThrough>;
 
 /// One of them, with its options: `Surrogate s = surrogate::Sigmoid{.alpha = 4.0};`
 using Surrogate = AllSurrogates::Apply<std::variant>;

@@ -164,6 +164,42 @@ TEST_CASE("parametric LIF at its birth is LIF with the same time constant") {
   }
 }
 
+TEST_CASE("adaptive LIF fires as Sinabs' ALIF") {
+  const Neuron neuron = ALIFOptions{.tau = 20, .tau_adapt = 10, .decay_input = false};
+  for (const DType dtype : {DType::f64, DType::f32}) {
+    const ScanResult result = scan(neuron, sequence(input, dtype), {}, {.final_state = true});
+    CHECK(to_vector(result.spikes) == Values{0, 1, 1, 0, 0, 1, 0, 1});
+    double b = 0;
+    for (const double spike : to_vector(result.spikes))
+      b = std::exp(-0.1) * b + (1 - std::exp(-0.1)) * spike;
+    CHECK(result.state.variables()[1].item() == Approx(b).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("adaptive LIF that does not adapt is LIF with the same decay") {
+  const double tau = 3, decay = 1 - 1 / tau;
+  for (const bool decay_input : {true, false})
+    for (const std::optional<double> v_reset : {std::optional(0.25), std::optional<double>()}) {
+      const Tensor x = sequence(input, DType::f64);
+      const Neuron adaptive = ALIFOptions{.tau = -1 / std::log(decay),
+                                          .decay_input = decay_input,
+                                          .adapt_scale = 0,
+                                          .v_reset = v_reset};
+      const Neuron plain = LIFOptions{.tau = tau, .decay_input = decay_input, .v_reset = v_reset};
+      const ScanResult a = scan(adaptive, x, {}, {.trace = true});
+      const ScanResult b = scan(plain, x, {}, {.trace = true});
+      CHECK(to_vector(a.spikes) == to_vector(b.spikes));
+      check_close(to_vector(a.trace), to_vector(b.trace), 1e-12);
+    }
+}
+
+TEST_CASE("IF with a soft reset is Sinabs' IAF while no membrane reaches twice the threshold") {
+  const ScanResult result =
+      scan(IFOptions{.v_reset = std::nullopt}, sequence(input, DType::f64), {}, {.trace = true});
+  CHECK(to_vector(result.spikes) == Values{0, 1, 1, 0, 1, 1, 0, 1});
+  check_close(to_vector(result.trace), {.5, .3, .5, .2, .1, .6, .8, .5}, 1e-12);
+}
+
 void check_leaky(LeakyReset reset, const Values& spikes, const Values& membrane) {
   for (const DType dtype : {DType::f64, DType::f32}) {
     const ScanResult result = scan(LeakyOptions{.beta = 0.9, .reset = reset},

@@ -101,6 +101,7 @@ TEST_CASE("the surrogates are SpikingJelly's and snnTorch's formulas") {
           Approx(std::max(0.0, 2 - 4 * std::abs(x))));
     CHECK(slope(surrogate::Erf{}, x) == Approx(2 / std::sqrt(pi) * std::exp(-4 * x * x)));
     CHECK(slope(surrogate::Rectangle{.alpha = 2}, x) == (std::abs(x) < 0.25 ? 2 : 0));
+    CHECK(slope(surrogate::SingleExponential{}, x) == Approx(2 * std::exp(-2 * std::abs(x))));
     CHECK(slope(surrogate::StraightThrough{}, x) == 1);
   }
 }
