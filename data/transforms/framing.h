@@ -73,6 +73,7 @@ class Framing {
     std::int64_t steps(const Events& events) const override { return framing.steps(events); }
     Shape frame(const Sensor& sensor) const override { return framing.frame(sensor); }
     void write(const Events& events, const Sensor& sensor, const FrameRows& out) const override {
+      framing.frame(sensor);  // options are checked, also by those who never asked
       framing.write(events, sensor, out);
     }
     std::string describe() const override { return framing.describe(); }

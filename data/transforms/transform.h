@@ -74,6 +74,7 @@ class EventTransform {
       return transform.sensor_after(sensor);
     }
     void apply(Events& events, const Sensor& sensor, RandomStream& random) const override {
+      transform.sensor_after(sensor);  // options are checked, also by those who never asked
       transform(events, sensor, random);
     }
     bool is_random() const override { return T::random; }

@@ -7,7 +7,7 @@
 
 #include "ranvier/core/tensor.h"
 #include "ranvier/data/events/events.h"
-#include "ranvier/data/transforms/random_stream.h"
+#include "ranvier/data/transforms/transform.h"
 
 namespace ranvier::test {
 
@@ -31,6 +31,14 @@ inline Events random_events(const Sensor& sensor, std::int64_t count, std::uint6
         t, static_cast<std::int16_t>(random.below(sensor.width)),
         static_cast<std::int16_t>(random.below(sensor.height)),
         sensor.polarities == 1 ? std::uint8_t{1} : static_cast<std::uint8_t>(random.below(2)));
+  return events;
+}
+
+/// `events` of `sensor` after `transform`, as sample `sample` of an epoch.
+inline Events transformed(const EventTransform& transform, Events events, const Sensor& sensor,
+                          const Draw& draw = {}, std::int64_t sample = 0) {
+  RandomStream random(draw, sample);
+  transform(events, sensor, random);
   return events;
 }
 

@@ -1,0 +1,12 @@
+#include "ranvier/data/transforms/range.h"
+
+#include <fmt/format.h>
+
+namespace ranvier {
+
+std::string to_string(const Range& range) {
+  if (range.low == range.high) return fmt::format("{}", range.low);
+  return fmt::format("{{{}, {}}}", range.low, range.high);
+}
+
+}  // namespace ranvier
