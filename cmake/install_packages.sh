@@ -16,9 +16,13 @@ table='
   build   OpenCL          ocl-icd-opencl-dev
   build   OpenMP          libgomp1
   build   PNG             libpng-dev
+  build   PkgConfig       pkg-config
   build   ZLIB            zlib1g-dev
   build   dnnl            libdnnl-dev
   build   fmt             libfmt-dev
+  build   liblz4          liblz4-dev
+  build   libzip          libzip-dev
+  build   libzstd         libzstd-dev
   build   nlohmann_json   nlohmann-json3-dev
   build   spdlog          libspdlog-dev
   data    Fashion-MNIST   dataset-fashion-mnist
