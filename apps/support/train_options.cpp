@@ -5,28 +5,24 @@
 namespace ranvier::apps {
 namespace {
 
-void add_data_options(CLI::App& app, TrainOptions& o) {
-  app.add_option("--data-dir", o.data_dir, "Folder of the data set (default: the system's)")
-      ->group("Data");
-  app.add_option("--train-samples", o.train_samples, "Train on the first N images; 0: all")
-      ->capture_default_str()
-      ->group("Data");
-  app.add_option("--test-samples", o.test_samples, "Test on the first N images; 0: all")
-      ->capture_default_str()
-      ->group("Data");
-  app.add_flag("--shift", o.shift, "Shift training images by up to 2 pixels")->group("Data");
-  app.add_flag("--flip", o.flip, "Mirror every second training image")->group("Data");
-  app.add_option("--workers", o.workers, "Threads that prepare batches; 0: none of their own")
-      ->capture_default_str()
-      ->group("Data");
+void add_data_options(CLI::App& app, TrainOptions& o, const TrainerNames& names) {
+  const auto add = [&](const char* name, auto& value, const std::string& help) {
+    app.add_option(name, value, help)->capture_default_str()->group("Data");
+  };
+  app.add_option("--data-dir", o.data_dir, names.data_dir_help)->group("Data");
+  add("--train-samples", o.train_samples, "Train on the first N " + names.samples + "; 0: all");
+  add("--test-samples", o.test_samples, "Test on the first N " + names.samples + "; 0: all");
+  if (!names.shift_help.empty()) app.add_flag("--shift", o.shift, names.shift_help)->group("Data");
+  if (!names.flip_help.empty()) app.add_flag("--flip", o.flip, names.flip_help)->group("Data");
+  add("--workers", o.workers, "Threads that prepare batches; 0: none of their own");
 }
 
-void add_learning_options(CLI::App& app, TrainOptions& o) {
-  const auto add = [&](const char* name, auto& value, const char* help) {
-    return app.add_option(name, value, help)->capture_default_str()->group("Learning");
+void add_learning_options(CLI::App& app, TrainOptions& o, const TrainerNames& names) {
+  const auto add = [&](const char* name, auto& value, const std::string& help) {
+    app.add_option(name, value, help)->capture_default_str()->group("Learning");
   };
   add("--epochs", o.epochs, "Passes through the training set");
-  add("--batch-size", o.batch_size, "Images per step");
+  add("--batch-size", o.batch_size, "Number of " + names.samples + " per step");
   add("--lr", o.lr, "Learning rate at its highest");
   add("--optimizer", o.optimizer, "sgd, adam or adamw");
   add("--momentum", o.momentum, "Momentum of sgd");
@@ -38,7 +34,7 @@ void add_learning_options(CLI::App& app, TrainOptions& o) {
 
 void add_machine_options(CLI::App& app, TrainOptions& o) {
   const auto add = [&](const char* name, auto& value, const char* help) {
-    return app.add_option(name, value, help)->capture_default_str()->group("Machine");
+    app.add_option(name, value, help)->capture_default_str()->group("Machine");
   };
   add("--device", o.device, "cpu or cuda[:index]");
   add("--threads", o.threads, "Threads that compute; 0: one per core");
@@ -52,14 +48,13 @@ void add_machine_options(CLI::App& app, TrainOptions& o) {
 
 void add_train_options(CLI::App& app, TrainOptions& o, const TrainerNames& names) {
   app.set_config("--config", "", "Read options from a TOML file, e.g. epochs = 3");
-  add_data_options(app, o);
-  app.add_option("--steps", o.steps, "Time steps each image is shown for")
-      ->capture_default_str()
-      ->group("Network");
+  add_data_options(app, o, names);
+  if (!names.steps_help.empty())
+    app.add_option("--steps", o.steps, names.steps_help)->capture_default_str()->group("Network");
   app.add_option("--channels", o.channels, names.channels_help)
       ->capture_default_str()
       ->group("Network");
-  add_learning_options(app, o);
+  add_learning_options(app, o, names);
   add_machine_options(app, o);
   app.add_option("--output-dir", o.output_dir, "For metrics.csv, checkpoint.h5 and report.html")
       ->capture_default_str()

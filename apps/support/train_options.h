@@ -37,9 +37,14 @@ struct TrainOptions {
   bool shift = false, flip = false;                  ///< augmentation of training images
 };
 
-/// What `--channels` counts in this program.
+/// What options mean in a program.
 struct TrainerNames {
-  std::string channels_help;
+  std::string channels_help;       ///< what `--channels` counts
+  std::string samples = "images";  ///< what it trains on
+  std::string data_dir_help = "Folder of the data set (default: the system's)";
+  std::string steps_help = "Time steps each image is shown for";  ///< empty: there is no `--steps`
+  std::string shift_help = "Shift training images by up to 2 pixels";  ///< empty: no `--shift`
+  std::string flip_help = "Mirror every second training image";        ///< empty: no `--flip`
 };
 
 /// Adds the options with their units and defaults, and `--config FILE` for the same in TOML.

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 
+#include "apps/support/event_picture.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/layers/neurons.h"
 
@@ -114,26 +116,17 @@ void show_image(const Tensor& images, std::int64_t b, ReportExample& example) {
   std::transform(from, from + pixels, std::back_inserter(example.image), to_byte);
 }
 
-/// The frames of recording `b` of f32 [T, B, H, W, P], added up: ON events red, OFF events blue, on
-/// white; the root of the counts, so that rare ones are seen.
+/// The frames of recording `b` of f32 [T, B, H, W, P], added up.
 void show_frames(const Tensor& frames, std::int64_t b, ReportExample& example) {
   const std::int64_t batch = frames.size(1), polarities = frames.size(4);
   example.height = frames.size(2), example.width = frames.size(3), example.channels = 3;
-  const std::int64_t pixels = example.height * example.width;
-  std::vector<float> count(static_cast<std::size_t>(pixels * polarities));
+  const std::int64_t frame_size = example.height * example.width * polarities;
+  std::vector<float> counts(static_cast<std::size_t>(frame_size));
   for (std::int64_t t = 0; t < frames.size(0); ++t) {
-    const float* frame = frames.data<float>() + (t * batch + b) * pixels * polarities;
-    for (std::size_t i = 0; i < count.size(); ++i) count[i] += frame[i];
+    const float* frame = frames.data<float>() + (t * batch + b) * frame_size;
+    std::transform(counts.begin(), counts.end(), frame, counts.begin(), std::plus());
   }
-  const float most = std::max(1e-6f, *std::max_element(count.begin(), count.end()));
-  for (std::int64_t i = 0; i < pixels; ++i) {
-    const auto share = [&](std::int64_t p) {
-      return std::sqrt(count[static_cast<std::size_t>(i * polarities + p)] / most);
-    };
-    const float on = share(polarities - 1), off = polarities > 1 ? share(0) : on;
-    for (const float value : {1 - off, 1 - std::max(on, off), 1 - on})
-      example.image.push_back(to_byte(value));
-  }
+  example.image = event_picture(counts, polarities);
 }
 
 /// Adds what recording or image `b` looks like.
