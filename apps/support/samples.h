@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ranvier/core/tensor.h"
+#include "ranvier/data/event_dataset.h"
 #include "ranvier/data/loader.h"
 
 namespace ranvier::apps {
@@ -55,6 +56,8 @@ class Samples {
   virtual TrainingBatch fetch(std::span<const std::int64_t> samples) const = 0;
   /// Batches of all samples, which must outlive it. Errors: `DataLoader`'s.
   virtual std::unique_ptr<Feed> feed(const LoaderOptions& options) const = 0;
+  /// What could not be read so far and was left out.
+  virtual SkippedRecordings skipped() const { return {}; }
 };
 
 }  // namespace ranvier::apps

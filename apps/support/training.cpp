@@ -54,6 +54,13 @@ bool finite(const Tensor& x) {
   return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
 }
 
+void warn_of_skipped(const Samples& samples) {
+  const SkippedRecordings skipped = samples.skipped();
+  if (skipped.count > 0)
+    spdlog::warn("[{}] skipped {} of {} recordings, the first because: {}", samples.name(),
+                 skipped.count, samples.size(), skipped.first_error);
+}
+
 }  // namespace
 
 Training::Training(Task& task, const TrainOptions& options)
@@ -109,6 +116,7 @@ int Training::run() {
   if (options_.eval_only) {
     const auto test = evaluate(stop);
     if (!test) return stop.exit_status();
+    warn_of_skipped(*task_.test);
     fmt::print("test loss {:.4f}, test accuracy {:.4f}\n", test->totals.mean_loss(),
                test->totals.accuracy());
     return 0;
@@ -124,6 +132,8 @@ int Training::run() {
   if (!test) test = evaluate(stop);
   if (stop.requested()) return stopped(stop);
   if (!saved_) save();
+  warn_of_skipped(*task_.train);
+  warn_of_skipped(*task_.test);
   report(*test);
   fmt::print("{}\n", best_epoch_text(*best_epoch(state_.history)));
   return 0;

@@ -8,6 +8,7 @@
 #include "apps/support/event_picture.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/layers/neurons.h"
+#include "ranvier/ops/sequence/lengths.h"
 
 namespace ranvier::apps {
 namespace {
@@ -58,18 +59,6 @@ std::int64_t valid_steps(const TrainingBatch& batch, std::int64_t b, std::int64_
   return batch.lengths.defined() ? std::min(steps, batch.lengths.data<std::int64_t>()[b]) : steps;
 }
 
-double firing_rate(const LayerSpikes& layer, const TrainingBatch& batch) {
-  double spikes = 0;
-  std::int64_t counted = 0;
-  for (std::int64_t b = 0; b < layer.batch(); ++b) {
-    const std::int64_t steps = valid_steps(batch, b, layer.steps());
-    for (std::int64_t t = 0; t < steps; ++t)
-      spikes = std::accumulate(layer.at(t, b), layer.at(t, b) + layer.neurons(), spikes);
-    counted += steps * layer.neurons();
-  }
-  return spikes / static_cast<double>(counted);
-}
-
 std::vector<LayerActivity> activity(Task& task) {
   std::vector<std::int64_t> samples(
       static_cast<std::size_t>(std::min(rate_samples, task.test->size())));
@@ -77,8 +66,9 @@ std::vector<LayerActivity> activity(Task& task) {
   const TrainingBatch batch = task.test->fetch(samples);
   std::vector<LayerActivity> layers;
   for (const LayerSpikes& layer : record(task.network, batch.inputs).layers)
-    layers.push_back(
-        {.name = layer.name, .kind = layer.model, .firing_rate = firing_rate(layer, batch)});
+    layers.push_back({.name = layer.name,
+                      .kind = layer.model,
+                      .firing_rate = firing_rate(layer.spikes, batch.lengths)});
   return layers;
 }
 

@@ -1,0 +1,19 @@
+// Recordings as samples of a trainer.
+#pragma once
+
+#include <memory>
+
+#include "apps/support/samples.h"
+#include "ranvier/data/event_dataset.h"
+
+namespace ranvier::apps {
+
+/// Recordings that are framed when they are fetched. Errors: `EventDataset`'s.
+std::unique_ptr<Samples> event_samples(std::shared_ptr<const Recordings> recordings,
+                                       const EventDatasetOptions& options);
+
+/// The first `count` of `recordings`; all of them if `count` is 0 or not smaller than their number.
+std::shared_ptr<const Recordings> first_recordings(std::shared_ptr<const Recordings> recordings,
+                                                   std::int64_t count);
+
+}  // namespace ranvier::apps
