@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "ranvier/data/detail/plain_file.h"
 #include "ranvier/data/idx.h"
 
 namespace ranvier {
@@ -41,16 +42,6 @@ struct Publication {
   std::vector<std::string> classes;
 };
 
-/// `folder`/`stem`, plain or gzipped, or an empty path.
-fs::path find_file(const fs::path& folder, const std::string& stem) {
-  for (const char* suffix : {"", ".gz"}) {
-    fs::path candidate = folder / (stem + suffix);
-    std::error_code ignored;
-    if (fs::exists(candidate, ignored)) return candidate;
-  }
-  return {};
-}
-
 ImageDataset load(const Publication& set, const DatasetSource& source) {
   RV_CHECK(source.split != Split::valid, "[{}] the split must be train or test; got valid.",
            set.name);
@@ -60,13 +51,15 @@ ImageDataset load(const Publication& set, const DatasetSource& source) {
   const std::string label_stem = prefix + "-labels-idx1-ubyte";
   const fs::path nested = root / set.torchvision_folder;
   const fs::path folder =
-      find_file(root, image_stem).empty() && !find_file(nested, image_stem).empty() ? nested : root;
+      detail::find_file(root, image_stem).empty() && !detail::find_file(nested, image_stem).empty()
+          ? nested
+          : root;
   for (const std::string& stem : {image_stem, label_stem})
-    if (find_file(folder, stem).empty())
+    if (detail::find_file(folder, stem).empty())
       fail(ErrorCode::io, "[{}] there is no {} or {}.gz in {}. {}", set.name, stem, stem,
            folder.string(), set.advice);
-  return load_idx_images(set.name, find_file(folder, image_stem), find_file(folder, label_stem),
-                         set.classes);
+  return load_idx_images(set.name, detail::find_file(folder, image_stem),
+                         detail::find_file(folder, label_stem), set.classes);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "ranvier/data/detail/file.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -33,6 +34,12 @@ ReadableFile::ReadableFile(const char* reader, UniqueFd file, std::string name)
   if (!S_ISREG(status.st_mode))
     fail(ErrorCode::io, "[{}] {} must be a regular file.", reader_, name_);
   size_ = status.st_size;
+  modified_ = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+}
+
+std::string ReadableFile::identity() const {
+  return fmt::format("{} {} {}", std::filesystem::path(name_).filename().string(), size_,
+                     modified_);
 }
 
 std::size_t ReadableFile::read(std::uint64_t offset, std::span<std::uint8_t> out) const {

@@ -22,6 +22,8 @@ class ReadableFile {
   const std::string& name() const { return name_; }
   /// Bytes it had when it was opened.
   std::int64_t size() const { return size_; }
+  /// Text that changes when the file does: last part of its name, bytes, time of its last change.
+  std::string identity() const;
   /// Fills `out` from byte `offset` on and returns how many bytes there were; fewer only at the
   /// end. Error (io): it cannot be read.
   std::size_t read(std::uint64_t offset, std::span<std::uint8_t> out) const;
@@ -31,6 +33,7 @@ class ReadableFile {
   std::string name_;
   UniqueFd file_;
   std::int64_t size_ = 0;
+  std::int64_t modified_ = 0;  // nanoseconds
 };
 
 /// The content of a regular file. Errors, tagged with `reader`: those of `ReadableFile`; it has

@@ -16,7 +16,12 @@ bool is_gzip(std::span<const std::uint8_t> content) {
 }
 
 GzipReader::GzipReader(std::span<const std::uint8_t> content, std::string name)
-    : rest_(content), name_(std::move(name)) {
+    : GzipReader(More(), std::move(name)) {
+  rest_ = content;
+}
+
+GzipReader::GzipReader(More more, std::string name)
+    : more_(std::move(more)), name_(std::move(name)) {
   RV_ASSERT(inflateInit2(&stream_, gzip_window_bits) == Z_OK, "[gzip] zlib does not start");
 }
 
@@ -24,6 +29,10 @@ GzipReader::~GzipReader() { inflateEnd(&stream_); }
 
 void GzipReader::feed() {
   if (stream_.avail_in > 0) return;
+  if (rest_.empty() && more_ != nullptr) {
+    rest_ = more_();
+    if (rest_.empty()) more_ = nullptr;
+  }
   const std::span<const std::uint8_t> given = rest_.first(std::min(piece, rest_.size()));
   rest_ = rest_.subspan(given.size());
   stream_.next_in = const_cast<std::uint8_t*>(given.data());
@@ -54,7 +63,7 @@ std::int64_t GzipReader::read(std::span<std::uint8_t> out) {
       fail(ErrorCode::format, "[gzip] {} is damaged after {} unpacked bytes: {}.", name_, position_,
            stream_.msg != nullptr ? stream_.msg : "it needs a dictionary");
     if (done == out.size()) break;
-    if (made == 0 && stream_.avail_in == 0 && rest_.empty())
+    if (made == 0 && stream_.avail_in == 0 && rest_.empty() && more_ == nullptr)
       fail(ErrorCode::format, "[gzip] {} is truncated: it ends after {} unpacked bytes.", name_,
            position_);
   }

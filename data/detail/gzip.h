@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 
@@ -18,6 +19,10 @@ class GzipReader {
  public:
   /// `name` goes into error texts as the file's name.
   GzipReader(std::span<const std::uint8_t> content, std::string name);
+  /// The same for content that comes in pieces: `more` returns the next one, which stays valid
+  /// until it is called again, and an empty one at the end.
+  using More = std::function<std::span<const std::uint8_t>()>;
+  GzipReader(More more, std::string name);
   ~GzipReader();
   GzipReader(const GzipReader&) = delete;
   GzipReader& operator=(const GzipReader&) = delete;
@@ -34,6 +39,7 @@ class GzipReader {
   bool next_member();
 
   std::span<const std::uint8_t> rest_;  // what zlib has not been given yet
+  More more_;                           // empty once there is no more
   std::string name_;
   z_stream stream_ = {};
   std::int64_t position_ = 0;

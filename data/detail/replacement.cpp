@@ -32,6 +32,17 @@ void Replacement::write(std::span<const std::uint8_t> bytes) {
   }
 }
 
+void Replacement::overwrite(std::uint64_t offset, std::span<const std::uint8_t> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count =
+        pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) give_up("write");
+    offset += static_cast<std::uint64_t>(count);
+    bytes = bytes.subspan(static_cast<std::size_t>(count));
+  }
+}
+
 void Replacement::finish() {
   if (fsync(file_.get()) != 0) give_up("sync");
   if (file_.close() != 0) give_up("close");

@@ -22,6 +22,8 @@ class Replacement {
   Replacement& operator=(const Replacement&) = delete;
 
   void write(std::span<const std::uint8_t> bytes);
+  /// Writes over bytes that were written before, from `offset` on: a header that says what follows.
+  void overwrite(std::uint64_t offset, std::span<const std::uint8_t> bytes);
   /// Syncs the file, renames it and syncs its folder.
   void finish();
 
