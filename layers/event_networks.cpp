@@ -6,31 +6,69 @@
 #include "ranvier/layers/flatten.h"
 #include "ranvier/layers/linear.h"
 #include "ranvier/layers/pool.h"
+#include "ranvier/layers/recurrent.h"
 
 namespace ranvier {
 namespace {
 
-// A neuron with learnables of its own, as at birth.
-NeuronLayer own_neurons(const Neuron& neuron) {
-  return NeuronLayer(Neuron(neuron.description()), {});
-}
+// The neuron with learnables of its own, as at birth.
+Neuron reborn(const Neuron& neuron) { return Neuron(neuron.description()); }
+
+NeuronLayer own_neurons(const Neuron& neuron) { return NeuronLayer(reborn(neuron), {}); }
 
 void add_dropout(Sequential& network, double p) {
   check_dropout({.p = p});
   if (p > 0) network.add(Dropout({.p = p, .shared_steps = true}));
 }
 
+/// Fully connected hidden layers.
+struct Hidden {
+  std::int64_t inputs;
+  const std::vector<std::int64_t>& sizes;
+  double dropout;
+};
+
+/// Returns the width of the last one.
+std::int64_t add_hidden(Sequential& network, const Hidden& layers, const Neuron& neuron,
+                        bool recurrent) {
+  std::int64_t width = layers.inputs;
+  for (const std::int64_t size : layers.sizes) {
+    network.add(Linear({.in = width, .out = size}));
+    if (recurrent)
+      network.add(Recurrent(reborn(neuron), {.features = size}));
+    else
+      network.add(own_neurons(neuron));
+    add_dropout(network, layers.dropout);
+    width = size;
+  }
+  return width;
+}
+
+void add_readout(Sequential& network, std::int64_t width, std::int64_t classes, double tau) {
+  network.add(Linear({.in = width, .out = classes})).add(LeakyIntegrator({.tau = tau}));
+}
+
 }  // namespace
 
 Sequential event_mlp(const EventMlpOptions& o) {
   Sequential network;
-  std::int64_t width = o.inputs;
-  for (const std::int64_t hidden : o.hidden) {
-    network.add(Linear({.in = width, .out = hidden})).add(own_neurons(o.neuron));
-    add_dropout(network, o.dropout);
-    width = hidden;
-  }
+  const std::int64_t width = add_hidden(network, {o.inputs, o.hidden, o.dropout}, o.neuron, false);
   network.add(Linear({.in = width, .out = o.classes})).add(own_neurons(o.neuron));
+  return network;
+}
+
+Sequential recurrent_net(const RecurrentNetOptions& o) {
+  Sequential network;
+  const std::int64_t width = add_hidden(network, {o.inputs, o.hidden, o.dropout}, o.neuron, true);
+  add_readout(network, width, o.classes, o.readout_tau);
+  return network;
+}
+
+Sequential adaptive_net(const AdaptiveNetOptions& o) {
+  Sequential network;
+  const std::int64_t width =
+      add_hidden(network, {o.inputs, o.hidden, o.dropout}, o.neuron, o.recurrent);
+  add_readout(network, width, o.classes, o.readout_tau);
   return network;
 }
 
@@ -54,8 +92,7 @@ Sequential event_cnn(const EventCnnOptions& o) {
   }
   network.add(Flatten());
   add_dropout(network, o.dropout);
-  network.add(Linear({.in = height * width * features, .out = o.classes}))
-      .add(LeakyIntegrator({.tau = o.readout_tau}));
+  add_readout(network, height * width * features, o.classes, o.readout_tau);
   return network;
 }
 

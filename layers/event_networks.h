@@ -23,6 +23,35 @@ struct EventMlpOptions {
 /// scores. Errors: sizes < 1; dropout outside [0, 1).
 Sequential event_mlp(const EventMlpOptions& options = {});
 
+/// A network of recurrent LIF neurons for spike trains such as spoken digits (SHD).
+struct RecurrentNetOptions {
+  std::int64_t inputs = 700;
+  std::vector<std::int64_t> hidden{128, 128};
+  std::int64_t classes = 20;
+  /// Of the hidden layers; what it learns, each layer learns for itself.
+  Neuron neuron = LIFOptions{.tau = 10.0, .decay_input = false, .v_reset = std::nullopt};
+  double dropout = 0;         ///< after each hidden layer, the same neurons at all steps; 0: none
+  double readout_tau = 20.0;  ///< time constant of the readout in steps
+};
+
+/// [T, B, inputs] to membranes of a leaky readout [T, B, classes]: hidden layers whose neurons hear
+/// each other, then a fully connected layer. Errors: sizes < 1; options outside their ranges.
+Sequential recurrent_net(const RecurrentNetOptions& options = {});
+
+/// The same with neurons whose threshold adapts (Bellec et al. 2018).
+struct AdaptiveNetOptions {
+  std::int64_t inputs = 700;
+  std::vector<std::int64_t> hidden{128, 128};
+  std::int64_t classes = 20;
+  ALIFOptions neuron = {.tau = 10.0, .decay_input = false};
+  bool recurrent = true;      ///< false: the neurons of a layer do not hear each other
+  double dropout = 0;         ///< as in `RecurrentNetOptions`
+  double readout_tau = 20.0;  ///< time constant of the readout in steps
+};
+
+/// As `recurrent_net`.
+Sequential adaptive_net(const AdaptiveNetOptions& options = {});
+
 /// A small convolutional network for event cameras.
 struct EventCnnOptions {
   Shape frame{34, 34, 2};                          ///< [H, W, polarities] of a step

@@ -14,7 +14,9 @@ Shard NeuronLayer::run(const Tensor& x, const State& state, bool packed) const {
   return {std::move(result.spikes), state.keep ? to_state(result.state) : State{}};
 }
 
-void NeuronLayer::visit(Visitor& visitor) {
+void NeuronLayer::visit(Visitor& visitor) { visit_learnables(neuron, visitor); }
+
+void visit_learnables(Neuron& neuron, Visitor& visitor) {
   for (std::size_t i = 0; i < neuron.learnables.size(); ++i)
     visitor.parameter(neuron.learnable_names()[i], neuron.learnables[i]);
 }

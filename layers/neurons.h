@@ -53,6 +53,9 @@ inline NeuronLayer LeakyIntegrator(LeakyIntegratorOptions model = {},
   return {model, options};
 }
 
+/// Names what `neuron` learns, for a layer's `visit`.
+void visit_learnables(Neuron& neuron, Visitor& visitor);
+
 /// Between a module's state and a neuron's.
 NeuronState to_neuron_state(const State& state);
 State to_state(const NeuronState& state);

@@ -8,6 +8,7 @@
 #include "ranvier/layers/linear.h"
 #include "ranvier/layers/neurons.h"
 #include "ranvier/layers/pool.h"
+#include "ranvier/layers/recurrent.h"
 #include "ranvier/ops/fused/norm_neuron_pool.h"
 
 namespace ranvier {
@@ -104,10 +105,13 @@ Shard Sequential::operator()(const Tensor& x, const State& state) {
 
 Shard Sequential::run_alone(std::size_t index, const Tensor& x, const State& state) {
   AnyModule& module = entries_[index].module;
-  if (NeuronLayer* neurons = module.as<NeuronLayer>()) {
-    const bool packed = fuse_ && !observer_ && neurons->neuron.spiking() && feeds_product(index);
-    return neurons->run(x, state, packed);
-  }
+  const auto packed = [&](const Neuron& neuron) {
+    return fuse_ && !observer_ && neuron.spiking() && feeds_product(index);
+  };
+  if (NeuronLayer* neurons = module.as<NeuronLayer>())
+    return neurons->run(x, state, packed(neurons->neuron));
+  if (Recurrent* neurons = module.as<Recurrent>())
+    return neurons->run(x, state, packed(neurons->neuron));
   return module(x, state);
 }
 

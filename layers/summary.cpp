@@ -7,6 +7,7 @@
 #include "ranvier/core/tape.h"
 #include "ranvier/layers/conv2d.h"
 #include "ranvier/layers/linear.h"
+#include "ranvier/layers/recurrent.h"
 #include "ranvier/ops/spikes/spikes.h"
 
 namespace ranvier {
@@ -23,6 +24,8 @@ double nonzero_share(const Tensor& x) {
 std::int64_t multiply_adds_of_batch(AnyModule& module, const Shape& output) {
   if (const Linear* linear = module.as<Linear>())
     return linear->multiply_adds(output) * (output.numel() / output[-1]);
+  if (const Recurrent* recurrent = module.as<Recurrent>())
+    return recurrent->multiply_adds(output) * (output.numel() / output[-1]);
   if (const Conv2d* conv = module.as<Conv2d>())
     return conv->multiply_adds(output) *
            (output.numel() / output.sub(output.rank() - 3, output.rank()).numel());
@@ -49,7 +52,10 @@ std::vector<LayerSummary> summarise(Sequential& network, const Tensor& example,
                        .parameters = count_elements(ranvier::parameters(seen.module)),
                        .input_density = nonzero_share(seen.input)};
     layer.multiply_adds = multiply_adds_of_batch(seen.module, layer.output) / batch;
-    layer.synaptic_operations = static_cast<double>(layer.multiply_adds) * layer.input_density;
+    // Recurrent neurons multiply their own spikes.
+    const double density =
+        seen.module.as<Recurrent>() ? nonzero_share(seen.output) : layer.input_density;
+    layer.synaptic_operations = static_cast<double>(layer.multiply_adds) * density;
     layers.push_back(std::move(layer));
   });
   const NoGradGuard no_grad;

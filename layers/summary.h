@@ -16,8 +16,8 @@ struct LayerSummary {
   std::int64_t parameters = 0;     ///< learned numbers
   double input_density = 1;        ///< share of inputs that are not zero
   std::int64_t multiply_adds = 0;  ///< per sample over all steps it computes, zeros included
-  double synaptic_operations = 0;  ///< multiply_adds * input_density: what hardware that skips
-                                   ///< zeros would add up
+  double synaptic_operations = 0;  ///< multiply_adds * density of what they multiply: what
+                                   ///< hardware that skips zeros would add up
 };
 
 /// Runs `network` in evaluation mode on `example` (one batch of `batch` samples, no gradients) and

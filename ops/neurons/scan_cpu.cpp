@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "ranvier/core/parallel.h"
-#include "ranvier/ops/neurons/detail/blocks.h"
+#include "ranvier/ops/neurons/detail/replay.h"
 
 namespace ranvier::neurons {
 namespace {
@@ -88,24 +88,20 @@ class ForwardPass {
   Block block_{};
 };
 
-/// How a backward pass is cut: blocks of neurons, and time in chunks whose states fit the cache.
+/// How a backward pass is cut.
 struct BackwardCut {
-  std::int64_t block, blocks, chunk, chunks;
+  ReplayCut replay;
+  std::int64_t blocks;
   std::int64_t ahead;  // rows between a prefetch and the read: the latency of memory
 
   template <class R>
   static BackwardCut of(const ScanInput<R>& in) {
-    // Each step keeps the state before it, and x should stay at hand.
-    const auto step_bytes = static_cast<std::int64_t>(sizeof(R)) * (in.program.states + 1);
+    const std::int64_t step_bytes = ReplayCut::step_bytes(in.program);
     const std::int64_t fitting = backward_bytes / step_bytes / in.steps / 64 * 64;
     const std::int64_t largest = block_for(in.neurons, largest_backward_block);
-    BackwardCut cut{};
-    cut.block = std::clamp(fitting, smallest_block, largest);
-    cut.blocks = (in.neurons + cut.block - 1) / cut.block;
-    cut.chunk = std::clamp<std::int64_t>(backward_bytes / step_bytes / cut.block, 1, in.steps);
-    cut.chunks = (in.steps + cut.chunk - 1) / cut.chunk;
-    cut.ahead = std::clamp<std::int64_t>(4096 / cut.block, 1, 6);
-    return cut;
+    const std::int64_t block = std::clamp(fitting, smallest_block, largest);
+    return {ReplayCut::of(in.program, in.steps, block), (in.neurons + block - 1) / block,
+            std::clamp<std::int64_t>(4096 / block, 1, 6)};
   }
 };
 
@@ -119,14 +115,13 @@ class BackwardPass {
         grad_in_(grad_in),
         grad_out_(grad_out),
         cut_(cut),
-        state_size_(in.program.states * cut.block),
+        block_(cut.replay.block),
         writer_(in.static_input ? in.neurons : in.neurons * in.steps),
         scratch_(memory),
-        boundaries_(scratch_.take(state_size_ * cut.chunks)),
-        states_(scratch_.take(state_size_ * cut.chunk)),
-        grad_state_(scratch_.take(state_size_)),
-        grad_learnables_(scratch_.take(in.program.learnables * cut.block)),
-        grad_x_sum_(scratch_.take(cut.block)),
+        replay_(in.program, cut.replay, scratch_),
+        grad_state_(scratch_.take(in.program.states * block_)),
+        grad_learnables_(scratch_.take(in.program.learnables * block_)),
+        grad_x_sum_(scratch_.take(block_)),
         zeros_(scratch_.take(piece)),
         grad_spikes_(scratch_.take(piece)),
         grad_x_(scratch_.take(piece)) {
@@ -134,24 +129,19 @@ class BackwardPass {
   }
 
   static std::int64_t memory_elements(const ScanInput<R>& in, const BackwardCut& cut) {
-    const std::int64_t rows =
-        in.program.states * (cut.chunks + cut.chunk + 1) + in.program.learnables + 1;
-    return rows * cut.block + 3 * piece;
+    const std::int64_t rows = in.program.states + in.program.learnables + 1;
+    return Replay<R>::memory_elements(in.program, cut.replay) + rows * cut.replay.block + 3 * piece;
   }
 
   /// The backward pass of one block; adds its neurons' shares to `grad_learnables`.
   void run(std::int64_t index, double* grad_learnables) {
-    first_ = index * cut_.block;
-    count_ = std::min(cut_.block, in_.neurons - first_);
+    first_ = index * block_;
+    count_ = std::min(block_, in_.neurons - first_);
     load_gradients();
     find_boundaries();
-    for (std::int64_t chunk = cut_.chunks - 1; chunk >= 0; --chunk) {
-      const std::int64_t begin = chunk * cut_.chunk;
-      const std::int64_t end = std::min(in_.steps, begin + cut_.chunk);
-      begin_ = begin;
-      end_ = end;
-      recompute(boundaries_ + chunk * state_size_);
-      for (std::int64_t t = end - 1; t >= begin; --t)
+    for (std::int64_t chunk = cut_.replay.chunks - 1; chunk >= 0; --chunk) {
+      recompute(chunk);
+      for (std::int64_t t = replay_.end() - 1; t >= replay_.begin(); --t)
         for_pieces(count_, [&](std::int64_t i, std::int64_t n) { adjoint(t, i, n); });
     }
     store_gradients(grad_learnables);
@@ -159,10 +149,10 @@ class BackwardPass {
 
  private:
   void load_gradients() {
-    std::fill_n(grad_learnables_, in_.program.learnables * cut_.block, R(0));
+    std::fill_n(grad_learnables_, in_.program.learnables * block_, R(0));
     std::fill_n(grad_x_sum_, count_, R(0));
     for (int k = 0; k < in_.program.states; ++k) {
-      R* const variable = grad_state_ + k * cut_.block;
+      R* const variable = grad_state_ + k * block_;
       if (grad_in_.state[k] != nullptr)
         std::copy_n(grad_in_.state[k] + first_, count_, variable);
       else
@@ -175,40 +165,37 @@ class BackwardPass {
       std::copy_n(grad_x_sum_, count_, grad_out_.x + first_);
     for (int k = 0; k < in_.program.states; ++k)
       if (grad_out_.state[k] != nullptr)
-        std::copy_n(grad_state_ + k * cut_.block, count_, grad_out_.state[k] + first_);
+        std::copy_n(grad_state_ + k * block_, count_, grad_out_.state[k] + first_);
     for (int l = 0; l < in_.program.learnables; ++l)
       for (std::int64_t i = 0; i < count_; ++i)
-        grad_learnables[l] += static_cast<double>(grad_learnables_[l * cut_.block + i]);
+        grad_learnables[l] += static_cast<double>(grad_learnables_[l * block_ + i]);
   }
 
   void step(const R* before, R* after, std::int64_t t, std::int64_t i, std::int64_t n) const {
-    in_.program.kernels.step(in_.program.params, {before + i, after + i, in_.x_at(t) + first_ + i,
-                                                  nullptr, n, cut_.block});
+    in_.program.kernels.step(in_.program.params,
+                             {before + i, after + i, in_.x_at(t) + first_ + i, nullptr, n, block_});
   }
 
   /// The states at the start of each chunk.
   void find_boundaries() {
-    load_state(in_.program, in_.state, first_, count_, boundaries_, cut_.block);
-    for (std::int64_t chunk = 1; chunk < cut_.chunks; ++chunk) {
-      R* const boundary = boundaries_ + chunk * state_size_;
-      std::copy_n(boundary - state_size_, state_size_, boundary);
-      for (std::int64_t t = (chunk - 1) * cut_.chunk; t < chunk * cut_.chunk; ++t)
-        for_pieces(count_, [&](std::int64_t i, std::int64_t n) {
-          prefetch(in_.x_after(t, first_ + i, 0), n);
-          step(boundary, boundary, t, i, n);
-        });
-    }
+    replay_.start(in_.state, first_, count_, [&](const R* before, R* after, std::int64_t t) {
+      for_pieces(count_, [&](std::int64_t i, std::int64_t n) {
+        prefetch(in_.x_after(t, first_ + i, 0), n);
+        step(before, after, t, i, n);
+      });
+    });
   }
 
   /// The rows of memory that a chunk reads, in order: x forwards, gradients of the spikes
   /// backwards, and then the next block's x. Null: nothing.
   const R* read_in_turn(std::int64_t position) const {
-    const std::int64_t length = end_ - begin_;
-    if (position < length) return in_.static_input ? nullptr : in_.x_at(begin_ + position) + first_;
+    const std::int64_t length = replay_.end() - replay_.begin();
+    if (position < length)
+      return in_.static_input ? nullptr : in_.x_at(replay_.begin() + position) + first_;
     position -= length;
-    if (position < length) return grad_spikes_row(end_ - 1 - position);
+    if (position < length) return grad_spikes_row(replay_.end() - 1 - position);
     position -= length;
-    const bool next = !in_.static_input && cut_.chunks == 1 && first_ + count_ < in_.neurons;
+    const bool next = !in_.static_input && cut_.replay.chunks == 1 && first_ + count_ < in_.neurons;
     return next && position < length ? in_.x_at(position) + first_ + count_ : nullptr;
   }
   const R* grad_spikes_row(std::int64_t t) const {
@@ -220,15 +207,13 @@ class BackwardPass {
   }
 
   /// The state before each step of the chunk.
-  void recompute(const R* boundary) {
-    std::copy_n(boundary, state_size_, states_);
-    for (std::int64_t t = begin_; t < end_; ++t) {
-      R* const state = states_ + (t - begin_) * state_size_;
+  void recompute(std::int64_t chunk) {
+    replay_.enter(chunk, [&](const R* before, R* after, std::int64_t t) {
       for_pieces(count_, [&](std::int64_t i, std::int64_t n) {
-        prefetch_after(t - begin_, i, n);
-        if (t + 1 < end_) step(state, state + state_size_, t, i, n);
+        prefetch_after(t - replay_.begin(), i, n);
+        if (after != nullptr) step(before, after, t, i, n);
       });
-    }
+    });
   }
 
   /// Gradient of the output of step t: what was given for the spikes and a share of the rate's.
@@ -244,14 +229,14 @@ class BackwardPass {
   /// Step t backward for n neurons, the i-th of the block and on.
   void adjoint(std::int64_t t, std::int64_t i, std::int64_t n) const {
     const std::int64_t row = t * in_.neurons + first_ + i;
-    prefetch_after((end_ - begin_) + (end_ - 1 - t), i, n);
+    prefetch_after((replay_.end() - replay_.begin()) + (replay_.end() - 1 - t), i, n);
     if (grad_in_.trace != nullptr)
       for (std::int64_t j = 0; j < n; ++j) grad_state_[i + j] += grad_in_.trace[row + j];
     R* const learnables = in_.program.learnables > 0 ? grad_learnables_ + i : nullptr;
     in_.program.kernels.adjoint(
         in_.program.params, in_.program.slope,
-        {states_ + (t - begin_) * state_size_ + i, in_.x_at(t) + first_ + i, grad_spikes(t, i, n),
-         grad_state_ + i, grad_x_, learnables, n, cut_.block});
+        {replay_.before(t) + i, in_.x_at(t) + first_ + i, grad_spikes(t, i, n), grad_state_ + i,
+         grad_x_, learnables, n, block_});
     if (grad_out_.x == nullptr) return;
     if (in_.static_input)
       for (std::int64_t j = 0; j < n; ++j) grad_x_sum_[i + j] += grad_x_[j];
@@ -263,13 +248,13 @@ class BackwardPass {
   const ScanGradInput<R>& grad_in_;
   const ScanGradOutput<R>& grad_out_;
   const BackwardCut cut_;
-  const std::int64_t state_size_;
+  const std::int64_t block_;
   const RowWriter<R> writer_;
   Scratch<R> scratch_;
-  R *const boundaries_, *const states_, *const grad_state_, *const grad_learnables_;
+  Replay<R> replay_;
+  R *const grad_state_, *const grad_learnables_;
   R *const grad_x_sum_, *const zeros_, *const grad_spikes_, *const grad_x_;
   std::int64_t first_ = 0, count_ = 0;  // neurons of the block
-  std::int64_t begin_ = 0, end_ = 0;    // steps of the chunk
 };
 
 }  // namespace

@@ -5,8 +5,9 @@
 #include "ranvier/core/tape.h"
 #include "ranvier/layers/batch_norm.h"
 #include "ranvier/layers/dropout.h"
-#include "ranvier/layers/linear.h"
+#include "ranvier/layers/recurrent.h"
 #include "ranvier/ops/loss/loss.h"
+#include "ranvier/ops/pointwise/pointwise.h"
 #include "ranvier/ops/sequence/readout.h"
 #include "ranvier/ops/shape/concat.h"
 #include "ranvier/ops/shape/slice.h"
@@ -26,7 +27,14 @@ std::vector<std::string> kinds_of(Sequential& network) {
   return kinds;
 }
 
-Sequential small_mlp() { return event_mlp({.inputs = 12, .hidden = {16, 8}, .classes = 4}); }
+std::vector<Sequential> small_networks() {
+  seed(3);
+  std::vector<Sequential> networks;
+  networks.push_back(event_mlp({.inputs = 12, .hidden = {16, 8}, .classes = 4}));
+  networks.push_back(recurrent_net({.inputs = 12, .hidden = {16, 8}, .classes = 4}));
+  networks.push_back(adaptive_net({.inputs = 12, .hidden = {16}, .classes = 4}));
+  return networks;
+}
 
 /// The loss of one step of training and the gradients of all parameters.
 std::vector<Tensor> train(Sequential& network, const Tensor& x, const Tensor& lengths,
@@ -74,6 +82,25 @@ TEST_CASE("networks for events have dropout where they are asked for it") {
                                                   "Flatten", "Dropout", "Linear", "Neuron"});
 }
 
+TEST_CASE("networks with memory end in a readout, and may be cut anywhere") {
+  seed(5);
+  Sequential recurrent = recurrent_net({.inputs = 12, .hidden = {16, 8}, .classes = 4});
+  CHECK(kinds_of(recurrent) ==
+        std::vector<std::string>{"Linear", "Recurrent", "Linear", "Recurrent", "Linear", "Neuron"});
+  Sequential adaptive = adaptive_net({.inputs = 12, .hidden = {16}, .classes = 4});
+  CHECK(adaptive.module(1).as<Recurrent>()->neuron.name() == "alif");
+  Sequential plain = adaptive_net({.inputs = 12, .hidden = {16}, .classes = 4, .recurrent = false});
+  CHECK(plain.module(1).as<NeuronLayer>()->neuron.name() == "alif");
+  const Tensor x = test::random_spikes({11, 3, 12}, 0.5, 9) * 3;
+  for (Sequential* network : {&recurrent, &adaptive, &plain}) {
+    const Tensor whole = (*network)(x);
+    CHECK(whole.shape() == Shape{11, 3, 4});
+    const Shard first = (*network)(slice(x, 0, 0, 4), State{});
+    const Shard second = (*network)(slice(x, 0, 4, 11), first.state);
+    CHECK(test::same_bits(concat({first.output, second.output}), whole));
+  }
+}
+
 TEST_CASE("the network for cameras turns frames into membranes over time") {
   seed(2);
   Sequential network = event_cnn({.frame = {9, 12, 2}, .channels = {4, 6}, .classes = 5});
@@ -87,37 +114,38 @@ TEST_CASE("the network for cameras turns frames into membranes over time") {
 }
 
 TEST_CASE("steps that pad one sample change no bit of its scores, loss and gradients") {
-  seed(3);
-  Sequential network = small_mlp();
-  for (std::int64_t own : {1, 7, 30})
-    for (std::int64_t padded : {own + 1, own + 9, std::int64_t{64}}) {
-      const Tensor x = test::random_spikes({own, 1, 12}, 0.4, 5);
-      const Tensor lengths = from_vector(std::vector{own}, {1});
-      const Tensor noise = test::random_values({padded - own, 1, 12}, 6);
-      for (const Readout readout : all_readouts) {
-        INFO(name(readout) << ", " << own << " steps of " << padded);
-        const auto alone = train(network, x, lengths, readout);
-        const auto among = train(network, concat({x, noise}), lengths, readout);
-        for (std::size_t i = 0; i < alone.size(); ++i) CHECK(test::same_bits(alone[i], among[i]));
+  std::vector<Sequential> networks = small_networks();
+  for (Sequential& network : networks)
+    for (std::int64_t own : {1, 7, 30})
+      for (std::int64_t padded : {own + 1, own + 9, std::int64_t{64}}) {
+        const Tensor x = test::random_spikes({own, 1, 12}, 0.4, 5);
+        const Tensor lengths = from_vector(std::vector{own}, {1});
+        const Tensor noise = test::random_values({padded - own, 1, 12}, 6);
+        for (const Readout readout : all_readouts) {
+          INFO(network.module(1).kind()
+               << ", " << name(readout) << ", " << own << " steps of " << padded);
+          const auto alone = train(network, x, lengths, readout);
+          const auto among = train(network, concat({x, noise}), lengths, readout);
+          for (std::size_t i = 0; i < alone.size(); ++i) CHECK(test::same_bits(alone[i], among[i]));
+        }
       }
-    }
 }
 
-TEST_CASE("a padded batch trains as its samples do one by one, to rounding") {
-  seed(4);
-  Sequential network = small_mlp();
-  const std::vector<std::int64_t> lengths{11, 3, 20, 1};
+TEST_CASE("steps that pad a batch change its gradients by rounding only, its loss not at all") {
+  std::vector<Sequential> networks = small_networks();
+  const Tensor lengths = from_vector(std::vector<std::int64_t>{11, 3, 20, 1}, {4});
   const Tensor x = test::random_spikes({20, 4, 12}, 0.4, 7);
-  for (const Readout readout : all_readouts) {
-    INFO(name(readout));
-    const auto batch = train(network, x, from_vector(lengths, {4}), readout);
-    const auto noise = test::random_values({6, 4, 12}, 8);
-    const auto padded = train(network, concat({x, noise}), from_vector(lengths, {4}), readout);
-    CHECK(test::same_bits(padded[0], batch[0]));
-    CHECK(test::same_bits(padded[1], batch[1]));
-    for (std::size_t i = 2; i < batch.size(); ++i)
-      CHECK(test::largest_difference(padded[i], batch[i]) < 1e-5);
-  }
+  const Tensor noise = test::random_values({6, 4, 12}, 8);
+  for (Sequential& network : networks)
+    for (const Readout readout : all_readouts) {
+      INFO(network.module(1).kind() << ", " << name(readout));
+      const auto batch = train(network, x, lengths, readout);
+      const auto padded = train(network, concat({x, noise}), lengths, readout);
+      CHECK(test::same_bits(padded[0], batch[0]));
+      CHECK(test::same_bits(padded[1], batch[1]));
+      for (std::size_t i = 2; i < batch.size(); ++i)
+        CHECK(test::largest_difference(padded[i], batch[i]) < 1e-5);
+    }
 }
 
 TEST_CASE("networks for events refuse options that make no sense") {

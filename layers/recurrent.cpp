@@ -1,0 +1,26 @@
+#include "ranvier/layers/recurrent.h"
+
+#include "ranvier/layers/init.h"
+#include "ranvier/layers/neurons.h"
+
+namespace ranvier {
+
+Recurrent::Recurrent(Neuron model, RecurrentOptions options) : neuron(std::move(model)) {
+  RV_CHECK(options.features >= 1, "[Recurrent] features must be >= 1; got {}.", options.features);
+  recurrent_weight = init_uniform_fan_in({options.features, options.features}, options.features);
+}
+
+Shard Recurrent::run(const Tensor& x, const State& state, bool packed) const {
+  RecurrentScanResult result = recurrent_scan(neuron, x, recurrent_weight, to_neuron_state(state),
+                                              {.packed = packed, .final_state = state.keep});
+  return {std::move(result.spikes), state.keep ? to_state(result.state) : State{}};
+}
+
+void Recurrent::visit(Visitor& visitor) {
+  visitor.parameter("recurrent_weight", recurrent_weight);
+  visit_learnables(neuron, visitor);
+}
+
+std::int64_t Recurrent::multiply_adds(const Shape&) const { return recurrent_weight.numel(); }
+
+}  // namespace ranvier

@@ -1,0 +1,191 @@
+#include "ranvier/ops/neurons/recurrent_scan.h"
+
+#include <span>
+#include <type_traits>
+
+#include "ranvier/core/detail/visit_dtype.h"
+#include "ranvier/core/tape.h"
+#include "ranvier/ops/matmul/detail/matmul_gradients.h"
+#include "ranvier/ops/neurons/detail/recurrent_cpu.h"
+#include "ranvier/ops/neurons/detail/scan_op.h"
+#include "ranvier/ops/shape/slice.h"
+
+namespace ranvier {
+namespace {
+
+using namespace neurons;
+
+constexpr const char* op = "recurrent_scan";
+
+/// A state as it is given: the neuron's variables, and the output of the step before.
+struct Initial {
+  NeuronState state;
+  Tensor output;  // undefined at rest
+};
+
+Initial split(const Neuron& neuron, const NeuronState& state) {
+  if (state.at_rest()) return {};
+  std::vector<Tensor> variables = state.variables();
+  RV_CHECK(static_cast<int>(variables.size()) == neuron.states() + 1,
+           "[recurrent_scan] the state of {} must have {} variables and the last output; got {} "
+           "tensors.",
+           neuron.name(), neuron.states(), variables.size());
+  const Tensor output = variables.back();
+  variables.pop_back();
+  return {NeuronState(std::move(variables)), output};
+}
+
+void check_recurrent(const Neuron& neuron, const Tensor& x, const Tensor& weight,
+                     const Initial& initial, const Extent& extent) {
+  check_scan(neuron, x, initial.state, extent);
+  RV_CHECK(x.rank() >= 2, "[recurrent_scan] x must be [T, ..., N]; its shape is {}.", x.shape());
+  const Shape square{x.size(-1), x.size(-1)};
+  RV_CHECK(weight.shape() == square && weight.dtype() == x.dtype(),
+           "[recurrent_scan] the weight must be {} {}, from neurons to neurons; got {} {}.",
+           x.dtype(), square, weight.dtype(), weight.shape());
+  const Tensor& output = initial.output;
+  RV_CHECK(!output.defined() || (output.shape() == extent.step && output.dtype() == x.dtype()),
+           "[recurrent_scan] the last output must be {} {}, as one step of x; got {} {}.",
+           x.dtype(), extent.step, output.dtype(), output.shape());
+}
+
+/// Keeps the currents, from which the membranes are recomputed, and the outputs, for W.
+template <class R>
+struct RecurrentScanBackward final : Node {
+  RecurrentInput<R> scan;  // its pointers are set in backward
+  Saved currents, outputs, weight, first_output;
+  std::vector<Saved> first_state;
+  std::vector<Tensor> learnables;
+  Shape step;
+
+  const char* name() const override { return "RecurrentScanBackward"; }
+
+  // Inputs: x, W, the state's variables, the output before, the learnables.
+  std::vector<Tensor> backward(std::span<const Tensor> grads) override {
+    RecurrentInput<R> in = scan;
+    const int states = in.program.states;
+    in.weight = weight.get().template data<R>();
+    RecurrentGradInput<R> grad_in;
+    std::vector<Tensor> held(grads.begin(), grads.end());  // outputs, state variables, last output
+    for (Tensor& grad : held)
+      if (grad.defined()) grad = grad.to(dtype_of<R>);
+    grad_in.outputs = data_or_null<R>(held.front());
+    grad_in.last = data_or_null<R>(held.back());
+
+    std::vector<Tensor> results(3 + static_cast<std::size_t>(states) + learnables.size());
+    RecurrentGradOutput<R> grad_out;
+    const auto wanted = [&](int i, const Shape& shape) -> R* {
+      Tensor& result = results[static_cast<std::size_t>(i)];
+      result = empty(shape, {.dtype = dtype_of<R>});
+      return result.template mutable_data<R>();
+    };
+    grad_out.x = wanted(0, currents.get().shape());
+    for (int k = 0; k < states; ++k) {
+      in.state[k] = data_or_null<R>(first_state[static_cast<std::size_t>(k)].get());
+      grad_in.state[k] = data_or_null<R>(held[static_cast<std::size_t>(k) + 1]);
+      if (needs(2 + k)) grad_out.state[k] = wanted(2 + k, step);
+    }
+    if (needs(2 + states)) grad_out.output = wanted(2 + states, step);
+    double grad_learnables[max_learnables];
+    if (!learnables.empty()) grad_out.learnables = grad_learnables;
+
+    recurrent_backward_cpu(in, currents.get().template data<R>(), grad_in, grad_out);
+    if (needs(1)) results[1] = weight_gradient(results[0]);
+    for (std::size_t l = 0; l < learnables.size(); ++l)
+      results[3 + static_cast<std::size_t>(states) + l] =
+          full(learnables[l].shape(), grad_learnables[l], {.dtype = learnables[l].dtype()});
+    return results;
+  }
+
+  /// One product over all of time: the outputs of steps t - 1, transposed, times the currents'
+  /// gradient at steps t.
+  Tensor weight_gradient(const Tensor& grad_currents) const {
+    const std::int64_t steps = grad_currents.size(0);
+    const Tensor later = slice(grad_currents, 0, 1, steps);
+    Tensor sum =
+        detail::gradient_of_weight(op, slice(outputs.get(), 0, 0, steps - 1), later, DType::f32);
+    if (!first_output.defined()) return sum;
+    const Tensor first = slice(grad_currents, 0, 0, 1);
+    return accumulate(std::move(sum),
+                      detail::gradient_of_weight(op, first_output.get(), first, DType::f32));
+  }
+
+  void release() override {
+    for (Saved* saved : {&currents, &outputs, &weight, &first_output}) saved->reset();
+    first_state.clear();
+  }
+};
+
+template <class R>
+RecurrentScanResult run(const Neuron& neuron, const Tensor& x, const Tensor& weight,
+                        const Initial& initial, const RecurrentScanOptions& options,
+                        const Extent& extent) {
+  const std::vector<Tensor> scanned = inputs_of(neuron, x, initial.state);
+  const auto learnables = static_cast<std::ptrdiff_t>(neuron.learnables.size());
+  std::vector<Tensor> inputs{x, weight};
+  inputs.insert(inputs.end(), scanned.begin() + 1, scanned.end() - learnables);
+  inputs.push_back(initial.output);
+  inputs.insert(inputs.end(), scanned.end() - learnables, scanned.end());
+  const bool recorded = grad_needed(inputs);
+
+  const std::int64_t columns = extent.step[-1];
+  const auto states = static_cast<std::size_t>(neuron.states());
+  RecurrentInput<R> in{.program = program_of<R>(neuron),
+                       .steps = extent.steps,
+                       .rows = extent.step.sub(0, extent.step.rank() - 1).numel(),
+                       .columns = columns,
+                       .x = x.data<R>(),
+                       .weight = weight.data<R>(),
+                       .output = data_or_null<R>(initial.output)};
+  const TensorOptions real{.dtype = dtype_of<R>};
+  const bool by_events = std::is_same_v<R, float> && neuron.spiking();
+  Tensor currents, outputs, words;
+  RecurrentOutput<R> out;
+  if (recorded) out.currents = (currents = empty(extent.sequence, real)).template mutable_data<R>();
+  if (!options.packed || !by_events)
+    out.outputs = (outputs = empty(extent.sequence, real)).template mutable_data<R>();
+  if (options.packed || by_events)
+    out.words = (words = empty(extent.sequence, {.dtype = DType::bits}))
+                    .template mutable_data<std::uint64_t>();
+  std::vector<Tensor> last(options.final_state ? states + 1 : 0);
+  for (Tensor& variable : last) variable = empty(extent.step, real);
+  for (std::size_t k = 0; k < states; ++k) {
+    in.state[k] = data_or_null<R>(inputs[2 + k]);
+    if (options.final_state) out.state[k] = last[k].mutable_data<R>();
+  }
+  if (options.final_state) out.last = last.back().mutable_data<R>();
+  recurrent_forward_cpu(in, out);
+
+  const Tensor spikes = options.packed ? words : outputs;
+  if (recorded) {
+    auto node = std::make_shared<RecurrentScanBackward<R>>();
+    node->scan = in;
+    node->currents = currents;
+    node->outputs = by_events ? words : outputs;
+    node->weight = weight;
+    node->first_output = initial.output;
+    for (std::size_t k = 0; k < states; ++k) node->first_state.emplace_back(inputs[2 + k]);
+    node->learnables = neuron.learnables;
+    node->step = extent.step;
+    std::vector<Tensor> results{spikes};
+    results.insert(results.end(), last.begin(), last.end());
+    results.resize(2 + states);
+    attach(std::move(node), inputs, results);
+  }
+  return {spikes, options.final_state ? NeuronState(std::move(last)) : NeuronState::not_kept()};
+}
+
+}  // namespace
+
+RecurrentScanResult recurrent_scan(const Neuron& neuron, const Tensor& x, const Tensor& weight,
+                                   const NeuronState& state, const RecurrentScanOptions& options) {
+  const Extent extent = extent_of(neuron, x, 0);
+  const Initial initial = split(neuron, state);
+  check_recurrent(neuron, x, weight, initial, extent);
+  if (options.packed) check_packed(neuron, extent);
+  return detail::visit_real(op, x.dtype(), [&]<class R>(detail::Type<R>) {
+    return run<R>(neuron, x, weight, initial, options, extent);
+  });
+}
+
+}  // namespace ranvier
