@@ -111,12 +111,14 @@ class Coefficients {
   std::vector<R> values_;
 };
 
+inline constexpr std::int64_t piece = 256;  // values between two turns of the memory
+
 /// Calls `body(offset, rows, columns)` for the pieces of a run: rows of pixels side by side.
 template <class Body>
 void for_run_pieces(const Tile& tile, Body&& body) {
   const std::int64_t fold = fold_of(tile.columns), width = fold * tile.columns;
   const std::int64_t whole = tile.pixels / fold, rest = tile.pixels % fold * tile.columns;
-  const std::int64_t rows = std::max<std::int64_t>(1, neurons::piece / width);
+  const std::int64_t rows = std::max<std::int64_t>(1, piece / width);
   for (std::int64_t row = 0; row < whole; row += rows)
     body(row * width, std::min(rows, whole - row), width);
   if (rest > 0) body(whole * width, std::int64_t{1}, rest);

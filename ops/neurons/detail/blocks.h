@@ -13,10 +13,9 @@
 namespace ranvier::neurons {
 
 inline constexpr std::int64_t smallest_block = 128;
-inline constexpr std::int64_t largest_forward_block = 4096;  // its state fits L1
-inline constexpr std::int64_t backward_bytes = 512 << 10;    // of a block's steps, half a common L2
+inline constexpr std::int64_t largest_block = 192;         // states and x of some steps fit L1
+inline constexpr std::int64_t backward_bytes = 512 << 10;  // of a block's steps, half a common L2
 inline constexpr std::int64_t streamed_bytes = 4 << 20;  // results from this size bypass the caches
-inline constexpr std::int64_t piece = 256;               // neurons between two turns of the memory
 
 /// Hands out one thread's scratch memory row by row.
 template <class R>
@@ -46,12 +45,6 @@ void prefetch(const R* row, std::int64_t count) {
   constexpr std::int64_t line = 64 / sizeof(R);
   if (row == nullptr) return;
   for (std::int64_t i = 0; i < count; i += line) asm volatile("prefetcht1 %0" : : "m"(row[i]));
-}
-
-/// Calls `body(offset, length)` for the pieces of a row.
-template <class Body>
-void for_pieces(std::int64_t count, Body&& body) {
-  for (std::int64_t i = 0; i < count; i += piece) body(i, std::min(piece, count - i));
 }
 
 /// The state of neurons [first, first + count) at the start of a shard: what was given, else rest.

@@ -16,14 +16,10 @@ struct ReplayCut {
   /// Chunks whose states, and x beside them, fit the cache for blocks of `block` neurons.
   template <class R>
   static ReplayCut of(const Program<R>& program, std::int64_t steps, std::int64_t block) {
+    const auto step_bytes = static_cast<std::int64_t>(sizeof(R)) * (program.states + 1);
     const std::int64_t chunk =
-        std::clamp<std::int64_t>(backward_bytes / step_bytes(program) / block, 1, steps);
+        std::clamp<std::int64_t>(backward_bytes / step_bytes / block, 1, steps);
     return {steps, block, chunk, (steps + chunk - 1) / chunk};
-  }
-  /// Bytes that one step of one neuron takes: the state before it, and x.
-  template <class R>
-  static std::int64_t step_bytes(const Program<R>& program) {
-    return static_cast<std::int64_t>(sizeof(R)) * (program.states + 1);
   }
 };
 
