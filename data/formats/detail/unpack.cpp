@@ -4,7 +4,7 @@
 #include <lz4frame.h>
 #include <zstd.h>
 
-#include <algorithm>
+#include "ranvier/data/formats/detail/read_growing.h"
 
 namespace ranvier::detail {
 namespace {
@@ -20,25 +20,26 @@ struct Step {
 template <class Call>
 void unpack(Bytes packed, std::int64_t limit, std::vector<std::uint8_t>& out, const ReadPart& part,
             Call&& step) {
-  constexpr std::size_t least_room = std::size_t{1} << 16;
-  const auto most = static_cast<std::size_t>(limit);
   std::size_t made = 0;
-  for (bool finished = false; !finished;) {
-    // One byte more than allowed, so that a frame of exactly `limit` bytes can end.
-    if (made == out.size()) out.resize(std::min(most + 1, std::max(least_room, 2 * made)));
-    const Step done = step(packed, std::span(out).subspan(made));
-    if (done.error != nullptr)
-      part.fail(fmt::format("it is damaged after {} unpacked bytes ({})", made, done.error));
-    packed = packed.subspan(done.consumed);
-    made += done.produced;
-    finished = done.finished;
-    if (made > most) part.fail(fmt::format("it unpacks to more than {} bytes", limit));
-    if (!finished && done.consumed == 0 && done.produced == 0)
-      part.fail(fmt::format("it is cut: it ends after {} unpacked bytes", made));
-  }
+  bool finished = false;
+  const auto read = [&](std::span<std::uint8_t> room) {
+    const std::size_t before = made;
+    while (!finished && made == before) {
+      const Step done = step(packed, room);
+      if (done.error != nullptr)
+        part.fail(fmt::format("it is damaged after {} unpacked bytes ({})", made, done.error));
+      packed = packed.subspan(done.consumed);
+      made += done.produced;
+      finished = done.finished;
+      if (!finished && done.consumed == 0 && done.produced == 0)
+        part.fail(fmt::format("it is cut: it ends after {} unpacked bytes", made));
+    }
+    return made - before;
+  };
+  if (!read_growing(limit, out, read))
+    part.fail(fmt::format("it unpacks to more than {} bytes", limit));
   if (!packed.empty())
     part.fail(fmt::format("{} bytes follow the end of its content", packed.size()));
-  out.resize(made);
 }
 
 }  // namespace
