@@ -22,13 +22,12 @@ class Archive {
   Archive(Bytes content, const detail::ReadPlace& place, const ReadOptions& options)
       : zip_(content, place), place_(place), room_(options.max_bytes) {}
 
-  bool has(const std::string& column) const { return zip_.find(column + ".npy").has_value(); }
+  bool has(const std::string& column) const { return zip_.has(column + ".npy"); }
 
   /// Column `name`, or nothing if there is none; floating-point numbers count `unit`.
   std::optional<std::vector<std::int64_t>> find(const std::string& name, double unit = 1) {
-    const auto member = zip_.find(name + ".npy");
-    if (!member) return std::nullopt;
-    zip_.read(*member, room_, buffer_);
+    if (!has(name)) return std::nullopt;
+    zip_.read(name + ".npy", room_, buffer_);
     room_ -= static_cast<std::int64_t>(buffer_.size());
     std::vector<std::int64_t> column;
     const detail::ReadPlace inside{place_.reader, fmt::format("{} ({}.npy)", place_.file, name)};

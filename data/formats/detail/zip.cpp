@@ -41,15 +41,13 @@ ZipReader::ZipReader(Bytes content, const ReadPlace& place) : place_(place) {
        failure.text());
 }
 
-std::optional<std::uint64_t> ZipReader::find(const std::string& member) const {
-  const zip_int64_t index = zip_name_locate(archive_.get(), member.c_str(), 0);
-  if (index < 0) return std::nullopt;
-  return static_cast<std::uint64_t>(index);
+bool ZipReader::has(const std::string& member) const {
+  return zip_name_locate(archive_.get(), member.c_str(), 0) >= 0;
 }
 
-void ZipReader::read(std::uint64_t member, std::int64_t limit,
+void ZipReader::read(const std::string& member, std::int64_t limit,
                      std::vector<std::uint8_t>& out) const {
-  const std::unique_ptr<zip_file_t, CloseMember> file(zip_fopen_index(archive_.get(), member, 0));
+  const std::unique_ptr<zip_file_t, CloseMember> file(zip_fopen(archive_.get(), member.c_str(), 0));
   if (file == nullptr)
     fail(ErrorCode::format, "[{}] {}: member {} cannot be read: {}.", place_.reader, place_.file,
          member, zip_strerror(archive_.get()));

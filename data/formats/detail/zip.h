@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,11 +19,11 @@ class ZipReader {
   /// `content` must outlive the reader. Error, which names `place`: it is no zip archive.
   ZipReader(Bytes content, const ReadPlace& place);
 
-  /// The number of the first member of this name.
-  std::optional<std::uint64_t> find(const std::string& member) const;
-  /// Overwrites `out` with the content of a member; memory grows with what comes out, not with what
-  /// the archive claims. Errors: damage; more than `limit` bytes.
-  void read(std::uint64_t member, std::int64_t limit, std::vector<std::uint8_t>& out) const;
+  bool has(const std::string& member) const;
+  /// Overwrites `out` with the content of the first member of this name, which is there; memory
+  /// grows with what comes out, not with what the archive claims. Errors: damage; more than `limit`
+  /// bytes.
+  void read(const std::string& member, std::int64_t limit, std::vector<std::uint8_t>& out) const;
 
  private:
   struct Discard {
