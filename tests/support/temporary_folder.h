@@ -17,8 +17,9 @@ using Bytes = std::vector<std::uint8_t>;
 /// Empty at birth; removed with everything in it at the end.
 class TemporaryFolder {
  public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "ranvier-test-XXXXXX").string();
+  explicit TemporaryFolder(
+      const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
+    std::string name = (parent / "ranvier-test-XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make " + name);
     path_ = name;
   }
@@ -35,6 +36,14 @@ class TemporaryFolder {
  private:
   std::filesystem::path path_;
 };
+
+/// Where a temporary folder costs no disk accesses, if there is such a place here: for tests that
+/// sync thousands of files.
+inline std::filesystem::path memory_folder() {
+  const std::filesystem::path shared_memory = "/dev/shm";
+  return std::filesystem::is_directory(shared_memory) ? shared_memory
+                                                      : std::filesystem::temp_directory_path();
+}
 
 inline void write_file(const std::filesystem::path& path, std::span<const std::uint8_t> content) {
   std::ofstream file(path, std::ios::binary);
