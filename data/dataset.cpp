@@ -2,12 +2,12 @@
 
 namespace ranvier {
 
-void reuse_or_allocate(Tensor& tensor, const Shape& shape, DType dtype) {
+void reuse_or_allocate(Tensor& tensor, const Shape& shape, DType dtype, Device device) {
   const bool fits =
-      tensor.defined() && tensor.device() == cpu_device &&
+      tensor.defined() && tensor.device() == device &&
       array_bytes(shape, dtype) <= static_cast<std::int64_t>(tensor.storage()->bytes());
   if (!fits)
-    tensor = empty(shape, {.dtype = dtype});
+    tensor = empty(shape, {.dtype = dtype, .device = device});
   else if (tensor.shape() != shape || tensor.dtype() != dtype)
     tensor = Tensor(tensor.storage(), 0, shape, dtype);
 }

@@ -32,9 +32,9 @@ concept Dataset = std::default_initializable<typename D::Batch> &&
   batch.release_shared();
 };
 
-/// Makes `tensor` an uninitialised CPU tensor of `shape` and `dtype`, in its present memory if that
-/// is large enough; the last, smaller batch of an epoch thus is a view of the usual one.
-void reuse_or_allocate(Tensor& tensor, const Shape& shape, DType dtype);
+/// Makes `tensor` an uninitialised tensor of `shape` and `dtype` on `device`, in its present memory
+/// if that is large enough; the last, smaller batch of an epoch thus is a view of the usual one.
+void reuse_or_allocate(Tensor& tensor, const Shape& shape, DType dtype, Device device = cpu_device);
 
 /// Lets go of those of `tensors` whose array somebody else holds too.
 void release_shared(std::initializer_list<Tensor*> tensors);

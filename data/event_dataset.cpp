@@ -79,7 +79,7 @@ EventDataset::EventDataset(std::shared_ptr<const Recordings> recordings,
   frame_ = options_.framing.frame(sensor_);
 }
 
-void EventDataset::load(std::int64_t sample, const Draw& draw, Events& events) const {
+void EventDataset::read(std::int64_t sample, const Draw& draw, Events& events) const {
   check_index(*recordings_, sample);
   try {
     recordings_->read(sample, events);
@@ -105,7 +105,7 @@ void EventDataset::fetch(std::span<const std::int64_t> samples, const Draw& draw
   FrameColumns columns(batch.frames, count, frame_);
   for (std::int64_t column = 0; column < count; ++column) {
     const std::int64_t sample = samples[static_cast<std::size_t>(column)];
-    load(sample, draw, events);
+    read(sample, draw, events);
     labels[column] = recordings_->label(sample);
     lengths[column] = options_.framing.steps(events);
     if (options_.max_steps > 0) lengths[column] = std::min(lengths[column], options_.max_steps);

@@ -59,9 +59,14 @@ class EventDataset {
 
   std::int64_t size() const { return recordings_->size(); }
   const Recordings& recordings() const { return *recordings_; }
+  /// What the events seem to come from after the transform.
+  const Sensor& sensor() const { return sensor_; }
   /// Shape of one time step of one recording.
   const Shape& frame() const { return frame_; }
 
+  /// Overwrites `events` with recording `sample`, transformed, reusing its memory. Errors as of
+  /// `fetch`.
+  void read(std::int64_t sample, const Draw& draw, Events& events) const;
   /// Reads, transforms and frames `samples` into `batch`; T is the longest of them. Errors: an
   /// index out of range; those of `Recordings::read` unless `skip_bad`.
   void fetch(std::span<const std::int64_t> samples, const Draw& draw, Batch& batch) const;
@@ -71,11 +76,9 @@ class EventDataset {
   SkippedRecordings skipped() const;
 
  private:
-  void load(std::int64_t sample, const Draw& draw, Events& events) const;
-
   std::shared_ptr<const Recordings> recordings_;
   EventDatasetOptions options_;
-  Sensor sensor_;  // after the transform
+  Sensor sensor_;
   Shape frame_;
   std::shared_ptr<detail::SkipLog> skip_log_;
 };

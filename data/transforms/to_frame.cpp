@@ -71,12 +71,6 @@ void check(const ToFrame& options) {
   check_grid(options);
 }
 
-TimeWindows windows_of(const ToFrame& options, const Events& events) {
-  if (!events.empty()) return options.windows(events.t.front(), events.t.back());
-  const std::int64_t nowhere = options.start.value_or(0);
-  return options.windows(nowhere, nowhere);
-}
-
 /// Steps of `event_count`: windows on the axis of the events' numbers.
 TimeWindows event_windows(const ToFrame& options, std::int64_t events) {
   const std::int64_t stride = options.event_count - static_cast<std::int64_t>(options.overlap);
@@ -89,7 +83,7 @@ void for_each_step(const ToFrame& options, const Events& events, std::int64_t st
                    const Visit& visit) {
   const std::int64_t size = events.size();
   if (options.time_window > 0) {
-    detail::for_each_slice(events, windows_of(options, events), steps, visit);
+    detail::for_each_slice(events, options.windows(events), steps, visit);
   } else if (options.n_time_bins > 0) {
     detail::for_each_time_bin(events, options.n_time_bins, options.overlap, steps, visit);
   } else if (options.event_count > 0) {
@@ -131,10 +125,16 @@ TimeWindows ToFrame::windows(std::int64_t first, std::int64_t last) const {
   return windows;
 }
 
+TimeWindows ToFrame::windows(const Events& events) const {
+  if (!events.empty()) return windows(events.t.front(), events.t.back());
+  const std::int64_t nowhere = start.value_or(0);
+  return windows(nowhere, nowhere);
+}
+
 std::int64_t ToFrame::steps(const Events& events) const {
   check(*this);
   if (is_bins(*this)) return n_time_bins + n_event_bins;
-  if (time_window > 0) return windows_of(*this, events).count;
+  if (time_window > 0) return windows(events).count;
   return event_windows(*this, events.size()).count;
 }
 

@@ -44,6 +44,8 @@ struct ToFrame {
   /// The windows of a recording with events from time `first` to `last`. Error: `time_window` is
   /// not what the steps are; more steps than anyone can mean.
   TimeWindows windows(std::int64_t first, std::int64_t last) const;
+  /// The windows of a recording that may be empty. Errors as above.
+  TimeWindows windows(const Events& events) const;
 };
 
 }  // namespace ranvier

@@ -6,35 +6,26 @@
 
 #include "ranvier/data/events/events.h"
 #include "ranvier/ops/events/bin_rule.h"
+#include "ranvier/ops/events/detail/slices.h"
 
 namespace ranvier::detail {
 
-/// Calls `visit(k, first, end)` for the slices k in [0, steps): events [first, end) have times in
-/// [begin_of(k), end_of(k)), both of which grow with k. One walk over the times if no slices
-/// overlap.
+/// `for_each_slice_of` the times of `events`: slices from begin_of(k) to end_of(k).
 template <class BeginOf, class EndOf, class Visit>
 void for_each_slice(const Events& events, std::int64_t steps, const BeginOf& begin_of,
                     const EndOf& end_of, const Visit& visit) {
   const std::int64_t* t = events.t.data();
-  const std::int64_t size = events.size();
-  std::int64_t first = 0, end = 0;
-  for (std::int64_t k = 0; k < steps; ++k) {
-    const std::int64_t begin_time = begin_of(k), end_time = end_of(k);
-    if (end > 0 && t[end - 1] < begin_time) first = end;
-    while (first < size && t[first] < begin_time) ++first;
-    if (end < first) end = first;
-    while (end < size && t[end] < end_time) ++end;
-    visit(k, first, end);
-  }
+  for_each_slice_of(
+      events.size(), [t](std::int64_t i) { return t[i]; }, steps, begin_of, end_of, visit);
 }
 
 /// Slices of `windows`; only the first `steps` of them.
 template <class Visit>
 void for_each_slice(const Events& events, const TimeWindows& windows, std::int64_t steps,
                     const Visit& visit) {
-  for_each_slice(
-      events, steps, [&](std::int64_t k) { return window_begin(windows, k); },
-      [&](std::int64_t k) { return window_end(windows, k); }, visit);
+  const std::int64_t* t = events.t.data();
+  for_each_slice_of(
+      events.size(), [t](std::int64_t i) { return t[i]; }, windows, steps, visit);
 }
 
 /// [0, extent) in `count` parts of one length, each of which shares the fraction `overlap` of

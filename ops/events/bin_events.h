@@ -1,0 +1,33 @@
+// Frames of events that lie on the device that trains.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "ranvier/core/tensor.h"
+#include "ranvier/ops/events/bin_rule.h"
+
+namespace ranvier {
+
+/// Events one after another, an unsigned number of 4 or 8 bytes each: time << cell_bits | cell. The
+/// time counts microseconds from anywhere; the cell is the number of a frame that counts the event
+/// (`event_cell`).
+struct PackedEvents {
+  Tensor words;            ///< u8 [N, 4] or [N, 8]
+  int cell_bits = 0;       ///< in [0, 31]
+  std::int64_t cells = 1;  ///< numbers of a frame; cells of events are less than this
+};
+
+/// A recording among packed events, and the time steps it is cut into.
+struct EventSlice {
+  std::int64_t first = 0, count = 0;  ///< events [first, first + count), in the order of time
+  TimeWindows windows{};              ///< of the time that the words hold
+  std::int64_t steps = 0;             ///< how many of the windows are wanted, at most T
+};
+
+/// Overwrites `frames`, f32 [T, B, ...] with `events.cells` numbers after the second axis: how many
+/// events of recording b are in window t and cell c; zeros from `recordings[b].steps` on. Errors:
+/// other types, shapes or devices; a recording outside of `events`, or with cells of no frame.
+void bin_events(const PackedEvents& events, std::span<const EventSlice> recordings, Tensor& frames);
+
+}  // namespace ranvier

@@ -1,0 +1,133 @@
+#include "ranvier/data/resident_events.h"
+
+#include "ranvier/data/event_cache.h"
+#include "ranvier/data/loader.h"
+#include "tests/data/event_examples.h"
+#include "tests/support/catch.h"
+#include "tests/support/errors.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/threads.h"
+#include "tests/support/values.h"
+
+namespace ranvier::test {
+namespace {
+
+constexpr ErrorCode invalid = ErrorCode::invalid_argument;
+
+/// Everything an epoch delivers.
+template <class Set>
+std::vector<Tensor> epoch_of(const Set& set, int workers = 0) {
+  DataLoader loader(set, {.batch_size = 7, .shuffle = true, .seed = 4, .workers = workers});
+  std::vector<Tensor> all;
+  for (const EventBatch& batch : loader.epoch({}))
+    for (const Tensor* part : {&batch.frames, &batch.labels, &batch.lengths})
+      all.push_back(clone(*part));
+  return all;
+}
+
+bool same(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_bits);
+}
+
+const std::vector<ToFrame> framings{
+    {.time_window = 1000},
+    {.time_window = 1000, .include_incomplete = true},
+    {.time_window = 3000, .overlap = 1700, .include_incomplete = true},
+    {.time_window = 700, .start = 2000},
+    {.time_window = 700, .start = -2000, .fixed_steps = 40},
+    {.time_window = 1'000'000'000},
+};
+
+}  // namespace
+
+TEST_CASE("from the source, from a cache and from memory come the same batches") {
+  for (const Sensor& sensor :
+       {Sensor{.width = 20}, Sensor{.width = 8, .height = 6, .polarities = 2}})
+    for (const ToFrame& framing : framings) {
+      INFO(framing.describe());
+      const auto source = example_recordings(40, sensor);
+      const EventDatasetOptions options{.framing = framing, .max_steps = 45};
+      const std::vector<Tensor> expected = epoch_of(EventDataset(source, options));
+      const TemporaryFolder folder(memory_folder());
+      const auto cache = cached(source, {}, {.folder = folder.path()});
+      CHECK(same(epoch_of(EventDataset(cache, options), 2), expected));
+      for (const int threads : {1, 2}) {
+        const Threads scope(threads);
+        CHECK(same(epoch_of(ResidentEvents(source, options)), expected));
+        CHECK(same(epoch_of(ResidentEvents(cache, options)), expected));
+      }
+    }
+}
+
+TEST_CASE("a fixed transform is the same before a cache, behind it and in memory") {
+  const auto source = example_recordings(40);
+  const ToFrame framing{.time_window = 1000};
+  const JoinChannels join{.group = 5};
+  const EventDatasetOptions options{.framing = framing, .transform = join};
+  const std::vector<Tensor> expected = epoch_of(EventDataset(source, options));
+  CHECK(expected.at(0).size(2) == 4);
+  const TemporaryFolder folder(memory_folder());
+  const auto cache = cached(source, join, {.folder = folder.path()});
+  CHECK(same(epoch_of(EventDataset(cache, {.framing = framing})), expected));
+  CHECK(same(epoch_of(ResidentEvents(source, options)), expected));
+}
+
+TEST_CASE("resident events take 4 bytes each if time and place fit, else 8") {
+  // 0 to 49500 us are 16 bits.
+  const auto bytes_with = [](std::int64_t width, std::int64_t height) {
+    const auto source = example_recordings(40, {.width = width, .height = height});
+    std::int64_t events = 0;
+    for (std::int64_t i = 0; i < 40; ++i) events += i * 37 % 100;
+    return static_cast<double>(
+               ResidentEvents(source, {.framing = ToFrame{.time_window = 1000}}).bytes()) /
+           static_cast<double>(events);
+  };
+  CHECK(bytes_with(700, 1) == 4);
+  CHECK(bytes_with(256, 256) == 4);
+  CHECK(bytes_with(512, 256) == 8);
+}
+
+TEST_CASE("recordings that cannot be read are skipped in memory as they are in files") {
+  const auto damaged =
+      std::make_shared<DamagedRecordings>(example_recordings(20), std::set<std::int64_t>{2, 5});
+  EventDatasetOptions options{.framing = ToFrame{.time_window = 1000}};
+  CHECK_ERROR(ResidentEvents(damaged, options), ErrorCode::format,
+              "[demo] recording 2 is damaged.");
+  options.skip_bad = true;
+  const ResidentEvents resident(damaged, options);
+  CHECK(resident.skipped().count == 2);
+  CHECK(resident.skipped().first_error == "[demo] recording 2 is damaged.");
+  CHECK(same(epoch_of(resident), epoch_of(EventDataset(damaged, options))));
+}
+
+TEST_CASE("resident events refuse what they cannot keep") {
+  const auto source = example_recordings(3);
+  const ToFrame framing{.time_window = 1000};
+  CHECK_ERROR(ResidentEvents(nullptr, {.framing = framing}), invalid,
+              "[event_dataset] there must be recordings; got null.");
+  CHECK_ERROR(ResidentEvents(source, {.framing = PlainWindows{}}), invalid,
+              "[resident_events] demo: the framing must be a ToFrame with time_window; got "
+              "PlainWindows(window=1000).");
+  CHECK_ERROR(
+      ResidentEvents(source, {.framing = ToFrame{.event_count = 5}}), invalid,
+      "[resident_events] demo: the framing must be a ToFrame with time_window; got ToFrame(");
+  CHECK_ERROR(ResidentEvents(source, {.framing = framing, .transform = DropHalf{}}), invalid,
+              "[resident_events] demo: DropHalf() draws random numbers");
+  const Sensor large{.width = 32768, .height = 32768, .polarities = 2};
+  const std::vector<Events> ages{events_at({-max_time, max_time})};
+  const auto ancient = std::make_shared<MemoryRecordings>(
+      "demo", large, ages, std::vector<std::int64_t>{0}, std::vector<std::string>{"class"});
+  CHECK_ERROR(ResidentEvents(ancient, {.framing = ToFrame{.time_window = max_time}}), invalid,
+              "needs 85 bits for an event; 64 are there: crop it.");
+
+  const ResidentEvents resident(source, {.framing = framing});
+  EventBatch batch;
+  CHECK_ERROR(resident.fetch(std::vector<std::int64_t>{3}, {}, batch), invalid,
+              "[demo] recording 3 is out of range; there are 3.");
+  CHECK_ERROR(resident.fetch({}, {}, batch), invalid, "[demo] a batch must have recordings.");
+  const Device cuda{DeviceType::cuda};
+  if (!is_available(cuda))
+    CHECK_ERROR(ResidentEvents(source, {.framing = framing}, cuda), ErrorCode::device, "cuda");
+}
+
+}  // namespace ranvier::test
