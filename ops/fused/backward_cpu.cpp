@@ -13,7 +13,7 @@ using neurons::prefetch;
 using neurons::RowWriter;
 using neurons::Scratch;
 
-constexpr std::int64_t largest_tile = 2048;
+constexpr std::int64_t largest_tile = 1024;
 
 /// How long and wide a tile is whose steps fit the cache.
 struct Cut {

@@ -111,7 +111,7 @@ class Coefficients {
   std::vector<R> values_;
 };
 
-inline constexpr std::int64_t piece = 256;  // values between two turns of the memory
+inline constexpr std::int64_t piece = 512;  // values between two turns of the memory
 
 /// Calls `body(offset, rows, columns)` for the pieces of a run: rows of pixels side by side.
 template <class Body>
