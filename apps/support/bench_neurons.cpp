@@ -1,7 +1,9 @@
 // Memory-bound work against the copy of the same run.
 #include <fmt/core.h>
+#include <immintrin.h>
 
 #include "apps/support/benchmark.h"
+#include "ranvier/core/parallel.h"
 #include "ranvier/core/random.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/neurons/scan.h"
@@ -24,6 +26,25 @@ Measurement measure_copy(std::int64_t steps, int runs) {
   return m;
 }
 
+// Motivation: a backward pass reads two sequences and writes a third; a sum of two, stored past the
+// caches, is the most that such traffic can reach.
+Measurement measure_triad(std::int64_t steps, int runs) {
+  const Tensor a = uniform({steps, neurons}, 0, 1), b = uniform({steps, neurons}, 0, 1);
+  Tensor sum = empty_like(a);
+  const float *const from_a = a.data<float>(), *const from_b = b.data<float>();
+  float* const to = sum.mutable_data<float>();
+  Measurement m = measure(fmt::format("triad_T{}", steps), runs, [&] {
+    parallel_for(0, steps * neurons / 4, 1 << 12, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = 4 * begin; i < 4 * end; i += 4)
+        _mm_stream_ps(to + i, _mm_add_ps(_mm_load_ps(from_a + i), _mm_load_ps(from_b + i)));
+      _mm_sfence();
+    });
+  });
+  m.figures = {
+      {"GB/s", gigabytes_per_second(12.0 * static_cast<double>(steps * neurons), m.median_ms)}};
+  return m;
+}
+
 /// Adds the bandwidth of `bytes` per neuron-step and its share of the copy's.
 void add_bandwidth(Measurement& m, std::int64_t steps, double bytes, const Measurement& copy) {
   const auto neuron_steps = static_cast<double>(steps * neurons);
@@ -36,7 +57,8 @@ void add_bandwidth(Measurement& m, std::int64_t steps, double bytes, const Measu
 }  // namespace
 
 std::vector<Measurement> bench_copy(const BenchOptions& o) {
-  return {measure_copy(8, o.runs), measure_copy(64, o.runs)};
+  return {measure_copy(8, o.runs), measure_triad(8, o.runs), measure_copy(64, o.runs),
+          measure_triad(64, o.runs)};
 }
 
 // Motivation: a scan that reads x and writes spikes moves 8 bytes per neuron-step, and 12 more
@@ -47,6 +69,7 @@ std::vector<Measurement> bench_neurons(const BenchOptions& o) {
   for (const std::int64_t steps : {8, 16, 32, 64}) {
     results.push_back(measure_copy(steps, o.runs));
     const Measurement copy = results.back();
+    results.push_back(measure_triad(steps, o.runs));
     Tensor x = uniform({steps, neurons}, -0.5, 2.5);
     {
       const NoGradGuard no_grad;
