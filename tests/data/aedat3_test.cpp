@@ -99,6 +99,8 @@ TEST_CASE("an AEDAT 3.1 event with a negative time says where") {
 TEST_CASE("an AEDAT 3.1 packet that claims what cannot be says what") {
   CHECK_PACKET_ERROR((Aedat3PacketFields{.events = 4}),
                      "it claims 4 events of 8 bytes; 24 bytes follow.");
+  CHECK_PACKET_ERROR((Aedat3PacketFields{.room = 4, .events = 3}),
+                     "it claims 4 events of 8 bytes; 24 bytes follow.");
   CHECK_PACKET_ERROR((Aedat3PacketFields{.type = 9, .event_bytes = INT32_MAX, .room = INT32_MAX}),
                      "it claims 2147483647 events of 2147483647 bytes; 24 bytes follow.");
   CHECK_PACKET_ERROR((Aedat3PacketFields{.room = 2, .events = 3}),
