@@ -16,11 +16,9 @@ namespace {
 using namespace ranvier::apps;
 using Group = std::function<std::vector<Measurement>(const BenchOptions&)>;
 
-const std::map<std::string, Group> groups{{"copy", bench_copy},
-                                          {"neurons", bench_neurons},
-                                          {"products", bench_products},
-                                          {"csnn", bench_csnn},
-                                          {"mlp", bench_mlp}};
+const std::map<std::string, Group> groups{{"copy", bench_copy},         {"neurons", bench_neurons},
+                                          {"products", bench_products}, {"csnn", bench_csnn},
+                                          {"mlp", bench_mlp},           {"ssc", bench_ssc}};
 
 int run(const std::vector<std::string>& names, const BenchOptions& options, bool json) {
   if (!json)
@@ -43,12 +41,12 @@ int main(int argc, char** argv) {
   BenchOptions options;
   int threads = 0;
   bool json = false;
-  app.add_option("groups", names, "copy, neurons, products, csnn, mlp (default: all)")
+  app.add_option("groups", names, "copy, neurons, products, csnn, mlp, ssc (default: all)")
       ->check(CLI::IsMember(groups));
   app.add_option("--runs", options.runs, "Counted runs of each; the median is given")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  app.add_option("--batch-size", options.batch, "Images per training step")
+  app.add_option("--batch-size", options.batch, "Samples per training step")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   app.add_option("--channels", options.channels, "Channels of csnn")

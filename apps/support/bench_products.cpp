@@ -11,14 +11,6 @@
 namespace ranvier::apps {
 namespace {
 
-/// Packed spikes, each with probability `density`.
-Tensor random_spikes(const Shape& shape, double density) {
-  Tensor x = uniform(shape, 0, 1);
-  float* value = x.mutable_data<float>();
-  for (std::int64_t i = 0; i < x.numel(); ++i) value[i] = value[i] < density ? 1.0f : 0.0f;
-  return to_bits(x);
-}
-
 void add_rate(Measurement& m, double multiply_adds) {
   m.figures = {{"GFLOP/s (dense count)", 2 * multiply_adds / m.median_ms / 1e6}};
 }
@@ -51,9 +43,10 @@ std::vector<Measurement> bench_products(const BenchOptions& o) {
       measure_conv("conv_512x14x14x128_dense", uniform({512, 14, 14, 128}, 0, 1), conv, o.runs));
   for (const double density : {0.02, 0.05, 0.10, 0.20, 0.40}) {
     results.push_back(measure_linear(fmt::format("linear_spikes_{:.0f}%", 100 * density),
-                                     random_spikes({512, 6272}, density), fc, o.runs));
+                                     to_bits(random_spikes({512, 6272}, density)), fc, o.runs));
     results.push_back(measure_conv(fmt::format("conv_spikes_{:.0f}%", 100 * density),
-                                   random_spikes({512, 14, 14, 128}, density), conv, o.runs));
+                                   to_bits(random_spikes({512, 14, 14, 128}, density)), conv,
+                                   o.runs));
   }
   return results;
 }

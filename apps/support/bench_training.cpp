@@ -8,10 +8,13 @@
 #include "ranvier/core/allocator.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/random.h"
+#include "ranvier/layers/event_networks.h"
 #include "ranvier/layers/networks.h"
 #include "ranvier/ops/loss/loss.h"
 #include "ranvier/ops/loss/one_hot.h"
+#include "ranvier/ops/neurons/recurrent_scan.h"
 #include "ranvier/ops/reduce/sum.h"
+#include "ranvier/ops/sequence/readout.h"
 #include "ranvier/optim/optimizer.h"
 
 namespace ranvier::apps {
@@ -19,9 +22,9 @@ namespace {
 
 using Loss = std::function<Tensor(const Tensor& output)>;
 
-Tensor random_labels(std::int64_t batch) {
+Tensor random_labels(std::int64_t batch, std::int64_t classes = 10) {
   std::vector<std::int64_t> labels;
-  for (std::int64_t i = 0; i < batch; ++i) labels.push_back(i * 7 % 10);
+  for (std::int64_t i = 0; i < batch; ++i) labels.push_back(i * 7 % classes);
   return from_vector(labels, {batch});
 }
 
@@ -41,7 +44,7 @@ Measurement measure_steps(const std::string& name, const BenchOptions& o, Sequen
   const std::int64_t allocations = cpu_allocator().stats().system_allocations;
   Measurement m = measure(name, o.runs, step);
   const MemoryStats stats = cpu_allocator().stats();
-  m.figures = {{"images/s", 1e3 * static_cast<double>(o.batch) / m.median_ms},
+  m.figures = {{"samples/s", 1e3 * static_cast<double>(o.batch) / m.median_ms},
                {"MB peak", static_cast<double>(stats.peak_bytes_in_use) / 1e6},
                {"allocations", static_cast<double>(stats.system_allocations - allocations)}};
   return m;
@@ -74,6 +77,38 @@ std::vector<Measurement> bench_mlp(const BenchOptions& o) {
       measure_steps("mlp_step_f32", o, network, *optimizer, images, loss, false)};
   if (bf16_supported())
     results.push_back(measure_steps("mlp_step_bf16", o, network, *optimizer, images, loss, true));
+  return results;
+}
+
+// Motivation: spoken commands as events, 250 steps of 4 ms; each step is little work, so that all
+// that is done per step and not for the whole sequence shows.
+std::vector<Measurement> bench_ssc(const BenchOptions& o) {
+  constexpr std::int64_t steps = 250, channels = 100, classes = 35, neurons = 128;
+  constexpr double density = 0.02;
+  seed(0);
+  const Tensor labels = random_labels(o.batch, classes);
+  Tensor events = random_spikes({steps, o.batch, channels}, density);
+  const Loss loss = [&](const Tensor& out) {
+    return cross_entropy(read_out(Readout::sum, out), labels);
+  };
+  std::vector<Measurement> results;
+  const auto add = [&](const std::string& name, Sequential network) {
+    const auto optimizer = make_optimizer("adam", parameters(network), {.lr = 1e-3});
+    results.push_back(measure_steps(name, o, network, *optimizer, events, loss, false));
+  };
+  add("ssc_step_iaf", event_mlp());
+  add("ssc_step_recurrent", recurrent_net({.inputs = channels, .classes = classes}));
+  add("ssc_step_adaptive", adaptive_net({.inputs = channels, .classes = classes}));
+
+  Tensor x = uniform({steps, o.batch, neurons}, -1, 1).set_requires_grad(true);
+  Tensor weight = uniform({neurons, neurons}, -0.1, 0.1).set_requires_grad(true);
+  const Tensor grad = uniform(x.shape(), -1, 1);
+  const Neuron lif = LIFOptions{.decay_input = false};
+  results.push_back(measure("recurrent_forward_backward", o.runs, [&] {
+    x.set_grad({});
+    weight.set_grad({});
+    recurrent_scan(lif, x, weight).spikes.backward(grad);
+  }));
   return results;
 }
 

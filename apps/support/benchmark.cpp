@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ranvier/core/error.h"
+#include "ranvier/core/random.h"
 
 namespace ranvier::apps {
 
@@ -21,6 +22,13 @@ Measurement summarise_runs(std::string name, std::vector<double> milliseconds) {
           .fastest_ms = milliseconds.front(),
           .slowest_ms = milliseconds.back(),
           .runs = static_cast<int>(milliseconds.size())};
+}
+
+Tensor random_spikes(const Shape& shape, double density) {
+  Tensor x = uniform(shape, 0, 1);
+  float* value = x.mutable_data<float>();
+  for (std::int64_t i = 0; i < x.numel(); ++i) value[i] = value[i] < density ? 1.0f : 0.0f;
+  return x;
 }
 
 std::string to_json_line(const Measurement& m) {

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "ranvier/core/tensor.h"
+
 namespace ranvier::apps {
 
 /// What was seen over several runs of one thing.
@@ -41,6 +43,9 @@ std::string to_json_line(const Measurement& measurement);
 std::string to_row(const Measurement& measurement);
 std::string row_heading();
 
+/// Ones with probability `density`, else zeros, in f32.
+Tensor random_spikes(const Shape& shape, double density);
+
 struct BenchOptions {
   int runs = 9;
   std::int64_t batch = 128;
@@ -53,5 +58,6 @@ std::vector<Measurement> bench_neurons(const BenchOptions& options);
 std::vector<Measurement> bench_products(const BenchOptions& options);
 std::vector<Measurement> bench_csnn(const BenchOptions& options);
 std::vector<Measurement> bench_mlp(const BenchOptions& options);
+std::vector<Measurement> bench_ssc(const BenchOptions& options);
 
 }  // namespace ranvier::apps
