@@ -2,9 +2,10 @@
 """Times the training steps of docs/benchmarks.md with the Python libraries that do them today.
 
 One JSON line per measurement, in the fields that ranvier-bench prints: name, median_ms, runs.
-Needs torch, spikingjelly (csnn, lif) and snntorch (mlp); what cannot be imported is skipped aloud.
+Needs torch, spikingjelly (csnn, lif, ssc), sinabs (ssc) and snntorch (mlp); what cannot be imported
+is skipped aloud.
 
-    python3 tests/peers/training_steps.py [csnn] [lif] [mlp] [--repeats N] [--threads N]
+    python3 tests/peers/training_steps.py [csnn] [lif] [mlp] [ssc] [--repeats N] [--threads N]
 
 The allocator matters as much as the code: also run it with
 GLIBC_TUNABLES=glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=8589934592
@@ -121,20 +122,63 @@ def mlp(repeats):
     report("mlp_step_f32", median_ms(step, repeats), repeats)
 
 
+def ssc(repeats):
+    """The tutorial network of Tonic and Sinabs on SSC: IAF MLP 100-128-128-128-35, T = 250, batch
+    128, events of density 2 %; forward, cross entropy of the spikes' sum, backward, Adam."""
+    import torch
+    from torch import nn
+    sizes = [100, 128, 128, 128, 35]
+    events = (torch.rand(128, 250, sizes[0]) < 0.02).float()
+    labels = torch.randint(0, sizes[-1], (128,))
+
+    def measure(name, net, x, reset, run, time_axis):
+        optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+
+        def step():
+            reset()
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(run(x).sum(time_axis), labels).backward()
+            optimizer.step()
+
+        report(name, median_ms(step, repeats), repeats)
+
+    try:
+        from spikingjelly.activation_based import functional, neuron, surrogate
+        layers = []
+        for inputs, outputs in zip(sizes, sizes[1:]):
+            layers += [nn.Linear(inputs, outputs),
+                       neuron.IFNode(v_reset=None, surrogate_function=surrogate.ATan())]
+        net = nn.Sequential(*layers)
+        measure("ssc_step_spikingjelly_single_step", net, events.transpose(0, 1).contiguous(),
+                lambda: functional.reset_net(net), lambda x: torch.stack([net(s) for s in x]), 0)
+    except ImportError as error:
+        print(f"skipped ssc with SpikingJelly: {error}", file=sys.stderr)
+    try:
+        import sinabs.layers
+        layers = []
+        for inputs, outputs in zip(sizes, sizes[1:]):
+            layers += [nn.Linear(inputs, outputs), sinabs.layers.IAF()]
+        iaf = nn.Sequential(*layers)
+        measure("ssc_step_sinabs", iaf, events,
+                lambda: [layer.reset_states() for layer in layers[1::2]], iaf, 1)
+    except ImportError as error:
+        print(f"skipped ssc with Sinabs: {error}", file=sys.stderr)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", choices=["csnn", "lif", "mlp", []])
+    parser.add_argument("what", nargs="*", choices=["csnn", "lif", "mlp", "ssc", []])
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--threads", type=int, default=0, help="torch threads; 0: torch's default")
     options = parser.parse_args()
-    for name in options.what or ["mlp", "csnn", "lif"]:
+    for name in options.what or ["mlp", "csnn", "lif", "ssc"]:
         try:
             import torch
             torch.manual_seed(0)
             if options.threads:
                 torch.set_num_threads(options.threads)
-            {"csnn": csnn, "lif": lif, "mlp": mlp}[name](options.repeats)
+            {"csnn": csnn, "lif": lif, "mlp": mlp, "ssc": ssc}[name](options.repeats)
         except ImportError as error:
             print(f"skipped {name}: {error}", file=sys.stderr)
 
