@@ -119,7 +119,7 @@ class SpikeFile final : public Recordings {
       for (std::int64_t i = 0; i <= *most; ++i) classes_.push_back(std::to_string(i));
     }
     const auto count = static_cast<std::int64_t>(classes_.size());
-    for (const auto& wrong : {least, most})
+    for (const auto& wrong : {most, least})
       if (*wrong < 0 || *wrong >= count)
         fail_sample(static_cast<std::size_t>(wrong - labels_.begin()),
                     fmt::format("has the label {}; there are {} classes", *wrong, count));

@@ -5,6 +5,9 @@
 
 #include "ranvier/core/random.h"
 #include "ranvier/data/checkpoint.h"
+#include "ranvier/data/event_sets/spike_file_writer.h"
+#include "ranvier/data/event_sets/spoken.h"
+#include "ranvier/data/generate/randman.h"
 #include "ranvier/data/image_dataset.h"
 #include "ranvier/data/loader.h"
 #include "ranvier/layers/linear.h"
@@ -84,5 +87,16 @@ int main() {
       load_idx_images("pictures", "images-idx3-ubyte", "labels-idx1-ubyte", {"cat", "dog"});
   const ImageDataset varied =
       pictures.augmented({.shift = 1, .flip = true, .mean = {0.5f}, .deviation = {0.5f}});
-  return varied.image_shape() == Shape{2, 2, 1} ? 0 : 1;
+  if (varied.image_shape() != Shape{2, 2, 1}) return 1;
+
+  SpikeFileWriter writer("train.h5", {"left", "right"}, {.channels = 16});
+  Events events;
+  events.push_back(1500, 3, 0, 1);  // microseconds, channel, row, polarity
+  writer.append(events, 0);
+  writer.finish();
+
+  write_randman("randman", {.classes = 2, .train = 100, .test = 20});
+  const auto recordings = load_spike_files("randman", {.directory = "randman"});
+  recordings->read(0, events);
+  return events.size() == 50 ? 0 : 1;
 }
