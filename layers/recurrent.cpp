@@ -23,4 +23,10 @@ void Recurrent::visit(Visitor& visitor) {
 
 std::int64_t Recurrent::multiply_adds(const Shape&) const { return recurrent_weight.numel(); }
 
+const Neuron* neurons_of(AnyModule& module) {
+  if (const NeuronLayer* layer = module.as<NeuronLayer>()) return &layer->neuron;
+  if (const Recurrent* layer = module.as<Recurrent>()) return &layer->neuron;
+  return nullptr;
+}
+
 }  // namespace ranvier

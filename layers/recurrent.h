@@ -1,7 +1,7 @@
 // Neurons that hear each other, as a layer.
 #pragma once
 
-#include "ranvier/layers/module.h"
+#include "ranvier/layers/any_module.h"
 #include "ranvier/ops/neurons/recurrent_scan.h"
 
 namespace ranvier {
@@ -28,5 +28,8 @@ struct Recurrent {
   Tensor recurrent_weight;  ///< [features, features], from neuron i to neuron j at [i, j]
   Neuron neuron;
 };
+
+/// The neurons of a layer that consists of some, recurrent or not; null for other modules.
+const Neuron* neurons_of(AnyModule& module);
 
 }  // namespace ranvier

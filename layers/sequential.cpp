@@ -105,14 +105,12 @@ Shard Sequential::operator()(const Tensor& x, const State& state) {
 
 Shard Sequential::run_alone(std::size_t index, const Tensor& x, const State& state) {
   AnyModule& module = entries_[index].module;
-  const auto packed = [&](const Neuron& neuron) {
-    return fuse_ && !observer_ && neuron.spiking() && feeds_product(index);
-  };
-  if (NeuronLayer* neurons = module.as<NeuronLayer>())
-    return neurons->run(x, state, packed(neurons->neuron));
-  if (Recurrent* neurons = module.as<Recurrent>())
-    return neurons->run(x, state, packed(neurons->neuron));
-  return module(x, state);
+  const Neuron* const neuron = neurons_of(module);
+  const bool packed =
+      neuron != nullptr && neuron->spiking() && fuse_ && !observer_ && feeds_product(index);
+  if (!packed) return module(x, state);
+  if (NeuronLayer* layer = module.as<NeuronLayer>()) return layer->run(x, state, true);
+  return module.as<Recurrent>()->run(x, state, true);
 }
 
 Shard Sequential::run_fused(std::size_t first, std::size_t count, const Tensor& x,

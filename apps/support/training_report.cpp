@@ -7,7 +7,7 @@
 
 #include "apps/support/event_picture.h"
 #include "ranvier/core/tape.h"
-#include "ranvier/layers/neurons.h"
+#include "ranvier/layers/recurrent.h"
 #include "ranvier/ops/sequence/lengths.h"
 
 namespace ranvier::apps {
@@ -42,10 +42,10 @@ struct Recorded {
 Recorded record(Sequential& network, const Tensor& inputs) {
   Recorded recorded;
   network.observe([&](const Observation& seen) {
-    const NeuronLayer* neurons = seen.module.as<NeuronLayer>();
-    recorded.output_spikes = neurons != nullptr && neurons->neuron.spiking();
+    const Neuron* neurons = neurons_of(seen.module);
+    recorded.output_spikes = neurons != nullptr && neurons->spiking();
     if (recorded.output_spikes)
-      recorded.layers.push_back({seen.name, neurons->neuron.name(), seen.output});
+      recorded.layers.push_back({seen.name, neurons->name(), seen.output});
   });
   const NoGradGuard no_grad;
   set_training(network, false);

@@ -75,6 +75,13 @@ TEST_CASE("the summary counts what recurrent neurons multiply: their own spikes"
   CHECK(layers[0].synaptic_operations == Approx(6));
 }
 
+TEST_CASE("layers of neurons are told from others") {
+  Sequential network = small_network();
+  CHECK(neurons_of(network.module(0)) == nullptr);
+  CHECK(neurons_of(network.module(1))->name() == "parametric_lif");
+  CHECK(neurons_of(network.module(3))->name() == "leaky_integrator");
+}
+
 TEST_CASE("a recurrent layer needs neurons") {
   CHECK_ERROR(Recurrent(LIFOptions{}, {.features = 0}), ErrorCode::invalid_argument,
               "[Recurrent] features must be >= 1; got 0.");
