@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -55,15 +58,15 @@ struct Gesture {
 
 /// "3,95938861,103200075"
 Gesture parse_gesture(std::string_view line, std::size_t number, const std::string& table) {
-  std::int64_t values[3] = {};
-  const char* at = line.data();
-  const char* const end = line.data() + line.size();
+  std::array<std::int64_t, 3> values{};
+  std::string_view rest = line;
   bool right = true;
-  for (std::int64_t& value : values) {
-    const auto [next, error] = std::from_chars(at, end, value);
-    const bool last = &value == &values[2];
-    right = right && error == std::errc() && (last ? next == end : next != end && *next == ',');
-    at = right ? next + (last ? 0 : 1) : at;
+  for (std::size_t i = 0; right && i < values.size(); ++i) {
+    const bool last = i + 1 == values.size();
+    const std::string_view cell = rest.substr(0, last ? rest.npos : rest.find(','));
+    const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), values[i]);
+    right = error == std::errc() && end == cell.data() + cell.size();
+    rest.remove_prefix(std::min(rest.size(), cell.size() + 1));
   }
   const auto classes = static_cast<std::int64_t>(gestures.size());
   if (!right || values[0] < 1 || values[0] > classes || values[1] < 0 || values[1] > values[2] ||

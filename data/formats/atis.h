@@ -20,7 +20,8 @@ namespace ranvier {
 
 struct AtisOptions {
   ReadOptions read = {};
-  Sensor sensor = {34, 34, 2};  ///< N-MNIST's; the format does not name it
+  /// N-MNIST's; the format does not name it. All of N-Caltech101 fit into {240, 180, 2}.
+  Sensor sensor = {34, 34, 2};
 };
 
 /// Errors: the file cannot be read, ends within an event, holds an event outside the sensor, or its

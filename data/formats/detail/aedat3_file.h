@@ -5,6 +5,7 @@
 #include <exception>
 #include <filesystem>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "ranvier/data/formats/detail/aedat3_packets.h"
@@ -19,8 +20,8 @@ class Aedat3File {
       : path_(std::move(path)), sensor_(sensor) {}
 
   /// Overwrites `events` with those whose times are in [begin, end), in the order of time; times
-  /// then count from `begin`. Errors: those of `read_aedat3`, as far as they are in the packets
-  /// concerned; damage somewhere before the first time from `end` on.
+  /// then count from `begin`. Errors: those of `read_aedat3`; but packets without such events may
+  /// hold wrong ones, and the file be damaged after the first time from `end` on.
   void read(std::int64_t begin, std::int64_t end, Events& events) const;
 
  private:
@@ -29,7 +30,6 @@ class Aedat3File {
     std::int64_t earliest, latest;
   };
 
-  /// What every reading needs the file open for.
   class Open;
   void make_index(Open& file) const;
 
