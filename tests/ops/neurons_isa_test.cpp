@@ -25,14 +25,15 @@ std::vector<R> row_results(const neurons::Program<R>& program,
                            const neurons::RowKernels<R>& kernels) {
   constexpr std::int64_t count = 203, stride = 208;
   test::Numbers numbers(5);
-  const auto random = [&] {
-    std::vector<R> row(stride);
+  const auto random = [&](int variables = 1) {
+    std::vector<R> row(static_cast<std::size_t>(variables * stride));
     for (R& value : row) value = static_cast<R>(numbers(-2, 3));
     return row;
   };
-  const std::vector<R> before = random(), x = random(), grad_out = random();
-  std::vector<R> after = random(), out = random(), grad_state = random(), grad_x = random(),
-                 learnt = random();
+  const int states = program.states;
+  const std::vector<R> before = random(states), x = random(), grad_out = random();
+  std::vector<R> after = random(states), out = random(), grad_state = random(states),
+                 grad_x = random(), learnt = random(neurons::max_learnables);
   kernels.step(program.params, {before.data(), after.data(), x.data(), out.data(), count, stride});
   kernels.adjoint(program.params, program.slope,
                   {before.data(), x.data(), grad_out.data(), grad_state.data(), grad_x.data(),
