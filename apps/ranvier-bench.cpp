@@ -16,9 +16,10 @@ namespace {
 using namespace ranvier::apps;
 using Group = std::function<std::vector<Measurement>(const BenchOptions&)>;
 
-const std::map<std::string, Group> groups{{"copy", bench_copy},         {"neurons", bench_neurons},
-                                          {"products", bench_products}, {"csnn", bench_csnn},
-                                          {"mlp", bench_mlp},           {"ssc", bench_ssc}};
+const std::map<std::string, Group> groups{
+    {"copy", bench_copy}, {"neurons", bench_neurons}, {"products", bench_products},
+    {"feed", bench_feed}, {"csnn", bench_csnn},       {"mlp", bench_mlp},
+    {"ssc", bench_ssc}};
 
 int run(const std::vector<std::string>& names, const BenchOptions& options, bool json) {
   if (!json)
@@ -41,7 +42,7 @@ int main(int argc, char** argv) {
   BenchOptions options;
   int threads = 0;
   bool json = false;
-  app.add_option("groups", names, "copy, neurons, products, csnn, mlp, ssc (default: all)")
+  app.add_option("groups", names, "copy, neurons, products, feed, csnn, mlp, ssc (default: all)")
       ->check(CLI::IsMember(groups));
   app.add_option("--runs", options.runs, "Counted runs of each; the median is given")
       ->capture_default_str()

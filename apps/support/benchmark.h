@@ -56,6 +56,7 @@ struct BenchOptions {
 std::vector<Measurement> bench_copy(const BenchOptions& options);
 std::vector<Measurement> bench_neurons(const BenchOptions& options);
 std::vector<Measurement> bench_products(const BenchOptions& options);
+std::vector<Measurement> bench_feed(const BenchOptions& options);
 std::vector<Measurement> bench_csnn(const BenchOptions& options);
 std::vector<Measurement> bench_mlp(const BenchOptions& options);
 std::vector<Measurement> bench_ssc(const BenchOptions& options);

@@ -66,16 +66,20 @@ std::uint8_t* put_coordinates(std::uint8_t* at, std::size_t width,
 /// Reads a column of coordinates; false if one is not below `extent`.
 bool get_coordinates(const std::uint8_t* at, std::size_t width, std::int64_t extent,
                      std::vector<std::int16_t>& column) {
-  std::uint16_t largest = 0;
+  bool inside = true;
   visit_width(width, [&](auto number) {
     using Number = decltype(number);
-    for (std::size_t i = 0; i < column.size(); ++i) {
-      const std::uint16_t value = static_cast<std::uint16_t>(get<Number>(at + i * sizeof(Number)));
+    std::int16_t* out = column.data();
+    const std::size_t count = column.size();
+    Number largest = 0;  // here, not outside: only so is the loop one of vectors
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto value = get<Number>(at + i * sizeof(Number));
       largest = std::max(largest, value);
-      column[i] = static_cast<std::int16_t>(value);
+      out[i] = static_cast<std::int16_t>(value);
     }
+    inside = largest < static_cast<std::uint64_t>(extent);
   });
-  return largest < extent;
+  return inside;
 }
 
 /// Reads the times; false if they are not in order or leave [-max_time, max_time].
