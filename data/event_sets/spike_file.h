@@ -30,7 +30,7 @@ struct SpikeFileOptions {
 /// per sample in memory, all else stays in the file until it is read; a gzipped file is unpacked to
 /// a temporary one in TMPDIR. Errors name the file, the sample and what is wrong: it cannot be
 /// opened; it is no HDF5 file, damaged, or of a format that is not read here; a group is missing; a
-/// data set is of another rank or type, or as long as no other; a label has no class; when a sample
+/// data set is of another rank, type or length than the others; a label has no class; when a sample
 /// is read, times and units of different numbers, a channel outside of the sensor, a time that is
 /// NaN, negative or beyond thirty years.
 std::shared_ptr<const Recordings> open_spike_file(const std::string& name,

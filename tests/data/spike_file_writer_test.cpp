@@ -1,5 +1,9 @@
 #include "ranvier/data/event_sets/spike_file_writer.h"
 
+#include <unistd.h>
+
+#include <fstream>
+
 #include "ranvier/data/event_sets/spike_file.h"
 #include "tests/data/hdf5_spikes.h"
 #include "tests/support/catch.h"
@@ -135,6 +139,32 @@ TEST_CASE("a spike file says how many channels there are") {
   writer.finish();
   CHECK(open_spike_file("a", folder / "a.h5")->sensor().width == 32768);
   CHECK(open_spike_file("a", folder / "a.h5", {.channels = 9})->sensor().width == 9);
+}
+
+TEST_CASE("a file takes no memory for more than a sample, written or read") {
+  const TemporaryFolder folder;
+  const auto resident = [] {
+    std::int64_t pages = 0, resident_pages = 0;
+    std::ifstream("/proc/self/statm") >> pages >> resident_pages;
+    return resident_pages * sysconf(_SC_PAGESIZE);
+  };
+  constexpr std::int64_t samples = 1000, limit = 8 << 20;
+  const Events sample = sample_of(8000);
+  const std::int64_t before = resident();
+  SpikeFileWriter writer(folder / "a.h5", {"a"});
+  for (std::int64_t i = 0; i < samples; ++i) writer.append(sample, 0);
+  writer.finish();
+  CHECK(std::filesystem::file_size(folder / "a.h5") > 5 * limit);
+  CHECK(resident() - before < limit);
+  const auto recordings = open_spike_file("a", folder / "a.h5");
+  Events events;
+  std::int64_t total = 0;
+  for (std::int64_t i = 0; i < samples; ++i) {
+    recordings->read(i, events);
+    total += events.size();
+  }
+  CHECK(total == samples * sample.size());
+  CHECK(resident() - before < limit);
 }
 
 TEST_CASE("equal spikes are equal files") {
