@@ -3,15 +3,42 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 namespace ranvier {
 namespace {
 
+/// An event's place among the others, before and after sorting.
+struct Key {
+  std::uint64_t time;  // since the first event
+  std::size_t index;
+};
+
+/// Sorts by time, digit by digit: the bits of the times decide how long it takes, not their order.
+std::vector<Key> sorted_keys(const std::vector<std::int64_t>& times) {
+  const auto [first, last] = std::minmax_element(times.begin(), times.end());
+  const auto since_first = [start = static_cast<std::uint64_t>(*first)](std::int64_t t) {
+    return static_cast<std::uint64_t>(t) - start;
+  };
+  std::vector<Key> keys(times.size()), sorted(times.size());
+  for (std::size_t i = 0; i < times.size(); ++i) keys[i] = {since_first(times[i]), i};
+  constexpr int digit_bits = 8;
+  const auto digit = [](const Key& key, int shift) { return (key.time >> shift) & 0xff; };
+  for (int shift = 0; shift < 64 && since_first(*last) >> shift != 0; shift += digit_bits) {
+    std::array<std::size_t, (1 << digit_bits) + 1> begin{};
+    for (const Key& key : keys) ++begin[digit(key, shift) + 1];
+    std::partial_sum(begin.begin(), begin.end(), begin.begin());
+    for (const Key& key : keys) sorted[begin[digit(key, shift)]++] = key;
+    keys.swap(sorted);
+  }
+  return keys;
+}
+
 template <class Value>
-void reorder(std::vector<Value>& column, const std::vector<std::size_t>& order) {
+void reorder(std::vector<Value>& column, const std::vector<Key>& order) {
   std::vector<Value> ordered(column.size());
-  for (std::size_t i = 0; i < order.size(); ++i) ordered[i] = column[order[i]];
+  for (std::size_t i = 0; i < order.size(); ++i) ordered[i] = column[order[i].index];
   column = std::move(ordered);
 }
 
@@ -58,10 +85,7 @@ bool in_time_order(const Events& events) {
 
 void sort_by_time(Events& events) {
   if (in_time_order(events)) return;
-  std::vector<std::size_t> order(events.t.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return events.t[a] < events.t[b]; });
+  const std::vector<Key> order = sorted_keys(events.t);
   reorder(events.t, order);
   reorder(events.x, order);
   reorder(events.y, order);

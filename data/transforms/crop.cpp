@@ -4,25 +4,12 @@
 
 #include "ranvier/data/transforms/detail/describe.h"
 #include "ranvier/data/transforms/detail/options.h"
+#include "ranvier/data/transforms/detail/rectangle.h"
 
 namespace ranvier {
 namespace {
 
 constexpr std::int64_t largest_extent = 32768;
-
-/// Keeps the rectangle of `size` whose first pixel is (left, top), which becomes (0, 0).
-void keep_rectangle(Events& events, std::int64_t left, std::int64_t top, const Sensor& size) {
-  std::int64_t kept = 0;
-  for (std::int64_t i = 0; i < events.size(); ++i) {
-    const auto at = static_cast<std::size_t>(i), to = static_cast<std::size_t>(kept);
-    const std::int64_t x = events.x[at] - left, y = events.y[at] - top;
-    if (x < 0 || x >= size.width || y < 0 || y >= size.height) continue;
-    events.move_event(i, kept++);
-    events.x[to] = static_cast<std::int16_t>(x);
-    events.y[to] = static_cast<std::int16_t>(y);
-  }
-  events.resize(kept);
-}
 
 /// Half of what is left over at both sides, rounded down.
 std::int64_t margin(std::int64_t extent, std::int64_t inner) { return (extent - inner) >> 1; }
@@ -63,7 +50,7 @@ Sensor Crop::sensor_after(const Sensor& sensor) const {
 }
 
 void Crop::operator()(Events& events, const Sensor& sensor, RandomStream&) const {
-  keep_rectangle(events, x, y, sensor_after(sensor));
+  detail::keep_rectangle(events, x, y, sensor_after(sensor));
 }
 
 std::string Crop::describe() const {
@@ -83,8 +70,8 @@ Sensor CenterCrop::sensor_after(const Sensor& sensor) const {
 }
 
 void CenterCrop::operator()(Events& events, const Sensor& sensor, RandomStream&) const {
-  keep_rectangle(events, margin(sensor.width, width), margin(sensor.height, height),
-                 sensor_after(sensor));
+  detail::keep_rectangle(events, margin(sensor.width, width), margin(sensor.height, height),
+                         sensor_after(sensor));
 }
 
 std::string CenterCrop::describe() const {
@@ -102,7 +89,7 @@ void RandomCrop::operator()(Events& events, const Sensor& sensor, RandomStream& 
   const Sensor size = sensor_after(sensor);
   const std::int64_t left = random.below(sensor.width - width + 1);
   const std::int64_t top = random.below(sensor.height - height + 1);
-  keep_rectangle(events, left, top, size);
+  detail::keep_rectangle(events, left, top, size);
 }
 
 std::string RandomCrop::describe() const {

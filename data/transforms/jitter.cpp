@@ -24,8 +24,12 @@ Sensor TimeJitter::sensor_after(const Sensor& sensor) const {
 }
 
 void TimeJitter::operator()(Events& events, const Sensor&, RandomStream& random) const {
-  for (std::int64_t& t : events.t)
-    t = detail::to_time(std::floor(static_cast<double>(t) + std * random.normal() + 0.5));
+  std::array<double, 2> shifts{};
+  for (std::size_t i = 0; i < events.t.size(); ++i) {
+    if (i % 2 == 0) shifts = random.normals();
+    const auto t = static_cast<double>(events.t[i]);
+    events.t[i] = detail::to_time(std::floor(t + std * shifts[i % 2] + 0.5));
+  }
   if (clip_negative)
     keep_if(events, [&](std::int64_t i) { return events.t[static_cast<std::size_t>(i)] >= 0; });
   sort_by_time(events);
@@ -55,9 +59,9 @@ void SpatialJitter::operator()(Events& events, const Sensor& sensor, RandomStrea
   std::int64_t kept = 0;
   for (std::int64_t i = 0; i < events.size(); ++i) {
     const auto at = static_cast<std::size_t>(i);
-    const double a = random.normal();
+    const auto [a, b] = random.normals();
     std::int64_t x = moved(events.x[at], xx * a, sensor.width), y = events.y[at];
-    if (sensor.height > 1) y = moved(events.y[at], yx * a + yy * random.normal(), sensor.height);
+    if (sensor.height > 1) y = moved(events.y[at], yx * a + yy * b, sensor.height);
     if (outliers == Outliers::clamp) {
       x = std::clamp<std::int64_t>(x, 0, sensor.width - 1);
       y = std::clamp<std::int64_t>(y, 0, sensor.height - 1);

@@ -1,11 +1,12 @@
 // The random numbers of one sample, wherever and whenever it is made.
 #pragma once
 
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <numbers>
 
-#include "ranvier/core/philox.h"
 #include "ranvier/data/dataset.h"
 
 namespace ranvier {
@@ -17,8 +18,8 @@ class RandomStream {
 
   /// 32 random bits.
   std::uint32_t bits() {
-    if (next_ == 4) refill();
-    return words_.word[next_++];
+    if (next_ == words_.size()) refill();
+    return words_[next_++];
   }
   /// Uniform in [0, 1).
   double uniform() {
@@ -33,10 +34,11 @@ class RandomStream {
                                      32);
   }
   bool with_probability(double p) { return uniform() < p; }
-  /// Standard normal (Box-Muller).
-  double normal() {
+  /// Two independent standard normals (Box-Muller).
+  std::array<double, 2> normals() {
     const double radius = std::sqrt(-2 * std::log(1 - uniform()));
-    return radius * std::cos(2 * std::numbers::pi * uniform());
+    const double angle = 2 * std::numbers::pi * uniform();
+    return {radius * std::cos(angle), radius * std::sin(angle)};
   }
 
  private:
@@ -44,8 +46,8 @@ class RandomStream {
 
   std::uint64_t seed_, stream_;
   std::uint64_t block_;
-  PhiloxWords words_{};
-  int next_ = 4;
+  std::array<std::uint32_t, 16> words_{};  // several blocks at a time overlap in the processor
+  std::size_t next_ = words_.size();
 };
 
 }  // namespace ranvier

@@ -144,12 +144,10 @@ Shape ToFrame::frame(const Sensor& sensor) const {
 }
 
 void ToFrame::write(const Events& events, const Sensor& sensor, const FrameRows& out) const {
-  const std::int64_t cells = sensor.frame().numel();
+  const detail::StepRows rows{out.first, out.stride, out.steps, sensor.frame().numel()};
   for_each_step(*this, events, out.steps,
                 [&](std::int64_t k, std::int64_t first, std::int64_t end) {
-                  float* row = out.first + k * out.stride;
-                  std::fill_n(row, cells, 0.0f);
-                  count_events(events, sensor, first, end, row);
+                  count_events(events, sensor, first, end, rows.cleared(k));
                 });
 }
 

@@ -25,11 +25,11 @@ void bin_recording(const std::byte* words, const PackedEvents& events, const Eve
   };
   const Word cell_mask = static_cast<Word>((Word{1} << events.cell_bits) - 1);
   const auto last_cell = static_cast<Word>(events.cells - 1);
+  const StepRows rows{column, stride, recording.steps, events.cells};
   Word largest = 0;
   for_each_slice_of(recording.count, time_of, recording.windows, recording.steps,
                     [&](std::int64_t k, std::int64_t first, std::int64_t end) {
-                      float* row = column + k * stride;
-                      std::fill_n(row, events.cells, 0.0f);
+                      float* row = rows.cleared(k);
                       for (std::int64_t i = first; i < end; ++i) {
                         const auto cell = static_cast<Word>(word_of(i) & cell_mask);
                         largest = std::max(largest, cell);

@@ -135,6 +135,26 @@ TEST_CASE("every neuron and surrogate is in docs/neurons.md") {
   require_none(missing);
 }
 
+TEST_CASE("every transform and framing of events is in docs/transforms.md") {
+  const std::string page = read_text("docs/transforms.md");
+  const std::regex structure("struct (\\w+) \\{");
+  Lines missing;
+  std::size_t found = 0;
+  for (const SourceFile& file : source_files()) {
+    if (!file.path.starts_with("data/transforms/") || file.suffix() != ".h") continue;
+    std::string name;
+    for (const std::string& line : file.lines) {
+      std::smatch match;
+      if (std::regex_match(line, match, structure)) name = match[1];
+      if (line != "  std::string describe() const;") continue;
+      ++found;
+      if (page.find("`" + name + "`") == std::string::npos) missing.push_back(name);
+    }
+  }
+  require_none(missing);
+  REQUIRE(found > 20);
+}
+
 TEST_CASE("every option of the trainers is in docs/trainers.md") {
   const std::string page = read_text("docs/trainers.md");
   CLI::App app;

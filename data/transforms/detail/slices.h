@@ -1,6 +1,7 @@
 // Cutting a recording into the events of each time step.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 

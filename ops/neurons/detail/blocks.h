@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "ranvier/core/detail/prefetch.h"
 #include "ranvier/core/scratch.h"
 #include "ranvier/ops/neurons/detail/isa_kernels.h"
 #include "ranvier/ops/neurons/kernels.h"
@@ -38,14 +39,7 @@ RangeScratch scratch_for(std::int64_t elements) {
   return RangeScratch(static_cast<std::size_t>(elements) * sizeof(R));
 }
 
-/// Fetches part of a row into L2; null: there is none. In assembler, because GCC 12 takes a
-/// function that only calls __builtin_prefetch for one without effect and drops its calls.
-template <class R>
-void prefetch(const R* row, std::int64_t count) {
-  constexpr std::int64_t line = 64 / sizeof(R);
-  if (row == nullptr) return;
-  for (std::int64_t i = 0; i < count; i += line) asm volatile("prefetcht1 %0" : : "m"(row[i]));
-}
+using ranvier::detail::prefetch;
 
 /// The state of neurons [first, first + count) at the start of a shard: what was given, else rest.
 template <class R>

@@ -9,6 +9,7 @@
 #include "ranvier/data/transforms/jitter.h"
 #include "ranvier/data/transforms/noise.h"
 #include "ranvier/data/transforms/polarity.h"
+#include "ranvier/data/transforms/shift.h"
 #include "ranvier/data/transforms/time.h"
 #include "tests/support/catch.h"
 #include "tests/support/events.h"
@@ -26,6 +27,7 @@ std::vector<EventTransform> all_transforms(int variant) {
       CenterCrop{.width = 3 + variant, .height = 2},
       CenterCrop{.width = 300 + variant, .height = 200},
       RandomCrop{.width = 1 + variant, .height = 1},
+      RandomShift{.x = 1 + variant % 2, .y = variant / 2},
       RandomFlipLR{.p = part},
       RandomFlipUD{.p = part},
       RandomFlipPolarity{.p = part},
