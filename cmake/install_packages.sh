@@ -26,6 +26,9 @@ table='
   build   nlohmann_json   nlohmann-json3-dev
   build   spdlog          libspdlog-dev
   data    Fashion-MNIST   dataset-fashion-mnist
+  fuzz    clang++-19      clang-19
+  fuzz    libFuzzer       libclang-rt-19-dev
+  fuzz    libomp          libomp-19-dev
   mpi     MPI             libopenmpi-dev
   mpi     mpirun          openmpi-bin
 '
@@ -38,6 +41,7 @@ Installs what is missing for building and testing Ranvier, with apt-get as root 
 Says nothing and needs no network when all is there.
 
   GROUP     also install:  data  the Fashion-MNIST images (30 MB)
+                           fuzz  Clang with libFuzzer (300 MB), for tests/fuzz/run.sh
                            mpi   Open MPI, for training over several processes
   --print   print the packages, one per line, and install nothing
   --help    show this text
@@ -52,7 +56,7 @@ for argument; do
   case $argument in
     --print) print=true ;;
     --help | -h) usage; exit ;;
-    build | data | mpi) groups+="$argument " ;;
+    build | data | fuzz | mpi) groups+="$argument " ;;
     *) echo "install_packages.sh: unknown argument '$argument'; see --help." >&2; exit 2 ;;
   esac
 done

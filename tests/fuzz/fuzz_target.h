@@ -1,6 +1,6 @@
 // What a fuzz target provides: one file NAME_fuzz.cpp per parser defines these two functions.
 // CTest runs each on its seeds and some thousand deterministic mutations of them (driver.cpp);
-// Clang 18 or newer also builds it with libFuzzer, which runs until stopped (libfuzzer.cpp).
+// tests/fuzz/run.sh also builds it with libFuzzer, which searches on (libfuzzer.cpp).
 #pragma once
 
 #include <cstdint>
