@@ -76,7 +76,8 @@ Bytes stored_zip(const std::vector<Member>& members) {
     append(directory, 20, 2);
     append(directory, 20, 2);
     directory.insert(directory.end(), entry.begin(), entry.end());
-    append(directory, 0, 10);
+    append(directory, 0, 8);
+    append(directory, 0, 2);
     append(directory, offset, 4);
     append(directory, member.name);
   }

@@ -69,7 +69,9 @@ inline void check_events(const Events& events, const ExpectedEvents& expected) {
     return std::accumulate(column.begin(), column.end(), std::int64_t{0});
   };
   CHECK(sum(events.p) == expected.on);
-  CHECK(sum(events.t) - events.size() * events.t[0] == expected.sum_t_minus_first);
+  std::int64_t since_first = 0;  // the times of some cameras are too large to be added up
+  for (const std::int64_t t : events.t) since_first += t - events.t[0];
+  CHECK(since_first == expected.sum_t_minus_first);
   CHECK(sum(events.x) == expected.sum_x);
   CHECK(sum(events.y) == expected.sum_y);
 }

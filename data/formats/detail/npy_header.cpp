@@ -39,7 +39,10 @@ class Literals {
     skip_space();
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), value);
-    if (error != std::errc() || value < 0) fail("a length");
+    if (error != std::errc() || value < 0) {
+      fail("a length");
+      return 0;
+    }
     rest_.remove_prefix(static_cast<std::size_t>(end - rest_.data()));
     return value;
   }
