@@ -64,9 +64,10 @@ class CachedRecordings final : public Recordings {
 };
 
 std::string key_of(const Prepared& prepared, const CacheOptions& options) {
+  static const std::string version = build_info().version;
   return fmt::format("{}\nsensor: {}\nrecordings: {}\ncompressed: {}\nformat: {}\nranvier: {}\n",
                      prepared.identity(), to_string(prepared.sensor), prepared.source->size(),
-                     options.compress, detail::event_cache_format, build_info().version);
+                     options.compress, detail::event_cache_format, version);
 }
 
 /// "shd-train-0123456789abcdef.rvevents"
