@@ -141,6 +141,8 @@ TEST_CASE("a spike file says how many channels there are") {
   CHECK(open_spike_file("a", folder / "a.h5", {.channels = 9})->sensor().width == 9);
 }
 
+// The address sanitizer keeps freed memory for a while: what is resident there is not ours.
+#if !defined(__SANITIZE_ADDRESS__)
 TEST_CASE("a file takes no memory for more than a sample, written or read") {
   const TemporaryFolder folder;
   const auto resident = [] {
@@ -166,6 +168,7 @@ TEST_CASE("a file takes no memory for more than a sample, written or read") {
   CHECK(total == samples * sample.size());
   CHECK(resident() - before < limit);
 }
+#endif
 
 TEST_CASE("equal spikes are equal files") {
   const TemporaryFolder folder;
