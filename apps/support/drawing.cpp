@@ -37,14 +37,11 @@ std::string svg_of(const Drawing::Text& text) {
                      text.y, anchors[static_cast<std::size_t>(text.anchor)], escape(text.text));
 }
 
-/// Five rows of three pixels, an octal digit each; 0: no such character.
-int glyph(char c) {
-  constexpr std::string_view characters = "0123456789.-ms";
-  constexpr int rows[] = {075557, 026227, 071747, 071717, 055711, 074717, 074757,
-                          071111, 075757, 075717, 000002, 000700, 000775, 003636};
-  const std::size_t place = characters.find(c);
-  return place == characters.npos ? 0 : rows[place];
-}
+constexpr std::string_view characters = "0123456789.- ms";
+
+/// Five rows of three pixels for each of `characters`, an octal digit a row.
+constexpr int glyphs[] = {075557, 026227, 071747, 071717, 055711, 074717, 074757, 071111,
+                          075757, 075717, 000002, 000700, 000000, 000775, 003636};
 
 class Raster {
  public:
@@ -73,6 +70,7 @@ class Raster {
       }
   }
   void draw(const Drawing::Text& text) {
+    if (text.text.find_first_not_of(characters) != std::string::npos) return;
     constexpr int zoom = 2, columns = 3, rows = 5, step = zoom * (columns + 1);
     const double length = step * static_cast<double>(text.text.size());
     const double shift = text.anchor == Drawing::Anchor::begin    ? 0
@@ -80,7 +78,7 @@ class Raster {
                                                                   : length;
     for (std::size_t i = 0; i < text.text.size(); ++i)
       for (int bit = 0; bit < rows * columns; ++bit)
-        if (glyph(text.text[i]) >> (rows * columns - 1 - bit) & 1)
+        if (glyphs[characters.find(text.text[i])] >> (rows * columns - 1 - bit) & 1)
           draw({text.x - shift + static_cast<double>(i) * step + bit % columns * zoom,
                 text.y + (bit / columns - rows) * zoom, zoom, zoom},
                {60, 60, 60});

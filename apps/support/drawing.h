@@ -42,8 +42,7 @@ struct Drawing {
 /// A file of its own.
 std::string to_svg(const Drawing& drawing);
 
-/// Of texts, a PNG has digits, points, dashes and "ms"; other characters are left blank. Errors:
-/// `encode_png`'s.
+/// A PNG has those texts that are made of digits, points, dashes and "ms". Errors: `encode_png`'s.
 std::vector<std::uint8_t> to_png(const Drawing& drawing);
 
 }  // namespace ranvier::apps

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "apps/support/loaded_samples.h"
+#include "ranvier/data/resident_events.h"
 
 namespace ranvier::apps {
 namespace {
@@ -21,6 +22,25 @@ class EventSamples final : public LoadedSamples<EventDataset> {
     return dataset_.recordings().label(sample);
   }
   SkippedRecordings skipped() const override { return dataset_.skipped(); }
+};
+
+class ResidentSamples final : public LoadedSamples<ResidentEvents> {
+ public:
+  ResidentSamples(std::shared_ptr<const Recordings> recordings, const EventDatasetOptions& options)
+      : LoadedSamples(ResidentEvents(recordings, options)), recordings_(std::move(recordings)) {}
+
+  const std::string& name() const override { return recordings_->name(); }
+  const std::vector<std::string>& classes() const override { return recordings_->classes(); }
+  std::int64_t label(std::int64_t sample) const override { return recordings_->label(sample); }
+  SkippedRecordings skipped() const override { return dataset_.skipped(); }
+  std::unique_ptr<Feed> feed(const LoaderOptions& options) const override {
+    LoaderOptions in_turn = options;
+    in_turn.workers = 0;  // it computes on all cores, in turn with the training step
+    return LoadedSamples::feed(in_turn);
+  }
+
+ private:
+  std::shared_ptr<const Recordings> recordings_;
 };
 
 class FirstRecordings final : public Recordings {
@@ -54,6 +74,11 @@ class FirstRecordings final : public Recordings {
 std::unique_ptr<Samples> event_samples(std::shared_ptr<const Recordings> recordings,
                                        const EventDatasetOptions& options) {
   return std::make_unique<EventSamples>(EventDataset(std::move(recordings), options));
+}
+
+std::unique_ptr<Samples> resident_samples(std::shared_ptr<const Recordings> recordings,
+                                          const EventDatasetOptions& options) {
+  return std::make_unique<ResidentSamples>(std::move(recordings), options);
 }
 
 std::shared_ptr<const Recordings> first_recordings(std::shared_ptr<const Recordings> recordings,

@@ -61,7 +61,7 @@ class LoadedSamples : public Samples {
     dataset_.fetch(samples, {}, batch);
     return to_training_batch(batch);
   }
-  std::unique_ptr<Feed> feed(const LoaderOptions& options) const final {
+  std::unique_ptr<Feed> feed(const LoaderOptions& options) const override {
     return std::make_unique<LoaderFeed<D>>(dataset_, options);
   }
 

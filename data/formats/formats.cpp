@@ -82,7 +82,7 @@ constexpr EventFormat formats[] = {
      parse_with_sensor<Bs2Options, parse_bs2>, encode_bs2},
     {"bs1", ".bs1", "the same with channels instead of pixels, as in N-TIDIGITS", nullptr,
      parse_with_sensor<Bs1Options, parse_bs1>, encode_bs1},
-    {"npz", ".npz", "NumPy archive of columns t, x, y, p, as SpikingJelly writes it",
+    {"npz", ".npz", "NumPy archive of t, x, y, p, as SpikingJelly writes it",
      [](Content content) { return starts_with(content, "PK\x03\x04"); },
      parse_with_sensor<NumpyOptions, parse_npz>, encode_npz},
     {"npy", ".npy", "NumPy array of records with fields t, x, y, p",

@@ -4,6 +4,8 @@
 #include <map>
 #include <sstream>
 
+#include "apps/support/camera_task.h"
+#include "apps/support/spike_train_task.h"
 #include "apps/support/train_options.h"
 #include "ranvier/ops/neurons/all.h"
 #include "tests/lint/sources.h"
@@ -158,12 +160,18 @@ TEST_CASE("every transform and framing of events is in docs/transforms.md") {
 TEST_CASE("every option of the trainers is in docs/trainers.md") {
   const std::string page = read_text("docs/trainers.md");
   CLI::App app;
+  CLI::App spike_trains, camera;
   apps::TrainOptions options;
+  apps::SpikeTrainOptions spike_train_options;
+  apps::CameraOptions camera_options;
   apps::add_train_options(app, options, {.channels_help = ""});
+  apps::add_spike_train_options(spike_trains, spike_train_options);
+  apps::add_camera_options(camera, camera_options);
   Lines missing;
-  for (const CLI::Option* option : app.get_options())
-    for (const std::string& name : option->get_lnames())
-      if (name != "help" && page.find("`--" + name) == std::string::npos) missing.push_back(name);
+  for (const CLI::App* trainer : {&app, &spike_trains, &camera})
+    for (const CLI::Option* option : trainer->get_options())
+      for (const std::string& name : option->get_lnames())
+        if (name != "help" && page.find("`--" + name) == std::string::npos) missing.push_back(name);
   require_none(missing);
 }
 

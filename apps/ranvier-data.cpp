@@ -1,0 +1,15 @@
+// Looks into files of events, converts, makes and draws them.
+#include <CLI/CLI.hpp>
+
+#include "apps/support/data_commands.h"
+#include "apps/support/program.h"
+
+int main(int argc, char** argv) {
+  using namespace ranvier::apps;
+  CLI::App app("Looks into files of events of every format, converts, makes and draws them.",
+               "ranvier-data");
+  Chosen chosen;
+  add_data_commands(app, chosen);
+  CLI11_PARSE(app, argc, argv);
+  return run_program(chosen);
+}

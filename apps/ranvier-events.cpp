@@ -1,0 +1,20 @@
+// Trains a spiking convolutional network on recordings of event cameras.
+#include <CLI/CLI.hpp>
+
+#include "apps/support/camera_task.h"
+#include "apps/support/program.h"
+#include "apps/support/training.h"
+
+int main(int argc, char** argv) {
+  using namespace ranvier::apps;
+  CameraOptions options = camera_defaults();
+  CLI::App app("Trains a spiking convolutional network on recordings of event cameras.",
+               "ranvier-events");
+  add_camera_options(app, options);
+  CLI11_PARSE(app, argc, argv);
+  return run_program([&] {
+    prepare(options.train);
+    Task task = camera_task(options);
+    return Training(task, options.train).run();
+  });
+}

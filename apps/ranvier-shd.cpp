@@ -1,0 +1,21 @@
+// Trains spiking networks on spike trains of channels: SHD, SSC, FSDD-spikes, or generated ones.
+#include <CLI/CLI.hpp>
+
+#include "apps/support/program.h"
+#include "apps/support/spike_train_task.h"
+#include "apps/support/training.h"
+
+int main(int argc, char** argv) {
+  using namespace ranvier::apps;
+  SpikeTrainOptions options = spike_train_defaults();
+  CLI::App app("Trains a spiking network on spoken words, or other spike trains of channels.",
+               "ranvier-shd");
+  add_spike_train_options(app, options);
+  CLI11_PARSE(app, argc, argv);
+  return run_program([&] {
+    options = completed(options);
+    prepare(options.train);
+    Task task = spike_train_task(options);
+    return Training(task, options.train).run();
+  });
+}

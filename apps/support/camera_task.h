@@ -1,0 +1,33 @@
+// What ranvier-events trains: a convolutional network on recordings of event cameras.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <cstdint>
+#include <string>
+
+#include "apps/support/event_feeds.h"
+#include "apps/support/task.h"
+#include "apps/support/train_options.h"
+
+namespace ranvier::apps {
+
+struct CameraOptions {
+  TrainOptions train{};
+  EventFeedOptions feed{};
+  std::string dataset = "nmnist";
+  std::int64_t size = 0;    ///< pixels of a side after downsampling; 0: as recorded
+  std::int64_t blocks = 3;  ///< of the network
+  double tau = 2;           ///< of its neurons, in steps
+  double dropout = 0.2;
+};
+
+/// The program's defaults.
+CameraOptions camera_defaults();
+
+void add_camera_options(CLI::App& app, CameraOptions& options);
+
+/// Errors: options out of range; those of the data set and of the network.
+Task camera_task(const CameraOptions& options);
+
+}  // namespace ranvier::apps

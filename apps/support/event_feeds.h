@@ -1,0 +1,48 @@
+// The three ways in which recordings reach a network, and the options of all event trainers.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "apps/support/samples.h"
+#include "ranvier/data/events/recordings.h"
+#include "ranvier/data/transforms/transform.h"
+
+namespace ranvier::apps {
+
+struct EventFeedOptions {
+  std::string feed = "file";  ///< "file", "disk" or "device"
+  std::filesystem::path cache_dir = "runs/cache";
+  bool skip_bad = false;
+};
+
+/// Adds `--feed`, of which `feeds` can be chosen, `--cache-dir` and `--skip-bad`.
+void add_event_feed_options(CLI::App& app, EventFeedOptions& options,
+                            const std::vector<std::string>& feeds);
+
+/// What becomes of recordings on their way into a batch.
+struct EventPipeline {
+  EventTransform fixed;        ///< the same in every epoch: what a cache keeps
+  EventTransform varied = {};  ///< behind it, new in every epoch
+  std::int64_t time_step = 0;  ///< microseconds of a frame; 0: `time_bins` frames instead
+  std::int64_t time_bins = 0;  ///< equally long frames from the first to the last event
+  std::int64_t max_steps = 0;  ///< of `time_step`, counted from time 0
+};
+
+/// `recordings` with `fixed` applied, from a cache in `folder` that is built with a progress line
+/// on stderr if it is not there. Errors: those of `cached`.
+std::shared_ptr<const Recordings> cached_recordings(std::shared_ptr<const Recordings> recordings,
+                                                    const EventTransform& fixed,
+                                                    const std::filesystem::path& folder);
+
+/// `recordings` by the way of `options.feed`. Errors: no such feed; `varied` or `time_bins` with
+/// the feed "device", which keeps events as they are; those of caches and data sets.
+std::unique_ptr<Samples> fed_recordings(std::shared_ptr<const Recordings> recordings,
+                                        const EventPipeline& pipeline,
+                                        const EventFeedOptions& options);
+
+}  // namespace ranvier::apps

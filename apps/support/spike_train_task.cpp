@@ -1,0 +1,215 @@
+#include "apps/support/spike_train_task.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "apps/support/event_samples.h"
+#include "apps/support/event_sets.h"
+#include "ranvier/data/transforms/drop.h"
+#include "ranvier/data/transforms/jitter.h"
+#include "ranvier/data/transforms/shift.h"
+#include "ranvier/data/transforms/time.h"
+#include "ranvier/layers/event_networks.h"
+#include "ranvier/ops/loss/loss.h"
+#include "ranvier/ops/sequence/readout.h"
+
+namespace ranvier::apps {
+namespace {
+
+std::int64_t microseconds(double milliseconds) { return std::llround(1000 * milliseconds); }
+
+bool known(const std::string& text, std::initializer_list<const char*> names) {
+  return std::any_of(names.begin(), names.end(), [&](const char* name) { return text == name; });
+}
+
+void check(const SpikeTrainOptions& o) {
+  RV_CHECK(known(o.dataset, {"shd", "ssc", "fsdd", "randman"}),
+           "--dataset must be shd, ssc, fsdd or randman; got '{}'.", o.dataset);
+  RV_CHECK(known(o.model, {"mlp", "recurrent", "adaptive"}),
+           "--model must be mlp, recurrent or adaptive; got '{}'.", o.model);
+  RV_CHECK(known(o.feed.feed, {"file", "disk", "device"}),
+           "--feed must be file, disk or device; got '{}'.", o.feed.feed);
+  const auto positive = [](const char* option, double value) {
+    RV_CHECK(value > 0, "--{} must be > 0; got {}.", option, value);
+  };
+  positive("tau", o.tau);
+  positive("tau-adapt", o.tau_adapt);
+  positive("readout-tau", o.readout_tau);
+  positive("input-gain", o.input_gain);
+  RV_CHECK(o.time_step >= 0 && o.duration >= 0 && o.duration < 1e9,
+           "--time-step and --duration must be >= 0; got {} and {}.", o.time_step, o.duration);
+  RV_CHECK(o.hidden >= 1 && o.layers >= 1 && o.layers <= 64,
+           "--hidden must be >= 1 and --layers in [1, 64]; got {} and {}.", o.hidden, o.layers);
+  const std::int64_t shift = o.channel_shift.value_or(0);
+  const double skew = o.time_skew.value_or(0), jitter = o.time_jitter.value_or(0);
+  const double drop = o.drop.value_or(0);
+  RV_CHECK(shift >= 0 && skew >= 0 && jitter >= 0 && drop >= 0 && drop <= 1,
+           "--channel-shift, --time-skew and --time-jitter must be >= 0 and --drop in [0, 1]; got "
+           "{}, {}, {} and {}.",
+           shift, skew, jitter, drop);
+}
+
+EventTransform variations(const SpikeTrainOptions& o) {
+  EventTransform varied;
+  if (*o.channel_shift > 0) varied = varied | RandomShift{.x = *o.channel_shift};
+  if (*o.time_skew > 0)
+    varied = varied | TimeSkew{.coefficient = Range(1 / (1 + *o.time_skew), 1 + *o.time_skew)};
+  if (*o.time_jitter > 0) varied = varied | TimeJitter{.std = 1000 * *o.time_jitter};
+  if (*o.drop > 0) varied = varied | DropEvent{.p = Range(0, *o.drop)};
+  return varied;
+}
+
+Sequential network(const SpikeTrainOptions& o, std::int64_t classes) {
+  const std::vector<std::int64_t> hidden(static_cast<std::size_t>(o.layers), o.hidden);
+  const auto steps = [&](double milliseconds) { return milliseconds / o.time_step; };
+  if (o.model == "mlp")
+    return event_mlp(
+        {.inputs = o.train.channels, .hidden = hidden, .classes = classes, .dropout = o.dropout});
+  if (o.model == "recurrent")
+    return recurrent_net(
+        {.inputs = o.train.channels,
+         .hidden = hidden,
+         .classes = classes,
+         .neuron = LIFOptions{.tau = steps(o.tau), .decay_input = false, .v_reset = std::nullopt},
+         .dropout = o.dropout,
+         .readout_tau = steps(o.readout_tau)});
+  return adaptive_net(
+      {.inputs = o.train.channels,
+       .hidden = hidden,
+       .classes = classes,
+       .neuron = {.tau = steps(o.tau), .tau_adapt = steps(o.tau_adapt), .decay_input = false},
+       .dropout = o.dropout,
+       .readout_tau = steps(o.readout_tau)});
+}
+
+// Channels spike rarely; weights drawn for dense inputs may leave every neuron silent.
+void scale_input_weights(Sequential& network, double gain) {
+  Tensor weight = parameters(network).front().tensor;
+  float* values = weight.mutable_data<float>();
+  for (std::int64_t i = 0; i < weight.numel(); ++i) values[i] *= static_cast<float>(gain);
+}
+
+// What must not change under a run, and what the report tells.
+std::vector<std::pair<std::string, std::string>> recipe(const SpikeTrainOptions& o) {
+  const auto text = [](const auto& value) { return fmt::format("{}", value); };
+  return {{"dataset", o.dataset},
+          {"time-step", text(o.time_step)},
+          {"duration", text(o.duration)},
+          {"model", o.model},
+          {"hidden", text(o.hidden)},
+          {"layers", text(o.layers)},
+          {"tau", text(o.tau)},
+          {"tau-adapt", text(o.tau_adapt)},
+          {"readout-tau", text(o.readout_tau)},
+          {"readout", o.readout},
+          {"input-gain", text(o.input_gain)},
+          {"dropout", text(o.dropout)},
+          {"channel-shift", text(*o.channel_shift)},
+          {"time-skew", text(*o.time_skew)},
+          {"time-jitter", text(*o.time_jitter)},
+          {"drop", text(*o.drop)}};
+}
+
+void add_spike_options(CLI::App& app, SpikeTrainOptions& o) {
+  const auto add = [&](const char* name, auto& value, const char* group, const char* help) {
+    app.add_option(name, value, help)->capture_default_str()->group(group);
+  };
+  add("--dataset", o.dataset, "Data", "shd, ssc, fsdd, or randman, which is generated");
+  add("--time-step", o.time_step, "Data", "ms of a time step; 0: 10, randman 1");
+  add("--duration", o.duration, "Data", "ms kept; 0: 1000, fsdd 700, randman 100");
+  const auto vary = [&](const char* name, auto& value, const char* help) {
+    app.add_option(name, value, help)->group("Variation of training recordings");
+  };
+  vary("--channel-shift", o.channel_shift, "Move all by up to N channels (words: 1)");
+  vary("--time-skew", o.time_skew, "Up to this part slower or faster (words: 0.2)");
+  vary("--time-jitter", o.time_jitter, "Standard deviation in ms (default: 0)");
+  vary("--drop", o.drop, "Drop up to this part of the spikes (words: 0.1)");
+  add("--model", o.model, "Network", "mlp (IAF), recurrent (LIF) or adaptive (ALIF)");
+  add("--hidden", o.hidden, "Network", "Neurons of each hidden layer");
+  add("--layers", o.layers, "Network", "Hidden layers");
+  add("--tau", o.tau, "Network", "Time constant of membranes in ms; not of mlp");
+  add("--tau-adapt", o.tau_adapt, "Network", "Time constant of thresholds in ms; of adaptive");
+  add("--readout-tau", o.readout_tau, "Network", "Time constant of the readout in ms; not of mlp");
+  app.add_option("--readout", o.readout, "sum, mean, last or max (default: the model's)")
+      ->group("Network");
+  add("--input-gain", o.input_gain, "Network",
+      "Times the weights that the first layer begins with");
+  add("--dropout", o.dropout, "Network", "Share of hidden neurons left out in training");
+}
+
+}  // namespace
+
+SpikeTrainOptions spike_train_defaults() {
+  return {.train = {.epochs = 60,
+                    .batch_size = 16,
+                    .channels = 0,
+                    .lr = 5e-3,
+                    .optimizer = "adamw",
+                    .weight_decay = 0.1,
+                    .scheduler = "cosine",
+                    .output_dir = "runs/shd"}};
+}
+
+void add_spike_train_options(CLI::App& app, SpikeTrainOptions& o) {
+  add_train_options(app, o.train,
+                    {.channels_help = "Input channels after joining; 0: 70, randman 50",
+                     .samples = "recordings",
+                     .data_dir_help = "Folder of the HDF5 files",
+                     .steps_help = "",
+                     .shift_help = "",
+                     .flip_help = ""});
+  add_event_feed_options(app, o.feed, {"file", "disk", "device"});
+  add_spike_options(app, o);
+}
+
+SpikeTrainOptions completed(SpikeTrainOptions o) {
+  check(o);
+  const bool randman = o.dataset == "randman";
+  if (o.train.channels == 0) o.train.channels = randman ? 50 : 70;
+  if (o.time_step == 0) o.time_step = randman ? 1 : 10;
+  if (o.duration == 0) o.duration = randman ? 100 : o.dataset == "fsdd" ? 700 : 1000;
+  // Spoken words: found on FSDD-spikes. Randman is nothing but times, and nothing overfits it.
+  const bool words = !randman && o.feed.feed != "device";
+  o.channel_shift = o.channel_shift.value_or(words ? 1 : 0);
+  o.time_skew = o.time_skew.value_or(words ? 0.2 : 0);
+  o.time_jitter = o.time_jitter.value_or(0);
+  o.drop = o.drop.value_or(words ? 0.1 : 0);
+  if (o.readout.empty()) o.readout = o.model == "mlp" ? "sum" : "mean";
+  o.train.steps = std::max<std::int64_t>(1, std::llround(std::ceil(o.duration / o.time_step)));
+  if (randman && o.train.data_dir.empty())
+    o.train.data_dir = randman_folder(o.feed.cache_dir, o.train.seed);
+  return o;
+}
+
+Task spike_train_task(const SpikeTrainOptions& o) {
+  const auto part = [&](Split split, std::int64_t count) {
+    return first_recordings(
+        open_event_set(o.dataset, {.split = split, .directory = o.train.data_dir}), count);
+  };
+  const auto train = part(Split::train, o.train.train_samples);
+  const EventPipeline pipeline{
+      .fixed = preparation(train->sensor(), o.train.channels, microseconds(o.duration)),
+      .time_step = microseconds(o.time_step),
+      .max_steps = o.train.steps};
+  EventPipeline training = pipeline;
+  training.varied = variations(o);
+  const Readout readout = readout_named(o.readout);
+  Sequential model = network(o, static_cast<std::int64_t>(train->classes().size()));
+  scale_input_weights(model, o.input_gain);
+  return {.program = "ranvier-shd",
+          .network = std::move(model),
+          .scores = [=](const Tensor& output,
+                        const Tensor& lengths) { return read_out(readout, output, lengths); },
+          .score_name = o.model == "mlp" ? "spike count" : o.readout + " of the membrane",
+          .loss = [](const Tensor& scores,
+                     const Tensor& labels) { return cross_entropy(scores, labels); },
+          .train = fed_recordings(train, training, o.feed),
+          .test = fed_recordings(part(Split::test, o.train.test_samples), pipeline, o.feed),
+          .names = {.many = "recordings", .brief = "rec"},
+          .recipe = recipe(o),
+          .data_seconds = true};
+}
+
+}  // namespace ranvier::apps

@@ -1,0 +1,44 @@
+// What ranvier-shd trains: a network on spike trains of channels.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "apps/support/event_feeds.h"
+#include "apps/support/task.h"
+#include "apps/support/train_options.h"
+
+namespace ranvier::apps {
+
+struct SpikeTrainOptions {
+  TrainOptions train{};
+  EventFeedOptions feed{};
+  std::string dataset = "shd";
+  double time_step = 0, duration = 0;  ///< milliseconds; 0: those of the data set
+  std::string model = "adaptive";      ///< "mlp", "recurrent" or "adaptive"
+  std::int64_t hidden = 256, layers = 2;
+  double tau = 30, tau_adapt = 100, readout_tau = 20;  ///< milliseconds
+  double dropout = 0.1;
+  double input_gain = 3;     ///< times the weights that the first layer begins with
+  std::string readout = "";  ///< "": that of the model
+  /// Variations of training recordings; absent: those of the data set, none for `feed` "device".
+  std::optional<std::int64_t> channel_shift{};
+  std::optional<double> time_skew{}, time_jitter{}, drop{};  ///< 1, milliseconds, 1
+};
+
+/// The program's defaults.
+SpikeTrainOptions spike_train_defaults();
+
+void add_spike_train_options(CLI::App& app, SpikeTrainOptions& options);
+
+/// Completes what follows from other options: the number of time steps, where Randman lies (which
+/// is generated), what depends on the data set. Errors: options out of range.
+SpikeTrainOptions completed(SpikeTrainOptions options);
+
+/// Of `completed` options. Errors: those of the data set and of the network.
+Task spike_train_task(const SpikeTrainOptions& options);
+
+}  // namespace ranvier::apps

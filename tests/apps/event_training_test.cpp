@@ -1,0 +1,203 @@
+// The event trainers on small generated data, by every feed.
+#include <algorithm>
+#include <csignal>
+#include <sstream>
+
+#include "apps/support/program.h"
+#include "apps/support/spike_train_task.h"
+#include "apps/support/training.h"
+#include "ranvier/data/checkpoint.h"
+#include "ranvier/data/event_sets/spike_file_writer.h"
+#include "ranvier/data/transforms/random_stream.h"
+#include "tests/support/catch.h"
+#include "tests/support/errors.h"
+#include "tests/support/temporary_folder.h"
+
+namespace ranvier::apps {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Two classes of spike trains, of 20 to 50 ms: low channels first, or high channels first.
+void write_trains(const fs::path& path, std::int64_t count, std::uint64_t seed) {
+  SpikeFileWriter writer(path, {"up", "down"}, {.channels = 700});
+  for (std::int64_t sample = 0; sample < count; ++sample) {
+    RandomStream random({.seed = seed}, sample);
+    const std::int64_t label = sample % 2, duration = 20'000 + random.below(30'000);
+    Events events;
+    for (std::int64_t i = 0; i < 200; ++i) {
+      const std::int64_t channel = (label == 0 ? i : 199 - i) * 3 + random.below(20);
+      events.push_back(duration * i / 200, static_cast<std::int16_t>(channel), 0, 1);
+    }
+    // Far behind all others: a test looks for this time, 12.25 s, in the bytes of the file.
+    if (sample == 47) events.push_back(12'250'000, 0, 0, 1);
+    writer.append(events, label);
+  }
+  writer.finish();
+}
+
+/// A folder with a small data set, and options that train on it.
+struct SmallSet {
+  test::TemporaryFolder folder;
+  SmallSet() {
+    write_trains(folder / "train.h5", 48, 1);
+    write_trains(folder / "test.h5", 16, 2);
+  }
+  SpikeTrainOptions options(const std::string& run, const std::string& feed = "file") const {
+    SpikeTrainOptions o = spike_train_defaults();
+    o.train.data_dir = folder.path();
+    o.train.output_dir = folder / run;
+    o.train.epochs = 4;
+    o.train.batch_size = 8;
+    o.train.channels = 20;
+    o.train.deterministic = true;
+    o.feed = {.feed = feed, .cache_dir = folder / "cache"};
+    o.dataset = "fsdd";
+    o.time_step = 2;
+    o.duration = 40;
+    o.hidden = 12;
+    o.layers = 1;
+    o.tau = 10;
+    o.input_gain = 3;
+    o.channel_shift = 0, o.time_skew = 0, o.drop = 0;
+    return o;
+  }
+};
+
+int train(const SpikeTrainOptions& given, int stop_at = 0) {
+  const SpikeTrainOptions o = completed(given);
+  prepare(o.train);
+  Task task = spike_train_task(o);
+  int calls = 0;
+  task.loss = [&, inner = task.loss](const Tensor& scores, const Tensor& labels) {
+    if (++calls == stop_at) std::raise(SIGINT);
+    return inner(scores, labels);
+  };
+  return Training(task, o.train).run();
+}
+
+std::vector<std::vector<double>> weights(const fs::path& folder) {
+  std::vector<std::vector<double>> all;
+  for (const auto& [name, tensor] : load_checkpoint(folder / "checkpoint.h5").tensors)
+    all.push_back(to_vector(tensor));
+  return all;
+}
+
+/// The numbers of the last row.
+std::vector<double> last_row(const fs::path& metrics) {
+  std::istringstream text(test::file_text(metrics));
+  std::string last;
+  for (std::string line; std::getline(text, line);) last = line;
+  std::istringstream cells(last);
+  std::vector<double> row;
+  for (std::string cell; std::getline(cells, cell, ',');) row.push_back(std::stod(cell));
+  return row;
+}
+
+}  // namespace
+
+TEST_CASE("every model of spike trains learns, and its report shows what it heard") {
+  const SmallSet set;
+  for (const char* model : {"mlp", "recurrent", "adaptive"}) {
+    INFO(model);
+    SpikeTrainOptions o = set.options(model);
+    o.model = model;
+    o.train.epochs = 10;
+    CHECK(train(o) == 0);
+    const std::string metrics = test::file_text(set.folder / model / "metrics.csv");
+    CHECK(metrics.starts_with(
+        "epoch,train_loss,train_acc,test_loss,test_acc,seconds,images_per_second,data_seconds\n"));
+    const std::vector<double> row = last_row(set.folder / model / "metrics.csv");
+    REQUIRE(row.size() == 8);
+    CHECK(row[4] >= 0.75);  // test_acc; chance is a half
+    CHECK(row[7] <= row[5]);
+    const std::string report = test::file_text(set.folder / model / "report.html");
+    CHECK_THAT(report, Catch::Matchers::Contains("recordings to train") &&
+                           Catch::Matchers::Contains("Spikes of input") &&
+                           Catch::Matchers::Contains("time-step"));
+  }
+}
+
+TEST_CASE("recordings from the file, the disk cache and the device train the same bits") {
+  const SmallSet set;
+  for (const char* feed : {"file", "disk", "device"}) CHECK(train(set.options(feed, feed)) == 0);
+  CHECK(train(set.options("disk-again", "disk")) == 0);
+  const auto file = weights(set.folder / "file");
+  CHECK(weights(set.folder / "disk") == file);
+  CHECK(weights(set.folder / "disk-again") == file);
+  CHECK(weights(set.folder / "device") == file);
+}
+
+TEST_CASE("an event trainer that was stopped and resumed is the one that never was, bit for bit") {
+  const SmallSet set;
+  const auto varied = [&](const std::string& run) {
+    SpikeTrainOptions o = set.options(run, "disk");
+    o.channel_shift = 2, o.time_skew = 0.2, o.time_jitter = 1, o.drop = 0.2;
+    return o;
+  };
+  CHECK(train(varied("whole")) == 0);
+  SpikeTrainOptions parts = varied("parts");
+  for (const int stop_at : {2, 9, 5}) {
+    CHECK(train(parts, stop_at) == 130);
+    parts.train.resume = fs::path();
+  }
+  CHECK(train(parts) == 0);
+  CHECK(weights(set.folder / "parts") == weights(set.folder / "whole"));
+  parts.drop = 0.3;
+  CHECK_ERROR(train(parts), ErrorCode::state, "made with --drop \"0.2\", this run has \"0.3\"");
+}
+
+TEST_CASE("recordings that cannot be read stop an event trainer, or are skipped if it is told so") {
+  const SmallSet set;
+  test::Bytes bytes = test::file_bytes(set.folder / "train.h5");
+  const test::Bytes last_time{0x00, 0x00, 0x44, 0x41}, not_a_number{0x00, 0x00, 0xc0, 0x7f};
+  const auto at = std::search(bytes.begin(), bytes.end(), last_time.begin(), last_time.end());
+  REQUIRE(at != bytes.end());
+  std::copy(not_a_number.begin(), not_a_number.end(), at);
+  test::write_file(set.folder / "train.h5", bytes);
+  CHECK_ERROR(train(set.options("strict")), ErrorCode::format, "sample 47");
+  SpikeTrainOptions o = set.options("lenient");
+  o.feed.skip_bad = true;
+  CHECK(train(o) == 0);
+}
+
+TEST_CASE("options of ranvier-shd out of range are refused by name") {
+  const auto refuses = [](auto change, const char* text) {
+    SpikeTrainOptions o = spike_train_defaults();
+    o.train.data_dir = "unused";
+    change(o);
+    CHECK_ERROR(completed(o), ErrorCode::invalid_argument, text);
+  };
+  using O = SpikeTrainOptions;
+  refuses([](O& o) { o.dataset = "tidigits"; },
+          "--dataset must be shd, ssc, fsdd or randman; got 'tidigits'.");
+  refuses([](O& o) { o.model = "rnn"; }, "--model must be mlp, recurrent or adaptive; got 'rnn'.");
+  refuses([](O& o) { o.feed.feed = "tape"; }, "--feed must be file, disk or device; got 'tape'.");
+  refuses([](O& o) { o.tau = 0; }, "--tau must be > 0; got 0.");
+  refuses([](O& o) { o.time_step = -1; }, "--time-step and --duration must be >= 0; got -1 and 0.");
+  refuses([](O& o) { o.layers = 0; }, "--layers in [1, 64]; got 256 and 0.");
+  refuses([](O& o) { o.drop = 2; }, "--drop in [0, 1]; got");
+  const SmallSet set;
+  SpikeTrainOptions o = set.options("unused", "device");
+  o.drop = 0.1;
+  CHECK_ERROR(train(o), ErrorCode::invalid_argument,
+              "--feed device keeps recordings as they are and cannot vary them by DropEvent(");
+  o = set.options("unused");
+  o.train.data_dir = set.folder / "nowhere";
+  CHECK_ERROR(train(o), ErrorCode::io, "nowhere");
+}
+
+TEST_CASE("Randman is generated once, where its caches lie") {
+  const test::TemporaryFolder folder;
+  SpikeTrainOptions o = spike_train_defaults();
+  o.dataset = "randman";
+  o.feed.cache_dir = folder.path();
+  const SpikeTrainOptions first = completed(o);
+  CHECK(first.train.data_dir == folder / "randman-0");
+  CHECK(first.train.channels == 50);
+  CHECK(first.train.steps == 100);
+  const auto made = fs::last_write_time(first.train.data_dir / "train.h5");
+  CHECK(fs::last_write_time(completed(o).train.data_dir / "train.h5") == made);
+}
+
+}  // namespace ranvier::apps
