@@ -109,8 +109,9 @@ TEST_CASE("every model of spike trains learns, and its report shows what it hear
         "epoch,train_loss,train_acc,test_loss,test_acc,seconds,images_per_second,data_seconds\n"));
     const std::vector<double> row = last_row(set.folder / model / "metrics.csv");
     REQUIRE(row.size() == 8);
-    CHECK(row[4] >= 0.75);  // test_acc; chance is a half
-    CHECK(row[7] <= row[5]);
+    CHECK(row[4] >= 0.75);               // test_acc; chance is a half
+    constexpr double rounding = 0.0055;  // seconds are written to 0.01, data_seconds to 0.001
+    CHECK(row[7] <= row[5] + rounding);
     const std::string report = test::file_text(set.folder / model / "report.html");
     CHECK_THAT(report, Catch::Matchers::Contains("recordings to train") &&
                            Catch::Matchers::Contains("Spikes of input") &&
