@@ -12,18 +12,17 @@ if(NOT DEFINED CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know
 endif()
 set(CMAKE_CUDA_STANDARD 20)
 
-file(GLOB_RECURSE cuda_sources RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS
-     core/*_cuda.cu ops/*_cuda.cu)
-if(cuda_sources)
-  add_library(ranvier_cuda SHARED ${cuda_sources})
-  target_link_libraries(ranvier_cuda PRIVATE ranvier CUDA::cudart)
-  # fmt 9 takes nvcc for a compiler without constexpr.
-  target_compile_definitions(ranvier_cuda PRIVATE FMT_USE_CONSTEXPR=1)
-  # No contraction, as on the CPU: spikes are the same bits. A kernel that spills is an error.
-  target_compile_options(ranvier_cuda PRIVATE
-    "$<$<COMPILE_LANGUAGE:CUDA>:--fmad=false;--expt-relaxed-constexpr>"
-    "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra;-Xptxas=--warn-on-spills,-Werror>")
-  set_target_properties(ranvier_cuda PROPERTIES
-    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
-  install(TARGETS ranvier_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-endif()
+list(TRANSFORM folders APPEND "/*_cuda.cu" OUTPUT_VARIABLE patterns)
+file(GLOB_RECURSE kernel_sources RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS ${patterns})
+add_library(ranvier_cuda SHARED ${kernel_sources} ${cuda_sources})
+target_link_libraries(ranvier_cuda PRIVATE ranvier CUDA::cudart_static CUDA::cublasLt ${CUDNN})
+target_include_directories(ranvier_cuda PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+# fmt 9 takes nvcc for a compiler without constexpr.
+target_compile_definitions(ranvier_cuda PRIVATE FMT_USE_CONSTEXPR=1)
+# No contraction, as on the CPU: spikes are the same bits. A kernel that spills is an error.
+target_compile_options(ranvier_cuda PRIVATE
+  "$<$<COMPILE_LANGUAGE:CUDA>:--fmad=false;--expt-relaxed-constexpr;--extended-lambda>"
+  "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra;-Xptxas=--warn-on-spills,-Werror>")
+set_target_properties(ranvier_cuda PROPERTIES
+  VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+install(TARGETS ranvier_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <vector>
 
+#include "ranvier/core/detail/cuda_runtime.h"
 #include "ranvier/core/error.h"
 
 namespace ranvier {
@@ -25,7 +26,7 @@ std::size_t block_size(std::size_t bytes) {
   return rounded < huge_page ? rounded : (rounded + huge_page - 1) / huge_page * huge_page;
 }
 
-void* system_allocate(std::size_t size) {
+void* map_memory(std::size_t size) {
   if (size < huge_page) return std::aligned_alloc(alignment, size);
   void* block =
       mmap(nullptr, size + huge_page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -40,39 +41,67 @@ void* system_allocate(std::size_t size) {
   return begin + head;
 }
 
-void system_deallocate(void* block, std::size_t size) {
-  if (size < huge_page)
+void* system_allocate(Device device, std::size_t size) {
+  if (device.type == DeviceType::cuda) return detail::cuda_runtime().allocate(device.index, size);
+  return map_memory(size);
+}
+
+void system_deallocate(Device device, void* block, std::size_t size) {
+  if (device.type == DeviceType::cuda)
+    detail::cuda_runtime().deallocate(device.index, block);
+  else if (size < huge_page)
     std::free(block);
   else
     munmap(block, size);
 }
 
-struct Pool {
-  std::mutex mutex;
-  std::map<std::size_t, std::vector<void*>> kept;
-  MemoryStats stats;
-};
-
-// Never destroyed: tensors with static lifetime may outlive any order of destruction.
-Pool& pool() {
-  static Pool& instance = *new Pool;
-  return instance;
-}
-
-void release_all(Pool& p) {
-  for (auto& [size, blocks] : p.kept) {
-    for (void* block : blocks) {
-      system_deallocate(block, size);
-      p.stats.bytes_reserved -= static_cast<std::int64_t>(size);
-    }
-    blocks.clear();
-  }
+/// What a user can do when `device` is full.
+std::string advice(Device device) {
+  if (device.type == DeviceType::cpu) return "";
+  return " A smaller batch, packed spikes or shards of time need less.";
 }
 
 }  // namespace
 
-void* CpuAllocator::allocate(std::size_t bytes) {
-  Pool& p = pool();
+struct CachingAllocator::Pool {
+  Device device;
+  std::mutex mutex{};
+  std::map<std::size_t, std::vector<void*>> kept{};
+  MemoryStats stats{};
+
+  void release_kept() {
+    for (auto& [size, blocks] : kept) {
+      for (void* block : blocks) {
+        system_deallocate(device, block, size);
+        stats.bytes_reserved -= static_cast<std::int64_t>(size);
+      }
+      blocks.clear();
+    }
+  }
+
+  void* take_from_system(std::size_t size, std::size_t asked) {
+    void* block = system_allocate(device, size);
+    if (block == nullptr) {
+      release_kept();
+      block = system_allocate(device, size);
+    }
+    if (block == nullptr)
+      fail(ErrorCode::device,
+           "[allocator] out of memory on {}: asked for {} bytes with {} bytes in use (at most {} "
+           "so far).{}",
+           device, asked, stats.bytes_in_use, stats.peak_bytes_in_use, advice(device));
+    ++stats.system_allocations;
+    stats.bytes_reserved += static_cast<std::int64_t>(size);
+    return block;
+  }
+};
+
+CachingAllocator::CachingAllocator(Device device) : pool_(new Pool{.device = device}) {}
+
+CachingAllocator::~CachingAllocator() = default;
+
+void* CachingAllocator::allocate(std::size_t bytes) {
+  Pool& p = *pool_;
   const std::lock_guard lock(p.mutex);
   const std::size_t size = block_size(bytes);
   auto& kept = p.kept[size];
@@ -81,16 +110,7 @@ void* CpuAllocator::allocate(std::size_t bytes) {
     block = kept.back();
     kept.pop_back();
   } else {
-    block = system_allocate(size);
-    if (block == nullptr) {
-      release_all(p);
-      block = system_allocate(size);
-    }
-    if (block == nullptr)
-      fail(ErrorCode::device, "[allocator] out of memory: asked for {} bytes with {} bytes in use.",
-           bytes, p.stats.bytes_in_use);
-    ++p.stats.system_allocations;
-    p.stats.bytes_reserved += static_cast<std::int64_t>(size);
+    block = p.take_from_system(size, bytes);
   }
   ++p.stats.requests;
   p.stats.bytes_in_use += static_cast<std::int64_t>(size);
@@ -98,36 +118,45 @@ void* CpuAllocator::allocate(std::size_t bytes) {
   return block;
 }
 
-void CpuAllocator::deallocate(void* block, std::size_t bytes) noexcept {
-  Pool& p = pool();
+void CachingAllocator::deallocate(void* block, std::size_t bytes) noexcept {
+  Pool& p = *pool_;
   const std::lock_guard lock(p.mutex);
   const std::size_t size = block_size(bytes);
   p.stats.bytes_in_use -= static_cast<std::int64_t>(size);
   try {
     p.kept[size].push_back(block);
   } catch (const std::bad_alloc&) {
-    system_deallocate(block, size);
+    system_deallocate(p.device, block, size);
   }
 }
 
-MemoryStats CpuAllocator::stats() const {
-  const std::lock_guard lock(pool().mutex);
-  return pool().stats;
+MemoryStats CachingAllocator::stats() const {
+  const std::lock_guard lock(pool_->mutex);
+  return pool_->stats;
 }
 
-void CpuAllocator::reset_peak() {
-  const std::lock_guard lock(pool().mutex);
-  pool().stats.peak_bytes_in_use = pool().stats.bytes_in_use;
+void CachingAllocator::reset_peak() {
+  const std::lock_guard lock(pool_->mutex);
+  pool_->stats.peak_bytes_in_use = pool_->stats.bytes_in_use;
 }
 
-void CpuAllocator::release_kept() {
-  const std::lock_guard lock(pool().mutex);
-  release_all(pool());
+void CachingAllocator::release_kept() {
+  const std::lock_guard lock(pool_->mutex);
+  pool_->release_kept();
 }
 
-CpuAllocator& cpu_allocator() {
-  static CpuAllocator instance;
-  return instance;
+// Never destroyed: tensors with static lifetime may outlive any order of destruction.
+CachingAllocator& allocator(Device device) {
+  static CachingAllocator& cpu = *new CachingAllocator(cpu_device);
+  if (device.type == DeviceType::cpu) return cpu;
+  require_available(device);
+  static const std::vector<CachingAllocator*>& cuda = *[] {
+    auto* const all = new std::vector<CachingAllocator*>;
+    for (int i = 0; i < cuda_device_count(); ++i)
+      all->push_back(new CachingAllocator({DeviceType::cuda, i}));
+    return all;
+  }();
+  return *cuda[static_cast<std::size_t>(device.index)];
 }
 
 }  // namespace ranvier

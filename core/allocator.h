@@ -3,6 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+
+#include "ranvier/core/device.h"
 
 namespace ranvier {
 
@@ -15,12 +18,18 @@ struct MemoryStats {
   std::int64_t requests = 0;            ///< blocks handed out, from the system or reused
 };
 
-/// Hands out 64-byte aligned blocks. A returned block is kept for the next request of its size, so
-/// a training loop takes memory from the system in its first step only: faulting pages in anew
-/// would cost ten times a memory pass. Large blocks are backed by huge pages.
-class CpuAllocator {
+/// Hands out blocks of one device's memory, 64-byte aligned on the CPU, 256 on a CUDA device. A
+/// returned block is kept for the next request of its size, so a training loop takes memory from
+/// the system in its first step only: faulting pages in anew would cost ten times a memory pass,
+/// and asking a CUDA device would wait for it. Large blocks of the CPU are backed by huge pages. On
+/// a CUDA device a returned block may still be read by work that was asked for before; whoever gets
+/// it next uses it in work that is done after that.
+class CachingAllocator {
  public:
-  /// At least `bytes` bytes. Error: the system has no memory left (says request and use).
+  explicit CachingAllocator(Device device);
+  ~CachingAllocator();
+
+  /// At least `bytes` bytes. Error: the device has no memory left (says request and use).
   void* allocate(std::size_t bytes);
   /// Takes back a block of `allocate(bytes)`. Never throws.
   void deallocate(void* block, std::size_t bytes) noexcept;
@@ -30,9 +39,14 @@ class CpuAllocator {
   void reset_peak();
   /// Gives kept blocks back to the system.
   void release_kept();
+
+ private:
+  struct Pool;
+  std::unique_ptr<Pool> pool_;
 };
 
-/// The allocator of all CPU tensors of the process. Thread-safe.
-CpuAllocator& cpu_allocator();
+/// The allocator of all tensors of the process on `device`. Thread-safe. Error: not available.
+CachingAllocator& allocator(Device device);
+inline CachingAllocator& cpu_allocator() { return allocator(cpu_device); }
 
 }  // namespace ranvier

@@ -25,12 +25,4 @@ Device parse_device(std::string_view text) {
   return {DeviceType::cuda, index};
 }
 
-bool is_available(Device device) { return device.type == DeviceType::cpu; }
-
-void require_available(Device device) {
-  if (!is_available(device))
-    fail(ErrorCode::device,
-         "[device] {} is not available: this version computes on the CPU only. Use 'cpu'.", device);
-}
-
 }  // namespace ranvier

@@ -28,11 +28,20 @@ const Kernel& pick_isa(const Kernel& v2, const Kernel& v3, const Kernel& v4) {
 }
 
 /// The implementations of one operation, a function for each kind of device; null where this
-/// build has none.
+/// build has none. `cuda` is set when the library ranvier_cuda is opened.
 template <class Function>
 struct DeviceKernels {
   Function* cpu = nullptr;
   Function* cuda = nullptr;
+};
+
+/// Sets the CUDA implementation of an operation: `const CudaKernel kernel(detail::conv_forward,
+/// forward);` at namespace scope of a file of ranvier_cuda.
+struct CudaKernel {
+  template <class Function>
+  CudaKernel(DeviceKernels<Function>& kernels, Function* function) {
+    kernels.cuda = function;
+  }
 };
 
 /// The implementation of `op` for `device`. Error: this build has none.

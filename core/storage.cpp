@@ -7,8 +7,7 @@
 namespace ranvier {
 namespace {
 std::byte* allocate(std::size_t bytes, Device device) {
-  require_available(device);
-  return static_cast<std::byte*>(cpu_allocator().allocate(bytes));
+  return static_cast<std::byte*>(allocator(device).allocate(bytes));
 }
 }  // namespace
 
@@ -23,7 +22,7 @@ Storage::Storage(void* memory, std::size_t bytes, std::shared_ptr<const void> ow
       pooled_(false) {}
 
 Storage::~Storage() {
-  if (pooled_) cpu_allocator().deallocate(data_, bytes_);
+  if (pooled_) allocator(device_).deallocate(data_, bytes_);
 }
 
 }  // namespace ranvier

@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "ranvier/core/detail/tensor_impl.h"
+#include "ranvier/core/detail/tensor_kernels.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/parallel.h"
 
@@ -130,14 +131,8 @@ Node::~Node() {
 
 // --- the walk -----------------------------------------------------------------------------------
 
-Tensor accumulate(Tensor a, const Tensor& b) {
-  if (!a.defined()) return b;
-  if (!b.defined()) return a;
-  RV_ASSERT(a.shape() == b.shape() && a.dtype() == b.dtype(),
-            "[accumulate] gradients differ: {} {} and {} {}", a.dtype(), a.shape(), b.dtype(),
-            b.shape());
-  const bool in_place = a.is_unique();
-  Tensor result = in_place ? a : empty_like(a);
+namespace {
+void accumulate_cpu(const Tensor& a, const Tensor& b, Tensor& result) {
   detail::visit_real("accumulate", a.dtype(), [&]<class T>(detail::Type<T>) {
     const T* left = a.data<T>();
     const T* right = b.data<T>();
@@ -146,6 +141,22 @@ Tensor accumulate(Tensor a, const Tensor& b) {
       for (std::int64_t i = begin; i < end; ++i) out[i] = left[i] + right[i];
     });
   });
+}
+}  // namespace
+
+namespace detail {
+constinit DeviceKernels<AccumulateKernel> accumulate_kernels{.cpu = accumulate_cpu};
+}
+
+Tensor accumulate(Tensor a, const Tensor& b) {
+  if (!a.defined()) return b;
+  if (!b.defined()) return a;
+  RV_ASSERT(a.shape() == b.shape() && a.dtype() == b.dtype(),
+            "[accumulate] gradients differ: {} {} and {} {}", a.dtype(), a.shape(), b.dtype(),
+            b.shape());
+  const bool in_place = a.is_unique();
+  Tensor result = in_place ? a : empty_like(a);
+  kernel_for("accumulate", a.device(), detail::accumulate_kernels)(a, b, result);
   return result;
 }
 

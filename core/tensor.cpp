@@ -4,7 +4,9 @@
 #include <cstring>
 #include <limits>
 
+#include "ranvier/core/detail/cuda_runtime.h"
 #include "ranvier/core/detail/tensor_impl.h"
+#include "ranvier/core/detail/tensor_kernels.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/parallel.h"
 
@@ -71,10 +73,24 @@ double Tensor::item() const {
 
 bool Tensor::is_unique() const { return impl_.use_count() == 1 && impl_->storage.use_count() == 1; }
 
+namespace {
+struct ToDeviceBackward final : Node {
+  explicit ToDeviceBackward(Device from) : source(from) {}
+  Device source;
+
+  const char* name() const override { return "ToDeviceBackward"; }
+  std::vector<Tensor> backward(std::span<const Tensor> grads) override {
+    return {grads[0].to(source)};
+  }
+};
+}  // namespace
+
 Tensor Tensor::to(Device target) const {
   if (device() == target) return *this;
-  require_available(target);
-  fail(ErrorCode::device, "[to] no copy from {} to {} in this build.", device(), target);
+  Tensor result = empty(shape(), {.dtype = dtype(), .device = target});
+  copy_into(result, *this);
+  if (grad_needed({*this})) attach(std::make_shared<ToDeviceBackward>(device()), {*this}, {result});
+  return result;
 }
 
 Tensor empty(const Shape& shape, TensorOptions options) {
@@ -86,6 +102,11 @@ Tensor empty(const Shape& shape, TensorOptions options) {
 Tensor zeros(const Shape& shape, TensorOptions options) {
   Tensor result = empty(shape, options);
   std::byte* bytes = result.mutable_raw_data();
+  if (options.device.type == DeviceType::cuda) {
+    detail::cuda_runtime().clear(options.device.index, bytes,
+                                 static_cast<std::size_t>(result.nbytes()));
+    return result;
+  }
   parallel_for(0, result.nbytes(), grain * 4, [&](std::int64_t begin, std::int64_t end) {
     std::memset(bytes + begin, 0, static_cast<std::size_t>(end - begin));
   });
@@ -133,19 +154,23 @@ Tensor clone(const Tensor& source) {
 }
 
 void copy_into(Tensor& target, const Tensor& source) {
-  RV_CHECK(target.shape() == source.shape() && target.dtype() == source.dtype() &&
-               target.device() == source.device(),
-           "[copy] target and source must match; got {} {} on {} and {} {} on {}.", target.dtype(),
-           target.shape(), target.device(), source.dtype(), source.shape(), source.device());
+  RV_CHECK(target.shape() == source.shape() && target.dtype() == source.dtype(),
+           "[copy] target and source must match; got {} {} and {} {}.", target.dtype(),
+           target.shape(), source.dtype(), source.shape());
   const std::byte* from = source.raw_data();
   std::byte* to = target.mutable_raw_data();
+  if (target.device() != cpu_device || source.device() != cpu_device) {
+    detail::cuda_runtime().copy(to, target.device(), from, source.device(),
+                                static_cast<std::size_t>(source.nbytes()));
+    return;
+  }
   parallel_for(0, source.nbytes(), grain * 4, [&](std::int64_t begin, std::int64_t end) {
     std::memcpy(to + begin, from + begin, static_cast<std::size_t>(end - begin));
   });
 }
 
-void fill(Tensor& target, double value) {
-  RV_CHECK(target.dtype() != DType::bits, "[fill] packed spikes cannot be filled with a value.");
+namespace {
+void fill_cpu(Tensor& target, double value) {
   detail::visit_numeric(target.dtype(), [&]<class T>(detail::Type<T>) {
     T* out = target.mutable_data<T>();
     const T element = detail::from_double<T>(value);
@@ -153,6 +178,16 @@ void fill(Tensor& target, double value) {
       std::fill(out + begin, out + end, element);
     });
   });
+}
+}  // namespace
+
+namespace detail {
+constinit DeviceKernels<FillKernel> fill_kernels{.cpu = fill_cpu};
+}
+
+void fill(Tensor& target, double value) {
+  RV_CHECK(target.dtype() != DType::bits, "[fill] packed spikes cannot be filled with a value.");
+  kernel_for("fill", target.device(), detail::fill_kernels)(target, value);
 }
 
 namespace {
@@ -169,6 +204,7 @@ std::vector<double> bits_to_vector(const Tensor& source) {
 }  // namespace
 
 std::vector<double> to_vector(const Tensor& source) {
+  if (source.device() != cpu_device) return to_vector(source.detach().to(cpu_device));
   if (source.dtype() == DType::bits) return bits_to_vector(source);
   std::vector<double> values(static_cast<std::size_t>(source.numel()));
   detail::visit_numeric(source.dtype(), [&]<class T>(detail::Type<T>) {

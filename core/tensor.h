@@ -133,7 +133,8 @@ Tensor tensor(std::initializer_list<float> values);
 Tensor scalar(double value, TensorOptions options = {});
 /// A copy with its own storage, outside the graph.
 Tensor clone(const Tensor& source);
-/// Overwrites `target` with `source`. Error: shapes, dtypes or devices differ.
+/// Overwrites `target` with `source`, from one device to another too. Error: shapes or dtypes
+/// differ.
 void copy_into(Tensor& target, const Tensor& source);
 void fill(Tensor& target, double value);
 /// All elements as a vector of f64, spikes as 0 and 1. For tests, printing and small results.

@@ -1,0 +1,126 @@
+// The CUDA runtime behind core/detail/cuda_runtime.h.
+#include <atomic>
+#include <cstdlib>
+#include <mutex>
+#include <string_view>
+#include <vector>
+
+#include "ranvier/core/detail/cuda_launch.h"
+#include "ranvier/core/detail/cuda_runtime.h"
+
+namespace ranvier::cuda {
+namespace {
+
+std::atomic<long> launch_count = 0;
+
+bool wait_for_each_launch() {
+  static const bool wait = [] {
+    const char* const variable = std::getenv("RANVIER_CUDA_SYNC");
+    return variable != nullptr && std::string_view(variable) == "1";
+  }();
+  return wait;
+}
+
+int device_count(std::string& why) {
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status == cudaSuccess && count > 0) return count;
+  cudaGetLastError();
+  why = status == cudaErrorInsufficientDriver
+            ? "the NVIDIA driver is older than this build's CUDA toolkit, or not running"
+            : "the NVIDIA driver finds no device";
+  if (status != cudaSuccess) why += fmt::format(" ({})", cudaGetErrorString(status));
+  return 0;
+}
+
+std::string describe(int device) {
+  cudaDeviceProp properties;
+  check("device", cudaGetDeviceProperties(&properties, device));
+  return fmt::format("{}, compute capability {}.{}, {:.1f} GiB", properties.name, properties.major,
+                     properties.minor, static_cast<double>(properties.totalGlobalMem) / 0x1p30);
+}
+
+Device device_at(int index) { return {DeviceType::cuda, index}; }
+
+void* allocate(int device, std::size_t bytes) {
+  stream(device_at(device));
+  void* block = nullptr;
+  const cudaError_t status = cudaMalloc(&block, bytes);
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    return nullptr;
+  }
+  check("allocator", status);
+  return block;
+}
+
+void deallocate(int device, void* block) {
+  stream(device_at(device));
+  cudaFree(block);
+}
+
+void clear(int device, void* block, std::size_t bytes) {
+  const cudaStream_t on = stream(device_at(device));
+  check("zeros", cudaMemsetAsync(block, 0, bytes, on));
+}
+
+void synchronize(int device) {
+  check("synchronize", cudaStreamSynchronize(stream(device_at(device))));
+}
+
+void copy(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes) {
+  const bool to_cpu = to_device.type == DeviceType::cpu;
+  const cudaStream_t on = stream(to_cpu ? from_device : to_device);
+  check("copy", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, on));
+  if (to_cpu) check("copy", cudaStreamSynchronize(on));
+}
+
+constexpr detail::CudaRuntime runtime{.device_count = device_count,
+                                      .describe = describe,
+                                      .allocate = allocate,
+                                      .deallocate = deallocate,
+                                      .clear = clear,
+                                      .copy = copy,
+                                      .synchronize = synchronize,
+                                      .launches = [] { return launch_count.load(); }};
+
+const bool registered = [] {
+  detail::cuda_runtime_slot = &runtime;
+  return true;
+}();
+
+}  // namespace
+
+cudaStream_t stream(Device device) {
+  thread_local int current = -1;
+  if (current != device.index) {
+    check("device", cudaSetDevice(device.index));
+    current = device.index;
+  }
+  static std::mutex mutex;
+  static std::vector<cudaStream_t>& streams = *new std::vector<cudaStream_t>;
+  const std::lock_guard lock(mutex);
+  const auto at = static_cast<std::size_t>(device.index);
+  if (streams.size() <= at) streams.resize(at + 1, nullptr);
+  if (streams[at] == nullptr)
+    check("device", cudaStreamCreateWithFlags(&streams[at], cudaStreamNonBlocking));
+  return streams[at];
+}
+
+void check(const char* op, cudaError_t status) {
+  if (status == cudaSuccess) return;
+  cudaGetLastError();
+  fail(
+      ErrorCode::device,
+      "[{}] CUDA reports: {} ({}). It may come from an earlier operation; with RANVIER_CUDA_SYNC=1 "
+      "the one that caused it is named.",
+      op, cudaGetErrorString(status), cudaGetErrorName(status));
+}
+
+void finish_launch(const char* op, cudaStream_t stream) {
+  launch_count.fetch_add(1, std::memory_order_relaxed);
+  check(op, cudaGetLastError());
+  if (wait_for_each_launch()) check(op, cudaStreamSynchronize(stream));
+}
+
+}  // namespace ranvier::cuda
