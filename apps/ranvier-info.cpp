@@ -36,8 +36,7 @@ void print(const BuildInfo& info) {
   fmt::print("  kernels    {}\n", ranvier::name(ranvier::isa_level()));
   fmt::print("  devices    cpu\n");
   for (int i = 0; i < ranvier::cuda_device_count(); ++i)
-    fmt::print("             cuda:{}  {}\n", i,
-               ranvier::describe({ranvier::DeviceType::cuda, i}));
+    fmt::print("             cuda:{}  {}\n", i, ranvier::describe({ranvier::DeviceType::cuda, i}));
   fmt::print("  CUDA       {}\n", info.has_cuda ? "kernels built" : "not in this build");
   fmt::print("  MPI        {}\n", info.has_mpi ? "built" : "not in this build");
   for (const auto& [name, version] : info.libraries) fmt::print("  {:<10} {}\n", name, version);
