@@ -53,7 +53,8 @@ struct Program {
   /// Derives from the learnables' values what depends on them; null if there are none.
   void (*learn)(void* params, const R* learnable) = nullptr;
   int states = 0, learnables = 0;
-  R rest[max_states] = {};  ///< state of a neuron that has seen nothing
+  int model = -1, surrogate = -1;  ///< positions in the type lists; -1: defined elsewhere
+  R rest[max_states] = {};         ///< state of a neuron that has seen nothing
   alignas(16) std::byte params[params_bytes] = {};
   alignas(16) std::byte slope[slope_bytes] = {};
 };

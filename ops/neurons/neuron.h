@@ -26,7 +26,6 @@ inline constexpr int field_count = std::is_empty_v<Fields<double>>
 struct Description {
   std::string name;
   bool spiking = true;
-  int model = -1, surrogate = -1;  ///< positions in the type lists; -1: defined elsewhere
   std::vector<std::string> learnable_names;
   std::vector<double> learnable_values;  ///< at birth
   Program<float> f32;
@@ -113,8 +112,8 @@ Description describe_library_model(const typename Model::Options& options) {
     const int model = AllNeurons::index_of<Model>, index = AllSurrogates::index_of<S>;
     auto description = describe<Model>(options, surrogate, library_kernels<float>(model, index),
                                        library_kernels<double>(model, index));
-    description.model = model;
-    description.surrogate = index;
+    description.f32.model = description.f64.model = model;
+    description.f32.surrogate = description.f64.surrogate = index;
     return description;
   };
   if constexpr (requires { options.surrogate; })

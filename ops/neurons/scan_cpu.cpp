@@ -7,7 +7,7 @@
 // page, where the hardware's prefetcher starts over); blocks are short, so that prefetches,
 // arithmetic and stores take turns every few lines and memory is never idle; and results too large
 // for the caches are stored past them, which saves reading every line before it is overwritten.
-#include "ranvier/ops/neurons/detail/scan_cpu.h"
+#include "ranvier/ops/neurons/detail/scan_kernels.h"
 
 #include <algorithm>
 #include <vector>
@@ -228,10 +228,8 @@ class BackwardPass {
   std::int64_t first_ = 0, count_ = 0;  // neurons of the block
 };
 
-}  // namespace
-
 template <class R>
-void scan_forward_cpu(const ScanInput<R>& in, const ScanOutput<R>& out) {
+void forward_cpu(Device, const ScanInput<R>& in, const ScanOutput<R>& out) {
   if (in.neurons == 0) return;
   const bool row_by_row = out.words != nullptr && out.columns % 64 != 0;
   const Blocks blocks(in.neurons, row_by_row ? out.columns : in.neurons, largest_block);
@@ -244,8 +242,8 @@ void scan_forward_cpu(const ScanInput<R>& in, const ScanOutput<R>& out) {
 }
 
 template <class R>
-void scan_backward_cpu(const ScanInput<R>& in, const ScanGradInput<R>& grad_in,
-                       const ScanGradOutput<R>& grad_out) {
+void backward_cpu(Device, const ScanInput<R>& in, const ScanGradInput<R>& grad_in,
+                  const ScanGradOutput<R>& grad_out) {
   const int learnables = in.program.learnables;
   if (grad_out.learnables != nullptr) std::fill_n(grad_out.learnables, learnables, 0.0);
   if (in.neurons == 0) return;
@@ -264,11 +262,14 @@ void scan_backward_cpu(const ScanInput<R>& in, const ScanGradInput<R>& grad_in,
       grad_out.learnables[l] += shares[static_cast<std::size_t>(b * learnables + l)];
 }
 
-template void scan_forward_cpu(const ScanInput<float>&, const ScanOutput<float>&);
-template void scan_forward_cpu(const ScanInput<double>&, const ScanOutput<double>&);
-template void scan_backward_cpu(const ScanInput<float>&, const ScanGradInput<float>&,
-                                const ScanGradOutput<float>&);
-template void scan_backward_cpu(const ScanInput<double>&, const ScanGradInput<double>&,
-                                const ScanGradOutput<double>&);
+}  // namespace
+
+template <class R>
+constinit DeviceKernels<ScanForwardKernel<R>> ScanKernels<R>::forward{.cpu = forward_cpu<R>};
+template <class R>
+constinit DeviceKernels<ScanBackwardKernel<R>> ScanKernels<R>::backward{.cpu = backward_cpu<R>};
+
+template struct ScanKernels<float>;
+template struct ScanKernels<double>;
 
 }  // namespace ranvier::neurons

@@ -1,5 +1,10 @@
 #include "ranvier/ops/neurons/detail/scan_op.h"
 
+#include <string_view>
+
+#include "ranvier/ops/shape/shape_ops.h"
+#include "ranvier/ops/shape/slice.h"
+
 namespace ranvier::neurons {
 
 Extent extent_of(const Neuron& neuron, const Tensor& x, std::int64_t steps) {
@@ -11,6 +16,28 @@ Extent extent_of(const Neuron& neuron, const Tensor& x, std::int64_t steps) {
            neuron.name(), x.shape());
   return {x.size(0), x.shape().sub(1, x.rank()), x.shape()};
 }
+
+namespace {
+void check_devices(const Neuron& neuron, const Tensor& x, const NeuronState& state) {
+  const auto check = [&](std::string_view what, const Tensor& tensor) {
+    if (tensor.device() != x.device())
+      fail(ErrorCode::device, "[{}] {} is on {} and x on {}; all must be on one device.",
+           neuron.name(), what, tensor.device(), x.device());
+  };
+  for (const Tensor& variable : state.variables()) check("the state", variable);
+  for (std::size_t i = 0; i < neuron.learnables.size(); ++i)
+    check(neuron.learnable_names()[i], neuron.learnables[i]);
+  if (x.device() == cpu_device) return;
+  if (neuron.description().f32.model < 0)
+    fail(ErrorCode::device,
+         "[{}] a neuron that is defined outside the library has no kernel for {}; add it to "
+         "AllNeurons.",
+         neuron.name(), x.device());
+  for (const Tensor& learnable : neuron.learnables)
+    RV_CHECK(learnable.dtype() == x.dtype(), "[{}] learnables must be {} as x on {}; got {}.",
+             neuron.name(), x.dtype(), x.device(), learnable.dtype());
+}
+}  // namespace
 
 void check_scan(const Neuron& neuron, const Tensor& x, const NeuronState& state,
                 const Extent& extent) {
@@ -26,8 +53,7 @@ void check_scan(const Neuron& neuron, const Tensor& x, const NeuronState& state,
   for (std::size_t i = 0; i < neuron.learnables.size(); ++i)
     RV_CHECK(neuron.learnables[i].numel() == 1, "[{}] {} must have one element; its shape is {}.",
              neuron.name(), neuron.learnable_names()[i], neuron.learnables[i].shape());
-  if (x.device() != cpu_device)
-    fail(ErrorCode::device, "[{}] no kernel for {} in this build.", neuron.name(), x.device());
+  check_devices(neuron, x, state);
 }
 
 void check_packed(const Neuron& neuron, const Extent& extent) {
@@ -44,6 +70,16 @@ std::vector<Tensor> inputs_of(const Neuron& neuron, const Tensor& x, const Neuro
     inputs.push_back(state.at_rest() ? Tensor() : state.variables()[static_cast<std::size_t>(k)]);
   inputs.insert(inputs.end(), neuron.learnables.begin(), neuron.learnables.end());
   return inputs;
+}
+
+std::vector<Tensor> learnable_gradients(const std::vector<Tensor>& learnables, const Tensor& sums) {
+  std::vector<Tensor> gradients;
+  for (std::size_t l = 0; l < learnables.size(); ++l) {
+    const auto at = static_cast<std::int64_t>(l);
+    gradients.push_back(
+        reshape(slice(sums, 0, at, at + 1), learnables[l].shape()).to(learnables[l].dtype()));
+  }
+  return gradients;
 }
 
 }  // namespace ranvier::neurons

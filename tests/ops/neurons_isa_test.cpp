@@ -46,7 +46,8 @@ std::vector<R> row_results(const neurons::Program<R>& program,
 
 template <class R>
 void compare_rows(const Neuron& neuron, const neurons::Program<R>& program) {
-  const int model = neuron.description().model, surrogate = neuron.description().surrogate;
+  const auto [model, surrogate] =
+      std::pair(neuron.description().f32.model, neuron.description().f32.surrogate);
   const auto kernels = [&](IsaLevel level) {
     return neurons::isa_kernels<R>(level).rows.at[model][surrogate];
   };

@@ -9,8 +9,10 @@ if [ -z "$nvcc" ]; then
 fi
 cubin=$(mktemp)
 trap 'rm -f "$cubin"' EXIT
-report=$("$nvcc" -std=c++20 -arch=sm_90 -cubin --fmad=false --expt-relaxed-constexpr \
-  -DFMT_USE_CONSTEXPR=1 -Xptxas=-v -I"$include" ops/neurons/scan_cuda.cu -o "$cubin" 2>&1)
+report=$(for type in f32 f64; do
+  "$nvcc" -std=c++20 -arch=sm_90 -cubin --fmad=false --expt-relaxed-constexpr --extended-lambda \
+    -DFMT_USE_CONSTEXPR=1 -Xptxas=-v -I"$include" ops/neurons/scan_"$type"_cuda.cu -o "$cubin" 2>&1
+done)
 kernels=$(grep -c 'bytes stack frame' <<<"$report" || true)
 spilling=$(grep 'bytes stack frame' <<<"$report" | grep -vc ' 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads' || true)
 echo "$kernels kernels, $spilling of them use stack or spill; at most \

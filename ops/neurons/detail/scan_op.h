@@ -27,7 +27,8 @@ void check_packed(const Neuron& neuron, const Extent& extent);
 /// x, the state's variables, the learnables: the inputs of the tape's node, in this order.
 std::vector<Tensor> inputs_of(const Neuron& neuron, const Tensor& x, const NeuronState& state);
 
-/// `neuron` with the values its learnables have now.
+/// `neuron` with the values its learnables have now, unless those are on a CUDA device, where
+/// kernels read them (`learnables_of`).
 template <class R>
 Program<R> program_of(const Neuron& neuron) {
   Program<R> program;
@@ -35,7 +36,7 @@ Program<R> program_of(const Neuron& neuron) {
     program = neuron.description().f32;
   else
     program = neuron.description().f64;
-  if (neuron.learnables.empty()) return program;
+  if (neuron.learnables.empty() || neuron.learnables[0].device() != cpu_device) return program;
   R values[max_learnables] = {};
   for (std::size_t i = 0; i < neuron.learnables.size(); ++i)
     values[i] = static_cast<R>(neuron.learnables[i].item());
@@ -43,9 +44,23 @@ Program<R> program_of(const Neuron& neuron) {
   return program;
 }
 
+/// The array of a tensor on any device; null if it is undefined. For tensors that were checked.
 template <class R>
 const R* data_or_null(const Tensor& tensor) {
-  return tensor.defined() ? tensor.data<R>() : nullptr;
+  return tensor.defined() ? reinterpret_cast<const R*>(tensor.raw_data()) : nullptr;
 }
+template <class R>
+R* mutable_data_or_null(Tensor& tensor) {
+  return tensor.defined() ? reinterpret_cast<R*>(tensor.mutable_raw_data()) : nullptr;
+}
+
+/// What a neuron learns, as arrays of one element; `R` is their dtype.
+template <class R>
+void learnables_of(const std::vector<Tensor>& learnables, const R* (&pointers)[max_learnables]) {
+  for (std::size_t l = 0; l < learnables.size(); ++l) pointers[l] = data_or_null<R>(learnables[l]);
+}
+
+/// The gradients of learnables from their sums, f64 [count] on the learnables' device.
+std::vector<Tensor> learnable_gradients(const std::vector<Tensor>& learnables, const Tensor& sums);
 
 }  // namespace ranvier::neurons

@@ -1,8 +1,9 @@
-// The CPU engine: a neuron's row kernels over a shard of time.
+// The engines that run a neuron over a shard of time, one for each kind of device.
 #pragma once
 
 #include <cstdint>
 
+#include "ranvier/core/dispatch.h"
 #include "ranvier/core/platform.h"
 #include "ranvier/ops/neurons/kernels.h"
 
@@ -16,6 +17,10 @@ struct ScanInput {
   const R* x = nullptr;
   bool static_input = false;  ///< x is [neurons], the same at every step
   const R* state[max_states] = {};
+  /// On a CUDA device: what the neuron learns, read there; and for backward the states that forward
+  /// left, [count, variables, neurons] (see `checkpoint_interval`).
+  const R* learnables[max_learnables] = {};
+  R* checkpoints = nullptr;
 
   RV_HD const R* x_at(std::int64_t t) const { return static_input ? x : x + t * neurons; }
   /// What is read next after step t of neuron `first`: its next step, or after the last one the
@@ -35,6 +40,7 @@ struct ScanOutput {
   R* trace = nullptr;
   R* rate = nullptr;
   R* state[max_states] = {};
+  R* checkpoints = nullptr;  ///< on a CUDA device, of a scan that will be differentiated
 };
 
 /// Gradients of the results; null: zero.
@@ -51,15 +57,31 @@ template <class R>
 struct ScanGradOutput {
   R* x = nullptr;
   R* state[max_states] = {};
-  double* learnables = nullptr;
+  double* learnables = nullptr;  ///< one sum for each learnable
 };
 
+/// Arrays lie on `device`; there are at least one step and maybe no neurons. Backward recomputes
+/// the states from `in`: on the CPU nothing else needs to be kept from the forward pass.
 template <class R>
-void scan_forward_cpu(const ScanInput<R>& in, const ScanOutput<R>& out);
+using ScanForwardKernel = void(Device device, const ScanInput<R>& in, const ScanOutput<R>& out);
+template <class R>
+using ScanBackwardKernel = void(Device device, const ScanInput<R>& in,
+                                const ScanGradInput<R>& grad_in, const ScanGradOutput<R>& grad_out);
 
-/// Recomputes the states from `in`: nothing else needs to be kept from the forward pass.
+/// The engines for R float or double.
 template <class R>
-void scan_backward_cpu(const ScanInput<R>& in, const ScanGradInput<R>& grad_in,
-                       const ScanGradOutput<R>& grad_out);
+struct ScanKernels {
+  static DeviceKernels<ScanForwardKernel<R>> forward;
+  static DeviceKernels<ScanBackwardKernel<R>> backward;
+};
+
+/// Steps whose states a thread of a CUDA device recomputes into registers. A scan that will be
+/// differentiated there leaves its state after every so many steps (`ScanOutput::checkpoints`).
+constexpr std::int64_t checkpoint_interval(int states) { return states <= 1 ? 16 : 8; }
+
+/// Checkpoints of a scan of `steps` steps: none after the last interval.
+constexpr std::int64_t checkpoint_count(int states, std::int64_t steps) {
+  return (steps - 1) / checkpoint_interval(states);
+}
 
 }  // namespace ranvier::neurons

@@ -1,0 +1,120 @@
+// What CUDA kernels that run neurons have in common: several neighbouring neurons of a thread,
+// their state in registers, and what they learn.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <type_traits>
+
+#include "ranvier/ops/neurons/kernels.h"
+#include "ranvier/ops/neurons/math.h"
+
+namespace ranvier::neurons::device {
+
+/// Threads of a block.
+inline constexpr int threads = 256;
+
+/// `lanes` neighbouring values, moved as one access.
+template <class R, int lanes>
+struct alignas(lanes * sizeof(R)) Pack {
+  R lane[lanes];
+};
+
+template <class R, int lanes>
+__device__ __forceinline__ Pack<R, lanes> load(const R* from) {
+  if constexpr (lanes * sizeof(R) == 16 && std::is_same_v<R, float>) {
+    const float4 v = __ldcs(reinterpret_cast<const float4*>(from));  // read once: not worth a cache
+    return {v.x, v.y, v.z, v.w};
+  } else {
+    return *reinterpret_cast<const Pack<R, lanes>*>(from);
+  }
+}
+
+template <class R, int lanes>
+__device__ __forceinline__ void store(R* to, const Pack<R, lanes>& values) {
+  *reinterpret_cast<Pack<R, lanes>*>(to) = values;
+}
+
+/// The scalars of a state or of learnables, one after another.
+template <class Fields, class R>
+inline constexpr int count_of = std::is_empty_v<Fields> ? 0 : sizeof(Fields) / sizeof(R);
+
+template <class R, class Fields>
+__device__ __forceinline__ R& field(Fields& fields, int k) {
+  return reinterpret_cast<R*>(&fields)[k];
+}
+
+/// The states of a thread's neurons.
+template <class Model, class R, int lanes>
+struct States {
+  using State = typename Model::template State<R>;
+  static constexpr int variables = count_of<State, R>;
+  State lane[lanes];
+
+  /// Variable k from from[k]; null: the value at rest.
+  __device__ __forceinline__ void read(const R* const* from, const R* rest, std::int64_t first) {
+#pragma unroll
+    for (int k = 0; k < variables; ++k) {
+      Pack<R, lanes> values;
+      if (from[k] != nullptr) {
+        values = load<R, lanes>(from[k] + first);
+      } else {
+#pragma unroll
+        for (int i = 0; i < lanes; ++i) values.lane[i] = rest[k];
+      }
+#pragma unroll
+      for (int i = 0; i < lanes; ++i) field<R>(lane[i], k) = values.lane[i];
+    }
+  }
+  __device__ __forceinline__ void write(R* const* to, std::int64_t first) {
+#pragma unroll
+    for (int k = 0; k < variables; ++k)
+      if (to[k] != nullptr) store<R, lanes>(to[k] + first, variable(k));
+  }
+  __device__ __forceinline__ Pack<R, lanes> variable(int k) {
+    Pack<R, lanes> values;
+#pragma unroll
+    for (int i = 0; i < lanes; ++i) values.lane[i] = field<R>(lane[i], k);
+    return values;
+  }
+};
+
+/// A model's parameters with the values its learnables have now, read from device memory.
+template <class Model, class R>
+__device__ __forceinline__ typename Model::template Params<R> learned(
+    typename Model::template Params<R> params, const R* const* learnables) {
+  using Learnable = typename Model::template Learnable<R>;
+  constexpr int count = count_of<Learnable, R>;
+  if constexpr (count > 0) {
+    if (learnables[0] == nullptr) return params;
+    Learnable values;
+#pragma unroll
+    for (int l = 0; l < count; ++l) field<R>(values, l) = *learnables[l];
+    Model::learn(params, values);
+  }
+  return params;
+}
+
+/// Sums one number per thread over the block, in an order that depends on nothing; to all threads.
+__device__ __forceinline__ double block_sum(double value) {
+  __shared__ double sums[threads];
+  sums[threadIdx.x] = value;
+  __syncthreads();
+  for (int width = threads / 2; width > 0; width /= 2) {
+    if (static_cast<int>(threadIdx.x) < width) sums[threadIdx.x] += sums[threadIdx.x + width];
+    __syncthreads();
+  }
+  const double total = sums[0];
+  __syncthreads();
+  return total;
+}
+
+/// sums[l] = the sum of shares[block, l] over `blocks`, in order; one thread for each l.
+__global__ static void add_shares(const double* shares, unsigned blocks, int count, double* sums) {
+  double sum = 0;
+  for (unsigned block = 0; block < blocks; ++block) sum += shares[block * count + threadIdx.x];
+  sums[threadIdx.x] = sum;
+}
+
+}  // namespace ranvier::neurons::device

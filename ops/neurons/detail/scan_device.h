@@ -1,0 +1,338 @@
+// The CUDA engine: the functors that the CPU's loops use, in kernels of one thread per one or four
+// neurons. Included by a file for each number type.
+//
+// Forward: a thread takes its neurons through all steps with the state in registers; x does not
+// depend on the recurrence, so the loads of several steps are in flight while one is stepped. A
+// scan that will be differentiated leaves its state after every `checkpoint_interval` steps.
+// Backward: from the last interval to the first, the states of an interval are recomputed into
+// registers from its checkpoint and walked back, so x is read once. Nothing spills: the build makes
+// a spill an error.
+#pragma once
+
+#include <cstring>
+
+#include "ranvier/core/detail/cuda_launch.h"
+#include "ranvier/ops/neurons/detail/neuron_device.h"
+#include "ranvier/ops/neurons/detail/scan_kernels.h"
+#include "ranvier/ops/neurons/neuron.h"
+
+namespace ranvier::neurons::device {
+
+template <int lanes>
+__device__ __forceinline__ std::int64_t first_neuron() {
+  return (static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * lanes;
+}
+
+/// Eight threads of four neurons make half a word of packed spikes.
+template <class R>
+__device__ __forceinline__ void store_bits(std::uint64_t* words, std::int64_t neuron,
+                                           const Pack<R, 4>& spikes) {
+  unsigned nibble = 0;
+#pragma unroll
+  for (int i = 0; i < 4; ++i) nibble |= (spikes.lane[i] != R(0) ? 1u : 0u) << i;
+  const unsigned lane = threadIdx.x % 32;
+  const unsigned group = 0xffu << (lane / 8 * 8);
+  const unsigned half = __reduce_or_sync(group, nibble << (lane % 8 * 4));
+  if (lane % 8 == 0) reinterpret_cast<std::uint32_t*>(words)[neuron / 32] = half;
+}
+
+/// Where variable k of checkpoint c begins.
+template <class R>
+RV_HD R* checkpoint(R* checkpoints, std::int64_t c, int k, int states, std::int64_t neurons) {
+  return checkpoints + (c * states + k) * neurons;
+}
+
+template <class Model, class R, int lanes>
+__device__ __forceinline__ void leave_checkpoint(R* checkpoints, std::int64_t c,
+                                                 States<Model, R, lanes>& state,
+                                                 std::int64_t neurons, std::int64_t first) {
+  constexpr int variables = States<Model, R, lanes>::variables;
+#pragma unroll
+  for (int k = 0; k < variables; ++k)
+    store<R, lanes>(checkpoint(checkpoints, c, k, variables, neurons) + first, state.variable(k));
+}
+
+/// Steps whose loads are in flight at once.
+template <int lanes>
+inline constexpr int steps_in_flight = lanes == 1 ? 16 : 4;
+
+template <class Model, class R, int lanes>
+__global__ void __launch_bounds__(threads) forward(const ScanInput<R> in, const ScanOutput<R> out,
+                                                   const typename Model::template Params<R> given) {
+  constexpr int ahead = steps_in_flight<lanes>;
+  constexpr std::int64_t interval = checkpoint_interval(States<Model, R, lanes>::variables);
+  const std::int64_t first = first_neuron<lanes>();
+  if (first >= in.neurons) return;
+  const auto params = learned<Model, R>(given, in.learnables);
+  States<Model, R, lanes> state;
+  state.read(in.state, in.program.rest, first);
+  Pack<R, lanes> sum{}, x[ahead];
+  for (std::int64_t begin = 0; begin < in.steps; begin += ahead) {
+#pragma unroll
+    for (int s = 0; s < ahead; ++s)
+      if (begin + s < in.steps && (begin + s == 0 || !in.static_input))
+        x[s] = load<R, lanes>(in.x_at(begin + s) + first);
+#pragma unroll
+    for (int s = 0; s < ahead; ++s) {
+      const std::int64_t t = begin + s;
+      if (t >= in.steps) break;
+      Pack<R, lanes> spikes;
+#pragma unroll
+      for (int i = 0; i < lanes; ++i) {
+        const R input = in.static_input ? x[0].lane[i] : x[s].lane[i];
+        spikes.lane[i] = Model::step(params, state.lane[i], input, Fire{});
+        sum.lane[i] += spikes.lane[i];
+      }
+      const std::int64_t at = t * in.neurons + first;
+      if (out.spikes != nullptr) store<R, lanes>(out.spikes + at, spikes);
+      if (out.trace != nullptr) store<R, lanes>(out.trace + at, state.variable(0));
+      if constexpr (lanes == 4)
+        if (out.words != nullptr) store_bits(out.words, at, spikes);
+      if (out.checkpoints != nullptr && (t + 1) % interval == 0 && t + 1 < in.steps)
+        leave_checkpoint(out.checkpoints, (t + 1) / interval - 1, state, in.neurons, first);
+    }
+  }
+  if (out.rate != nullptr) {
+#pragma unroll
+    for (int i = 0; i < lanes; ++i) sum.lane[i] /= static_cast<R>(in.steps);
+    store<R, lanes>(out.rate + first, sum);
+  }
+  state.write(out.state, first);
+}
+
+/// The arrays of a backward pass.
+template <class R>
+struct BackwardArgs {
+  ScanInput<R> in;
+  ScanGradInput<R> grad_in;
+  ScanGradOutput<R> grad_out;
+  double* shares;  // [blocks, learnables]
+};
+
+/// What a thread carries backwards through time.
+template <class Model, class R, int lanes>
+struct Carried {
+  using Learnable = typename Model::template Learnable<R>;
+  States<Model, R, lanes> grad;
+  Learnable learnt[lanes];
+  Pack<R, lanes> grad_x_sum, grad_rate;
+};
+
+template <class Model, class Slope, class R, int lanes>
+__device__ __forceinline__ void walk_interval(const BackwardArgs<R>& args,
+                                              const typename Model::template Params<R>& params,
+                                              const Slope& slope, States<Model, R, lanes> state,
+                                              std::int64_t begin, std::int64_t first,
+                                              Carried<Model, R, lanes>& carried) {
+  constexpr int interval = checkpoint_interval(States<Model, R, lanes>::variables);
+  constexpr int ahead = steps_in_flight<lanes> < interval ? steps_in_flight<lanes> : interval;
+  const ScanInput<R>& in = args.in;
+  States<Model, R, lanes> before[interval];
+  Pack<R, lanes> x[interval];
+#pragma unroll
+  for (int s = 0; s < interval; ++s)
+    if (begin + s < in.steps) x[s] = load<R, lanes>(in.x_at(begin + s) + first);
+#pragma unroll
+  for (int s = 0; s < interval; ++s) {
+    before[s] = state;
+#pragma unroll
+    for (int i = 0; i < lanes; ++i)
+      if (begin + s < in.steps) Model::step(params, state.lane[i], x[s].lane[i], Fire{});
+  }
+#pragma unroll
+  for (int group = interval - ahead; group >= 0; group -= ahead) {
+    Pack<R, lanes> grad_out[ahead];
+#pragma unroll
+    for (int s = 0; s < ahead; ++s) {
+      grad_out[s] = carried.grad_rate;
+      const std::int64_t t = begin + group + s;
+      if (args.grad_in.spikes == nullptr || t >= in.steps) continue;
+      const Pack<R, lanes> spikes = load<R, lanes>(args.grad_in.spikes + t * in.neurons + first);
+#pragma unroll
+      for (int i = 0; i < lanes; ++i) grad_out[s].lane[i] = spikes.lane[i] + grad_out[s].lane[i];
+    }
+#pragma unroll
+    for (int s = ahead - 1; s >= 0; --s) {
+      const std::int64_t t = begin + group + s, at = t * in.neurons + first;
+      if (t >= in.steps) continue;
+      if (args.grad_in.trace != nullptr) {
+        const Pack<R, lanes> trace = load<R, lanes>(args.grad_in.trace + at);
+#pragma unroll
+        for (int i = 0; i < lanes; ++i) field<R>(carried.grad.lane[i], 0) += trace.lane[i];
+      }
+      Pack<R, lanes> grad_x;
+#pragma unroll
+      for (int i = 0; i < lanes; ++i) {
+        grad_x.lane[i] =
+            Model::adjoint(params, before[group + s].lane[i], x[group + s].lane[i],
+                           grad_out[s].lane[i], carried.grad.lane[i], carried.learnt[i], slope);
+        carried.grad_x_sum.lane[i] += grad_x.lane[i];
+      }
+      if (args.grad_out.x != nullptr && !in.static_input)
+        store<R, lanes>(args.grad_out.x + at, grad_x);
+    }
+  }
+}
+
+template <class Model, class Slope, class R, int lanes>
+__device__ __forceinline__ void walk_back(const BackwardArgs<R>& args,
+                                          const typename Model::template Params<R>& params,
+                                          const Slope& slope, std::int64_t first,
+                                          Carried<Model, R, lanes>& carried) {
+  constexpr int variables = States<Model, R, lanes>::variables;
+  constexpr std::int64_t interval = checkpoint_interval(variables);
+  const ScanInput<R>& in = args.in;
+  const R zeros[max_states] = {};
+  carried.grad.read(args.grad_in.state, zeros, first);
+  if (args.grad_in.rate != nullptr) {
+    carried.grad_rate = load<R, lanes>(args.grad_in.rate + first);
+#pragma unroll
+    for (int i = 0; i < lanes; ++i) carried.grad_rate.lane[i] /= static_cast<R>(in.steps);
+  }
+  for (std::int64_t c = (in.steps - 1) / interval; c >= 0; --c) {
+    const R* from[max_states] = {};
+#pragma unroll
+    for (int k = 0; k < variables; ++k)
+      from[k] = c == 0 ? in.state[k] : checkpoint(in.checkpoints, c - 1, k, variables, in.neurons);
+    States<Model, R, lanes> state;
+    state.read(from, in.program.rest, first);
+    walk_interval<Model, Slope, R, lanes>(args, params, slope, state, c * interval, first, carried);
+  }
+  if (in.static_input && args.grad_out.x != nullptr)
+    store<R, lanes>(args.grad_out.x + first, carried.grad_x_sum);
+  carried.grad.write(args.grad_out.state, first);
+}
+
+template <class Model, class Slope, class R, int lanes>
+__global__ void __launch_bounds__(threads)
+    backward(const BackwardArgs<R> args, const typename Model::template Params<R> given,
+             const Slope slope) {
+  using Learnable = typename Model::template Learnable<R>;
+  const std::int64_t first = first_neuron<lanes>();
+  Carried<Model, R, lanes> carried{};
+  if (first < args.in.neurons)
+    walk_back<Model, Slope, R, lanes>(args, learned<Model, R>(given, args.in.learnables), slope,
+                                      first, carried);
+  constexpr int learnables = count_of<Learnable, R>;
+  if constexpr (learnables > 0) {
+    if (args.shares == nullptr) return;
+#pragma unroll
+    for (int l = 0; l < learnables; ++l) {
+      double sum = 0;
+#pragma unroll
+      for (int i = 0; i < lanes; ++i) sum += static_cast<double>(field<R>(carried.learnt[i], l));
+      const double total = block_sum(sum);
+      if (threadIdx.x == 0) args.shares[blockIdx.x * learnables + l] = total;
+    }
+  }
+}
+
+// --- launching
+// ------------------------------------------------------------------------------------
+
+template <class T>
+T typed(const std::byte* bytes) {
+  T value;
+  std::memcpy(&value, bytes, sizeof(value));
+  return value;
+}
+
+/// Neurons that a device needs before threads of four keep it busy.
+inline constexpr std::int64_t enough_for_fours = 1 << 18;
+
+/// True if four neurons share a thread: there are many, and every row of every array can be read
+/// four values at a time.
+template <class R>
+bool in_fours(std::int64_t neurons, bool packed, std::initializer_list<const void*> arrays) {
+  if (std::is_same_v<R, double> && !packed) return false;
+  if (neurons < enough_for_fours && !packed) return false;
+  bool aligned = neurons % 4 == 0;
+  for (const void* array : arrays)
+    aligned = aligned && reinterpret_cast<std::uintptr_t>(array) % (4 * sizeof(R)) == 0;
+  return aligned;
+}
+
+inline cuda::Grid grid_of(std::int64_t neurons, int lanes) {
+  const std::int64_t per_block = static_cast<std::int64_t>(threads) * lanes;
+  return {static_cast<unsigned>((neurons + per_block - 1) / per_block), threads};
+}
+
+template <class Model, class R>
+void launch_forward(Device device, const ScanInput<R>& in, const ScanOutput<R>& out) {
+  const auto params = typed<typename Model::template Params<R>>(in.program.params);
+  const bool packed = out.words != nullptr;
+  const bool fours = in_fours<R>(
+      in.neurons, packed,
+      {in.x, in.state[0], out.spikes, out.trace, out.rate, out.state[0], out.checkpoints});
+  RV_CHECK(!packed || (fours && out.columns % 64 == 0),
+           "[{}] packed spikes on a CUDA device need rows of a multiple of 64 neurons; got {}.",
+           Model::name, out.columns);
+  if (fours)
+    cuda::launch(Model::name, device, grid_of(in.neurons, 4), forward<Model, R, 4>, in, out,
+                 params);
+  else
+    cuda::launch(Model::name, device, grid_of(in.neurons, 1), forward<Model, R, 1>, in, out,
+                 params);
+}
+
+template <class Model, class Slope, class R>
+void launch_backward(Device device, const ScanInput<R>& in, const ScanGradInput<R>& grad_in,
+                     const ScanGradOutput<R>& grad_out) {
+  constexpr int learnables = count_of<typename Model::template Learnable<R>, R>;
+  const auto params = typed<typename Model::template Params<R>>(in.program.params);
+  const auto slope = typed<Slope>(in.program.slope);
+  const bool fours = in_fours<R>(in.neurons, false,
+                                 {in.x, in.state[0], in.checkpoints, grad_in.spikes, grad_in.trace,
+                                  grad_in.rate, grad_in.state[0], grad_out.x, grad_out.state[0]});
+  const cuda::Grid grid = grid_of(in.neurons, fours ? 4 : 1);
+  const bool learns = learnables > 0 && grad_out.learnables != nullptr;
+  const Storage shares(learns ? grid.blocks * learnables * sizeof(double) : 0, device);
+  const BackwardArgs<R> args{in, grad_in, grad_out,
+                             learns ? reinterpret_cast<double*>(shares.data()) : nullptr};
+  if constexpr (std::is_same_v<R, float>)  // four of f64 would not fit the registers
+    if (fours)
+      cuda::launch(Model::name, device, grid, backward<Model, Slope, R, 4>, args, params, slope);
+  if (!fours)
+    cuda::launch(Model::name, device, grid, backward<Model, Slope, R, 1>, args, params, slope);
+  if (learns)
+    cuda::launch(Model::name, device, {1, static_cast<unsigned>(learnables)}, add_shares,
+                 args.shares, grid.blocks, learnables, grad_out.learnables);
+}
+
+/// The launchers of every model with every surrogate.
+template <class R>
+struct ScanTable {
+  ScanForwardKernel<R>* forward[AllNeurons::size];
+  ScanBackwardKernel<R>* backward[AllNeurons::size][AllSurrogates::size];
+};
+
+template <class R>
+constexpr ScanTable<R> scan_table() {
+  ScanTable<R> table{};
+  AllNeurons::for_each([&]<class Model>(int model) {
+    table.forward[model] = launch_forward<Model, R>;
+    AllSurrogates::for_each([&]<class Surrogate>(int surrogate) {
+      using Used = std::conditional_t<Model::spiking, Surrogate, surrogate::StraightThrough>;
+      table.backward[model][surrogate] =
+          launch_backward<Model, typename Used::template Slope<R>, R>;
+    });
+  });
+  return table;
+}
+
+template <class R>
+inline constexpr ScanTable<R> table = scan_table<R>();
+
+template <class R>
+void run_forward(Device device, const ScanInput<R>& in, const ScanOutput<R>& out) {
+  if (in.neurons > 0) table<R>.forward[in.program.model](device, in, out);
+}
+
+template <class R>
+void run_backward(Device device, const ScanInput<R>& in, const ScanGradInput<R>& grad_in,
+                  const ScanGradOutput<R>& grad_out) {
+  if (in.neurons > 0)
+    table<R>.backward[in.program.model][in.program.surrogate](device, in, grad_in, grad_out);
+}
+
+}  // namespace ranvier::neurons::device

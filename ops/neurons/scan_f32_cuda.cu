@@ -1,0 +1,10 @@
+#include "ranvier/ops/neurons/detail/scan_device.h"
+
+namespace ranvier::neurons {
+namespace {
+
+const CudaKernel forward_kernel(ScanKernels<float>::forward, device::run_forward<float>);
+const CudaKernel backward_kernel(ScanKernels<float>::backward, device::run_backward<float>);
+
+}  // namespace
+}  // namespace ranvier::neurons

@@ -1,0 +1,145 @@
+// The neurons of the library on a CUDA device: spikes and states are the CPU's, bit for bit.
+#include "ranvier/core/random.h"
+#include "ranvier/core/tape.h"
+#include "ranvier/ops/neurons/scan.h"
+#include "tests/support/cuda.h"
+#include "tests/support/errors.h"
+
+using namespace ranvier;
+using namespace ranvier::test;
+
+namespace {
+
+/// A neuron's scan on both devices: all outputs and all gradients.
+struct Case {
+  Neuron neuron;
+  Shape shape;  // of x, or of one step if `steps` > 0
+  std::int64_t steps = 0;
+  DType dtype = DType::f32;
+  bool from_state = false;
+};
+
+/// Copies share learnables, so each device gets a neuron of its own.
+Neuron on(Device device, const Neuron& neuron, DType dtype) {
+  Neuron copy(neuron.description());
+  for (Tensor& learnable : copy.learnables) {
+    learnable = learnable.detach().to(dtype).to(device);
+    learnable.set_requires_grad(true);
+  }
+  return copy;
+}
+
+struct Results {
+  std::vector<Tensor> outputs, gradients;
+};
+
+Results run(const Case& c, Device device, const Tensor& x, const std::vector<Tensor>& state) {
+  const Neuron neuron = on(device, c.neuron, c.dtype);
+  std::vector<Tensor> leaves;
+  const auto leaf = [&](const Tensor& tensor) {
+    Tensor copy = tensor.detach().to(device);
+    copy.set_requires_grad(true);
+    leaves.push_back(copy);
+    return copy;
+  };
+  const Tensor input = leaf(x);
+  std::vector<Tensor> variables;
+  for (const Tensor& variable : state) variables.push_back(leaf(variable));
+  const ScanResult result =
+      scan(neuron, input, variables.empty() ? NeuronState() : NeuronState(variables),
+           {.steps = c.steps, .final_state = true, .trace = true, .rate = true});
+  Results all{.outputs = {result.spikes, result.trace, result.rate}, .gradients = {}};
+  for (const Tensor& variable : result.state.variables()) all.outputs.push_back(variable);
+  seed(7);
+  for (const Tensor& output : all.outputs)
+    output.backward(normal(output.shape(), 0, 1).to(c.dtype).to(device), {.retain_graph = true});
+  leaves.insert(leaves.end(), neuron.learnables.begin(), neuron.learnables.end());
+  for (const Tensor& each : leaves) all.gradients.push_back(each.grad());
+  return all;
+}
+
+void compare(const Case& c) {
+  CAPTURE(c.neuron.name(), c.shape[0], c.shape[-1], c.steps, name(c.dtype), c.from_state);
+  seed(3);
+  const Tensor x = normal(c.shape, 0.6, 1.0).to(c.dtype);
+  const Shape step = c.steps > 0 ? c.shape : c.shape.sub(1, c.shape.rank());
+  std::vector<Tensor> state;
+  for (int k = 0; c.from_state && k < c.neuron.states(); ++k)
+    state.push_back(normal(step, 0.2, 0.3).to(c.dtype));
+  const Results cpu = run(c, cpu_device, x, state), cuda = run(c, cuda_device, x, state);
+  for (std::size_t i = 0; i < cpu.outputs.size(); ++i) {
+    INFO("output " << i);
+    check_same(cuda.outputs[i], cpu.outputs[i], 0);
+  }
+  for (std::size_t i = 0; i < cpu.gradients.size(); ++i) {
+    INFO("gradient " << i);
+    const bool summed = i > state.size();  // of a learnable: a sum over all neurons
+    check_same(cuda.gradients[i], cpu.gradients[i],
+               summed ? (c.dtype == DType::f32 ? 1e-5 : 1e-12) : 0);
+  }
+}
+
+std::vector<Neuron> every_model() {
+  return {IFOptions{},
+          IFOptions{.v_reset = std::nullopt},
+          LIFOptions{.tau = 3.0},
+          LIFOptions{.tau = 3.0, .decay_input = false, .v_reset = -0.1},
+          ParametricLIFOptions{},
+          ALIFOptions{},
+          LeakyOptions{.beta = 0.9},
+          LeakyIntegratorOptions{.tau = 5.0}};
+}
+
+}  // namespace
+
+TEST_CASE("neurons on a CUDA device give the CPU's bits", "[cuda]") {
+  RV_NEEDS_CUDA();
+  for (const Neuron& neuron : every_model())
+    for (const DType dtype : {DType::f32, DType::f64})
+      for (const std::int64_t steps : {1, 7, 16, 17, 40})
+        for (const bool from_state : {false, true})
+          compare({neuron, {steps, 33, 5}, 0, dtype, from_state});
+}
+
+TEST_CASE("threads of four neurons give the CPU's bits", "[cuda]") {
+  RV_NEEDS_CUDA();
+  for (const Neuron& neuron : every_model()) compare({neuron, {19, 1 << 18}, 0, DType::f32, true});
+  compare({LIFOptions{}, {35, (1 << 18) + 4}});
+  compare({LIFOptions{}, {5, (1 << 18) + 3}});
+}
+
+TEST_CASE("a static input on a CUDA device is read once", "[cuda]") {
+  RV_NEEDS_CUDA();
+  for (const Neuron& neuron : every_model())
+    for (const std::int64_t steps : {1, 4, 25}) {
+      compare({neuron, {50, 3}, steps, DType::f32, true});
+      compare({neuron, {1 << 18}, steps});
+    }
+}
+
+TEST_CASE("every surrogate has the CPU's gradient on a CUDA device", "[cuda]") {
+  RV_NEEDS_CUDA();
+  AllSurrogates::for_each([]<class S>(int) {
+    for (const DType dtype : {DType::f32, DType::f64})
+      compare({LIFOptions{.surrogate = S{}}, {20, 300}, 0, dtype, false});
+  });
+}
+
+TEST_CASE("packed spikes of a CUDA device are the CPU's", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const Tensor x = normal({6, 10, 128}, 0.6, 1.0);
+  const Neuron neuron = LIFOptions{};
+  check_same(scan(neuron, x.to(cuda_device), {}, {.packed = true}).spikes,
+             scan(neuron, x, {}, {.packed = true}).spikes, 0);
+  CHECK_ERROR(scan(neuron, normal({6, 10, 20}, 0, 1).to(cuda_device), {}, {.packed = true}),
+              ErrorCode::invalid_argument, "a multiple of 64 neurons; got 20");
+}
+
+TEST_CASE("neurons on two devices are refused", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const Tensor x = normal({6, 10}, 0, 1).to(cuda_device);
+  CHECK_ERROR(scan(ParametricLIFOptions{}, x), ErrorCode::device,
+              "[parametric_lif] w is on cpu and x on cuda:0");
+  CHECK_ERROR(scan(LIFOptions{}, x, NeuronState({zeros({10})})), ErrorCode::device,
+              "[lif] the state is on cpu and x on cuda:0");
+}
