@@ -21,11 +21,16 @@ const std::map<std::string, Group> groups{
     {"feed", bench_feed}, {"csnn", bench_csnn},       {"mlp", bench_mlp},
     {"ssc", bench_ssc}};
 
+std::string machine(ranvier::Device device) {
+  if (device != ranvier::cpu_device) return ranvier::describe(device);
+  return fmt::format("{}, {} thread(s), {} kernels", ranvier::processor_name(),
+                     ranvier::num_threads(), ranvier::name(ranvier::isa_level()));
+}
+
 int run(const std::vector<std::string>& names, const BenchOptions& options, bool json) {
   if (!json)
-    fmt::print("Ranvier {} on {}, {} thread(s), {} kernels, median of {} runs\n{}\n",
-               ranvier::build_info().revision, ranvier::processor_name(), ranvier::num_threads(),
-               ranvier::name(ranvier::isa_level()), options.runs, row_heading());
+    fmt::print("Ranvier {} on {}, median of {} runs\n{}\n", ranvier::build_info().revision,
+               machine(options.device), options.runs, row_heading());
   for (const std::string& name : names)
     for (const Measurement& m : groups.at(name)(options)) {
       fmt::print("{}\n", json ? to_json_line(m) : to_row(m));
@@ -42,6 +47,7 @@ int main(int argc, char** argv) {
   BenchOptions options;
   int threads = 0;
   bool json = false;
+  std::string device = "cpu";
   app.add_option("groups", names, "copy, neurons, products, feed, csnn, mlp, ssc (default: all)")
       ->check(CLI::IsMember(groups));
   app.add_option("--runs", options.runs, "Counted runs of each; the median is given")
@@ -53,6 +59,8 @@ int main(int argc, char** argv) {
   app.add_option("--channels", options.channels, "Channels of csnn")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
+  app.add_option("--device", device, "cpu or cuda[:index]; products and feed are of the cpu")
+      ->capture_default_str();
   app.add_option("--threads", threads, "Threads that compute; 0: one per core")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
@@ -62,6 +70,8 @@ int main(int argc, char** argv) {
     for (const auto& [name, group] : groups) names.push_back(name);
   return run_program([&] {
     if (threads > 0) ranvier::set_num_threads(threads);
+    options.device = ranvier::parse_device(device);
+    ranvier::require_available(options.device);
     return run(names, options, json);
   });
 }

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <unordered_map>
 #include <vector>
 
 #include "ranvier/core/detail/cuda_runtime.h"
@@ -63,11 +64,21 @@ std::string advice(Device device) {
 
 }  // namespace
 
+namespace {
+using KeptBlocks = std::map<std::size_t, std::vector<void*>>;
+}
+
+struct PrivateMemory::Blocks {
+  KeptBlocks kept{};
+};
+
 struct CachingAllocator::Pool {
   Device device;
   std::mutex mutex{};
-  std::map<std::size_t, std::vector<void*>> kept{};
+  KeptBlocks kept{};
   MemoryStats stats{};
+  PrivateMemory::Blocks* in_use = nullptr;                     // instead of `kept`
+  std::unordered_map<void*, PrivateMemory::Blocks*> owners{};  // of private blocks
 
   void release_kept() {
     for (auto& [size, blocks] : kept) {
@@ -104,13 +115,14 @@ void* CachingAllocator::allocate(std::size_t bytes) {
   Pool& p = *pool_;
   const std::lock_guard lock(p.mutex);
   const std::size_t size = block_size(bytes);
-  auto& kept = p.kept[size];
+  auto& kept = (p.in_use != nullptr ? p.in_use->kept : p.kept)[size];
   void* block = nullptr;
   if (!kept.empty()) {
     block = kept.back();
     kept.pop_back();
   } else {
     block = p.take_from_system(size, bytes);
+    if (p.in_use != nullptr) p.owners[block] = p.in_use;
   }
   ++p.stats.requests;
   p.stats.bytes_in_use += static_cast<std::int64_t>(size);
@@ -124,7 +136,8 @@ void CachingAllocator::deallocate(void* block, std::size_t bytes) noexcept {
   const std::size_t size = block_size(bytes);
   p.stats.bytes_in_use -= static_cast<std::int64_t>(size);
   try {
-    p.kept[size].push_back(block);
+    const auto owner = p.owners.find(block);
+    (owner == p.owners.end() ? p.kept : owner->second->kept)[size].push_back(block);
   } catch (const std::bad_alloc&) {
     system_deallocate(p.device, block, size);
   }
@@ -143,6 +156,30 @@ void CachingAllocator::reset_peak() {
 void CachingAllocator::release_kept() {
   const std::lock_guard lock(pool_->mutex);
   pool_->release_kept();
+}
+
+PrivateMemory::PrivateMemory(Device device)
+    : allocator_(allocator(device)), blocks_(std::make_unique<Blocks>()) {}
+
+PrivateMemory::~PrivateMemory() {
+  CachingAllocator::Pool& pool = *allocator_.pool_;
+  const std::lock_guard lock(pool.mutex);
+  for (auto& [size, blocks] : blocks_->kept) {
+    auto& kept = pool.kept[size];
+    kept.insert(kept.end(), blocks.begin(), blocks.end());
+  }
+  std::erase_if(pool.owners, [&](const auto& entry) { return entry.second == blocks_.get(); });
+}
+
+PrivateMemory::Use::Use(PrivateMemory& memory) : allocator_(memory.allocator_) {
+  const std::lock_guard lock(allocator_.pool_->mutex);
+  RV_CHECK(allocator_.pool_->in_use == nullptr, "[allocator] a private memory is in use already.");
+  allocator_.pool_->in_use = memory.blocks_.get();
+}
+
+PrivateMemory::Use::~Use() {
+  const std::lock_guard lock(allocator_.pool_->mutex);
+  allocator_.pool_->in_use = nullptr;
 }
 
 // Never destroyed: tensors with static lifetime may outlive any order of destruction.

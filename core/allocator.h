@@ -41,8 +41,39 @@ class CachingAllocator {
   void release_kept();
 
  private:
+  friend class PrivateMemory;
   struct Pool;
   std::unique_ptr<Pool> pool_;
+};
+
+/// Memory set apart for work that is recorded once and done again and again (`CudaGraph`): what is
+/// allocated while it is in use belongs to that work even after it has been returned, so that
+/// nobody else's tensors lie where the work writes.
+class PrivateMemory {
+ public:
+  explicit PrivateMemory(Device device);
+  /// Its blocks serve everybody again.
+  ~PrivateMemory();
+  PrivateMemory(const PrivateMemory&) = delete;
+  PrivateMemory& operator=(const PrivateMemory&) = delete;
+
+  /// While alive, all blocks of the device are taken from the private memory.
+  class Use {
+   public:
+    explicit Use(PrivateMemory& memory);
+    ~Use();
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+   private:
+    CachingAllocator& allocator_;
+  };
+
+ private:
+  friend class CachingAllocator;
+  struct Blocks;
+  CachingAllocator& allocator_;
+  std::unique_ptr<Blocks> blocks_;
 };
 
 /// The allocator of all tensors of the process on `device`. Thread-safe. Error: not available.

@@ -75,6 +75,34 @@ void copy(void* to, Device to_device, const void* from, Device from_device, std:
   if (to_cpu) check("copy", cudaStreamSynchronize(on));
 }
 
+// Relaxed: a first use may still take memory from the device, which other modes forbid.
+void begin_capture(int device) {
+  check("graph", cudaStreamBeginCapture(stream(device_at(device)), cudaStreamCaptureModeRelaxed));
+}
+
+void* end_capture(int device) {
+  cudaGraph_t graph = nullptr;
+  check("graph", cudaStreamEndCapture(stream(device_at(device)), &graph));
+  cudaGraphExec_t executable = nullptr;
+  const cudaError_t status = cudaGraphInstantiate(&executable, graph, 0);
+  cudaGraphDestroy(graph);
+  check("graph", status);
+  return executable;
+}
+
+void abandon_capture(int device) {
+  cudaGraph_t graph = nullptr;
+  cudaStreamEndCapture(stream(device_at(device)), &graph);
+  if (graph != nullptr) cudaGraphDestroy(graph);
+  cudaGetLastError();
+}
+
+void launch_graph(int device, void* graph) {
+  check("graph", cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream(device_at(device))));
+}
+
+void destroy_graph(void* graph) { cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)); }
+
 constexpr detail::CudaRuntime runtime{.device_count = device_count,
                                       .describe = describe,
                                       .allocate = allocate,
@@ -82,7 +110,12 @@ constexpr detail::CudaRuntime runtime{.device_count = device_count,
                                       .clear = clear,
                                       .copy = copy,
                                       .synchronize = synchronize,
-                                      .launches = [] { return launch_count.load(); }};
+                                      .launches = [] { return launch_count.load(); },
+                                      .begin_capture = begin_capture,
+                                      .end_capture = end_capture,
+                                      .abandon_capture = abandon_capture,
+                                      .launch_graph = launch_graph,
+                                      .destroy_graph = destroy_graph};
 
 const bool registered = [] {
   detail::cuda_runtime_slot = &runtime;
@@ -120,7 +153,10 @@ void check(const char* op, cudaError_t status) {
 void finish_launch(const char* op, cudaStream_t stream) {
   launch_count.fetch_add(1, std::memory_order_relaxed);
   check(op, cudaGetLastError());
-  if (wait_for_each_launch()) check(op, cudaStreamSynchronize(stream));
+  if (!wait_for_each_launch()) return;
+  cudaStreamCaptureStatus capturing = cudaStreamCaptureStatusNone;
+  check(op, cudaStreamIsCapturing(stream, &capturing));
+  if (capturing == cudaStreamCaptureStatusNone) check(op, cudaStreamSynchronize(stream));
 }
 
 }  // namespace ranvier::cuda

@@ -28,4 +28,17 @@ void Visitor::buffer(std::string_view name, Tensor& tensor) {
   path_.resize(length);
 }
 
+void detail::MoveTensors::on_parameter(const std::string&, Tensor& tensor) {
+  if (!tensor.defined() || tensor.device() == device_) return;
+  for (const Move& move : moved_)
+    if (move.from.is_same(tensor)) {
+      tensor = move.to;
+      return;
+    }
+  Tensor moved = tensor.detach().to(device_);
+  moved.set_requires_grad(tensor.requires_grad());
+  moved_.push_back({tensor, moved});
+  tensor = moved;
+}
+
 }  // namespace ranvier

@@ -113,6 +113,22 @@ class CollectTensors final : public Visitor {
   NamedTensors* buffers_;
 };
 
+class MoveTensors final : public Visitor {
+ public:
+  explicit MoveTensors(Device device) : device_(device) {}
+
+ protected:
+  void on_parameter(const std::string& path, Tensor& tensor) override;
+  void on_buffer(const std::string& path, Tensor& tensor) override { on_parameter(path, tensor); }
+
+ private:
+  struct Move {
+    Tensor from, to;
+  };
+  Device device_;
+  std::vector<Move> moved_;  // what two modules share stays shared
+};
+
 class SetTraining final : public Visitor {
  public:
   explicit SetTraining(bool training) : training_(training) {}
@@ -148,6 +164,14 @@ template <class M>
 void set_training(M& module, bool training) {
   detail::SetTraining set(training);
   module.visit(set);
+}
+
+/// Moves learned tensors and buffers to `device`. They become new leaves: an optimizer is made
+/// after the move. Error: the device is not available.
+template <class M>
+void move_to(M& module, Device device) {
+  detail::MoveTensors move(device);
+  module.visit(move);
 }
 
 }  // namespace ranvier

@@ -39,6 +39,9 @@ std::optional<FusedPool> fused_pool(AnyModule& module) {
   return std::nullopt;
 }
 
+/// Whether products like spikes as bits there: tensor cores multiply them as numbers only.
+bool takes_packed(Device device) { return device.type == DeviceType::cpu; }
+
 }  // namespace
 
 Sequential& Sequential::add(AnyModule module, std::string name) {
@@ -106,8 +109,8 @@ Shard Sequential::operator()(const Tensor& x, const State& state) {
 Shard Sequential::run_alone(std::size_t index, const Tensor& x, const State& state) {
   AnyModule& module = entries_[index].module;
   const Neuron* const neuron = neurons_of(module);
-  const bool packed =
-      neuron != nullptr && neuron->spiking() && fuse_ && !observer_ && feeds_product(index);
+  const bool packed = takes_packed(x.device()) && neuron != nullptr && neuron->spiking() && fuse_ &&
+                      !observer_ && feeds_product(index);
   if (!packed) return module(x, state);
   if (NeuronLayer* layer = module.as<NeuronLayer>()) return layer->run(x, state, true);
   return module.as<Recurrent>()->run(x, state, true);
@@ -118,8 +121,8 @@ Shard Sequential::run_fused(std::size_t first, std::size_t count, const Tensor& 
   const BatchNorm& norm = *entries_[first].module.as<BatchNorm>();
   const NeuronLayer& neurons = *entries_[first + 1].module.as<NeuronLayer>();
   const FusedPool pool = count == 3 ? *fused_pool(entries_[first + 2].module) : FusedPool{};
-  const bool packed = pool.pool != SpikePool::average && neurons.neuron.spiking() &&
-                      feeds_product(first + count - 1);
+  const bool packed = takes_packed(x.device()) && pool.pool != SpikePool::average &&
+                      neurons.neuron.spiking() && feeds_product(first + count - 1);
   NormNeuronPoolResult result = norm_neuron_pool(x, norm.gamma, norm.beta, norm.running,
                                                  neurons.neuron, to_neuron_state(state),
                                                  {.norm = norm.op_options(),

@@ -24,7 +24,8 @@ struct Observation {
 /// BatchNorm -> neuron -> (MaxPool2d | AvgPool2d) is computed as one fused operation: spikes are
 /// the same bit for bit and gradients to rounding. A neuron hands its spikes to a Linear or Conv2d
 /// as packed bits, which lose nothing, but sparse ones are multiplied event by event, equal to the
-/// dense product to rounding. `set_fuse(false)` or an observer make every module run alone on f32.
+/// dense product to rounding; on a CUDA device they stay f32. `set_fuse(false)` or an observer make
+/// every module run alone on f32.
 class Sequential {
  public:
   static constexpr std::string_view kind = "Sequential";

@@ -17,10 +17,11 @@ double gigabytes_per_second(double bytes, double milliseconds) {
   return bytes / milliseconds / 1e6;
 }
 
-Measurement measure_copy(std::int64_t steps, int runs) {
-  const Tensor from = uniform({steps, neurons}, 0, 1);
+Measurement measure_copy(std::int64_t steps, const BenchOptions& o) {
+  const Tensor from = uniform({steps, neurons}, 0, 1).to(o.device);
   Tensor to = empty_like(from);
-  Measurement m = measure(fmt::format("copy_T{}", steps), runs, [&] { copy_into(to, from); });
+  Measurement m = measure(
+      fmt::format("copy_T{}", steps), o.runs, [&] { copy_into(to, from); }, o.device);
   m.figures = {
       {"GB/s", gigabytes_per_second(8.0 * static_cast<double>(steps * neurons), m.median_ms)}};
   return m;
@@ -57,8 +58,12 @@ void add_bandwidth(Measurement& m, std::int64_t steps, double bytes, const Measu
 }  // namespace
 
 std::vector<Measurement> bench_copy(const BenchOptions& o) {
-  return {measure_copy(8, o.runs), measure_triad(8, o.runs), measure_copy(64, o.runs),
-          measure_triad(64, o.runs)};
+  std::vector<Measurement> results;
+  for (const std::int64_t steps : {8, 64}) {
+    results.push_back(measure_copy(steps, o));
+    if (o.device == cpu_device) results.push_back(measure_triad(steps, o.runs));
+  }
+  return results;
 }
 
 // Motivation: a scan that reads x and writes spikes moves 8 bytes per neuron-step, and 12 more
@@ -66,24 +71,28 @@ std::vector<Measurement> bench_copy(const BenchOptions& o) {
 std::vector<Measurement> bench_neurons(const BenchOptions& o) {
   std::vector<Measurement> results;
   const Neuron lif = LIFOptions{.tau = 2.0};
-  for (const std::int64_t steps : {8, 16, 32, 64}) {
-    results.push_back(measure_copy(steps, o.runs));
+  for (const std::int64_t steps : {8, 16, 32, 64, 128}) {
+    if (o.device == cpu_device && steps > 64) break;
+    results.push_back(measure_copy(steps, o));
     const Measurement copy = results.back();
-    results.push_back(measure_triad(steps, o.runs));
-    Tensor x = uniform({steps, neurons}, -0.5, 2.5);
+    if (o.device == cpu_device) results.push_back(measure_triad(steps, o.runs));
+    Tensor x = uniform({steps, neurons}, -0.5, 2.5).to(o.device);
     {
       const NoGradGuard no_grad;
-      Measurement forward =
-          measure(fmt::format("lif_forward_T{}", steps), o.runs, [&] { scan(lif, x); });
+      Measurement forward = measure(
+          fmt::format("lif_forward_T{}", steps), o.runs, [&] { scan(lif, x); }, o.device);
       add_bandwidth(forward, steps, 8, copy);
       results.push_back(forward);
     }
     x.set_requires_grad(true);
-    const Tensor seed = uniform({steps, neurons}, -1, 1);
-    Measurement both = measure(fmt::format("lif_forward_backward_T{}", steps), o.runs, [&] {
-      x.set_grad({});
-      scan(lif, x).spikes.backward(seed);
-    });
+    const Tensor seed = uniform({steps, neurons}, -1, 1).to(o.device);
+    Measurement both = measure(
+        fmt::format("lif_forward_backward_T{}", steps), o.runs,
+        [&] {
+          x.set_grad({});
+          scan(lif, x).spikes.backward(seed);
+        },
+        o.device);
     add_bandwidth(both, steps, 20, copy);
     results.push_back(both);
   }

@@ -30,8 +30,8 @@ Tensor random_labels(std::int64_t batch, std::int64_t classes = 10) {
 
 Measurement measure_steps(const std::string& name, const BenchOptions& o, Sequential& network,
                           Optimizer& optimizer, const Tensor& images, const Loss& loss, bool bf16) {
-  cpu_allocator().release_kept();
-  cpu_allocator().reset_peak();
+  allocator(o.device).release_kept();
+  allocator(o.device).reset_peak();
   const auto step = [&] {
     zero_grad(optimizer.parameters());
     std::optional<AutocastGuard> autocast;
@@ -41,9 +41,9 @@ Measurement measure_steps(const std::string& name, const BenchOptions& o, Sequen
   };
   step();
   step();
-  const std::int64_t allocations = cpu_allocator().stats().system_allocations;
-  Measurement m = measure(name, o.runs, step);
-  const MemoryStats stats = cpu_allocator().stats();
+  const std::int64_t allocations = allocator(o.device).stats().system_allocations;
+  Measurement m = measure(name, o.runs, step, o.device);
+  const MemoryStats stats = allocator(o.device).stats();
   m.figures = {{"samples/s", 1e3 * static_cast<double>(o.batch) / m.median_ms},
                {"MB peak", static_cast<double>(stats.peak_bytes_in_use) / 1e6},
                {"allocations", static_cast<double>(stats.system_allocations - allocations)}};
@@ -55,9 +55,10 @@ Measurement measure_steps(const std::string& name, const BenchOptions& o, Sequen
 std::vector<Measurement> bench_csnn(const BenchOptions& o) {
   seed(0);
   Sequential network = csnn({.channels = o.channels});
+  move_to(network, o.device);
   const auto optimizer = make_optimizer("sgd", parameters(network), {.lr = 0.1, .momentum = 0.9});
-  const Tensor images = uniform({o.batch, 28, 28, 1}, 0, 1);
-  const Tensor targets = one_hot(random_labels(o.batch), 10);
+  const Tensor images = uniform({o.batch, 28, 28, 1}, 0, 1).to(o.device);
+  const Tensor targets = one_hot(random_labels(o.batch), 10).to(o.device);
   const Loss loss = [&](const Tensor& spikes) { return mse_loss(mean(spikes, {0}), targets); };
   std::vector<Measurement> results{
       measure_steps("csnn_step_f32", o, network, *optimizer, images, loss, false)};
@@ -69,9 +70,10 @@ std::vector<Measurement> bench_csnn(const BenchOptions& o) {
 std::vector<Measurement> bench_mlp(const BenchOptions& o) {
   seed(0);
   Sequential network = leaky_mlp();
+  move_to(network, o.device);
   const auto optimizer = make_optimizer("adam", parameters(network), {.lr = 1e-3});
-  const Tensor images = uniform({o.batch, 28, 28, 1}, 0, 1);
-  const Tensor labels = random_labels(o.batch);
+  const Tensor images = uniform({o.batch, 28, 28, 1}, 0, 1).to(o.device);
+  const Tensor labels = random_labels(o.batch).to(o.device);
   const Loss loss = [&](const Tensor& spikes) { return cross_entropy(sum(spikes, {0}), labels); };
   std::vector<Measurement> results{
       measure_steps("mlp_step_f32", o, network, *optimizer, images, loss, false)};
@@ -86,13 +88,14 @@ std::vector<Measurement> bench_ssc(const BenchOptions& o) {
   constexpr std::int64_t steps = 250, channels = 100, classes = 35, neurons = 128;
   constexpr double density = 0.02;
   seed(0);
-  const Tensor labels = random_labels(o.batch, classes);
-  Tensor events = random_spikes({steps, o.batch, channels}, density);
+  const Tensor labels = random_labels(o.batch, classes).to(o.device);
+  const Tensor events = random_spikes({steps, o.batch, channels}, density).to(o.device);
   const Loss loss = [&](const Tensor& out) {
     return cross_entropy(read_out(Readout::sum, out), labels);
   };
   std::vector<Measurement> results;
   const auto add = [&](const std::string& name, Sequential network) {
+    move_to(network, o.device);
     const auto optimizer = make_optimizer("adam", parameters(network), {.lr = 1e-3});
     results.push_back(measure_steps(name, o, network, *optimizer, events, loss, false));
   };
@@ -100,15 +103,17 @@ std::vector<Measurement> bench_ssc(const BenchOptions& o) {
   add("ssc_step_recurrent", recurrent_net({.inputs = channels, .classes = classes}));
   add("ssc_step_adaptive", adaptive_net({.inputs = channels, .classes = classes}));
 
-  Tensor x = uniform({steps, o.batch, neurons}, -1, 1).set_requires_grad(true);
-  Tensor weight = uniform({neurons, neurons}, -0.1, 0.1).set_requires_grad(true);
-  const Tensor grad = uniform(x.shape(), -1, 1);
+  const auto leaf = [&](Tensor tensor) { return tensor.to(o.device).set_requires_grad(true); };
+  Tensor x = leaf(uniform({steps, o.batch, neurons}, -1, 1));
+  Tensor weight = leaf(uniform({neurons, neurons}, -0.1, 0.1));
+  const Tensor grad = uniform(x.shape(), -1, 1).to(o.device);
   const Neuron lif = LIFOptions{.decay_input = false};
-  results.push_back(measure("recurrent_forward_backward", o.runs, [&] {
+  const auto forward_backward = [&] {
     x.set_grad({});
     weight.set_grad({});
     recurrent_scan(lif, x, weight).spikes.backward(grad);
-  }));
+  };
+  results.push_back(measure("recurrent_forward_backward", o.runs, forward_backward, o.device));
   return results;
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "ranvier/core/device.h"
 #include "ranvier/core/tensor.h"
 
 namespace ranvier::apps {
@@ -22,16 +23,22 @@ struct Measurement {
 /// Median, fastest and slowest of `milliseconds`. Error: none given.
 Measurement summarise_runs(std::string name, std::vector<double> milliseconds);
 
-/// Runs `body` once to warm up and then `runs` times.
+/// Runs `body` once to warm up and then `runs` times. What a CUDA device does is timed in
+/// `cuda_calls` calls at a time, between two waits for it, so that the waits do not count.
+inline constexpr int cuda_calls = 20;
 template <class Body>
-Measurement measure(std::string name, int runs, Body&& body) {
+Measurement measure(std::string name, int runs, Body&& body, Device device = cpu_device) {
   using Clock = std::chrono::steady_clock;
+  const int calls = device.type == DeviceType::cpu ? 1 : cuda_calls;
   body();
+  synchronize(device);
   std::vector<double> times;
   for (int run = 0; run < runs; ++run) {
     const auto start = Clock::now();
-    body();
-    times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+    for (int call = 0; call < calls; ++call) body();
+    synchronize(device);
+    times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count() /
+                    calls);
   }
   return summarise_runs(std::move(name), std::move(times));
 }
@@ -50,6 +57,7 @@ struct BenchOptions {
   int runs = 9;
   std::int64_t batch = 128;
   std::int64_t channels = 128;
+  Device device = cpu_device;
 };
 
 /// The groups of benchmarks; each returns its measurements in order.

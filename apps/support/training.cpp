@@ -54,6 +54,25 @@ bool finite(const Tensor& x) {
   return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
 }
 
+/// `task` with its network on `device`.
+Task& moved(Task& task, Device device) {
+  move_to(task.network, device);
+  return task;
+}
+
+TrainingBatch on_device(const TrainingBatch& batch, Device device) {
+  const auto move = [&](const Tensor& tensor) {
+    return tensor.defined() ? tensor.to(device) : tensor;
+  };
+  return {
+      .inputs = move(batch.inputs), .labels = move(batch.labels), .lengths = move(batch.lengths)};
+}
+
+std::string machine(Device device) {
+  if (device != cpu_device) return describe(device);
+  return fmt::format("{} thread(s)", num_threads());
+}
+
 void warn_of_skipped(const Samples& samples) {
   const SkippedRecordings skipped = samples.skipped();
   if (skipped.count > 0)
@@ -64,8 +83,9 @@ void warn_of_skipped(const Samples& samples) {
 }  // namespace
 
 Training::Training(Task& task, const TrainOptions& options)
-    : task_(task),
+    : task_(moved(task, parse_device(options.device))),
       options_(options),
+      device_(parse_device(options.device)),
       train_feed_(task.train->feed(training_batches(options))),
       test_feed_(task.test->feed(test_batches(options))),
       optimizer_(make_optimizer(
@@ -103,11 +123,11 @@ void Training::print_plan() {
   const auto batch = std::min<std::int64_t>(options_.batch_size, task_.test->size());
   std::vector<std::int64_t> samples(static_cast<std::size_t>(batch));
   std::iota(samples.begin(), samples.end(), 0);
-  const TrainingBatch example = task_.test->fetch(samples);
+  const TrainingBatch example = on_device(task_.test->fetch(samples), device_);
   fmt::print("{}\n", format_summary(summarise(task_.network, example.inputs, batch)));
-  fmt::print("training on {} {}, testing on {}; {} thread(s), {}\n", task_.train->size(),
-             task_.names.many, task_.test->size(), num_threads(),
-             options_.amp == "bf16" ? "products in bf16" : "all in f32");
+  fmt::print("training on {} {}, testing on {}; {}, {}\n", task_.train->size(), task_.names.many,
+             task_.test->size(), machine(device_),
+             options_.amp == "none" ? "all in f32" : "products in " + options_.amp);
 }
 
 int Training::run() {
@@ -157,7 +177,7 @@ bool Training::train_epoch(const StopSignal& stop) {
     const TrainingBatch* batch = pass->next();
     if (batch == nullptr) return true;
     const double waited = seconds_since(start);
-    Totals step = train_step(*batch);
+    Totals step = train_step(on_device(*batch, device_));
     step.data_seconds = waited;
     step.seconds = seconds_since(start);
     add(state_.epoch, step);
@@ -198,15 +218,16 @@ std::optional<Evaluation> Training::evaluate(const StopSignal& stop) {
   const auto pass = test_feed_->epoch({});
   while (const TrainingBatch* next = pass->next()) {
     if (stop.requested()) return std::nullopt;
-    const TrainingBatch& batch = *next;
+    const TrainingBatch batch = on_device(*next, device_);
     const Tensor scores = task_.scores(task_.network(batch.inputs), batch.lengths);
     const double loss = task_.loss(scores, batch.labels).item();
     add(totals, {.loss = loss * static_cast<double>(batch.size()),
                  .correct = count_correct(scores, batch.labels),
                  .samples = batch.size()});
-    const Tensor predictions = argmax(scores, {-1});
+    const Tensor predictions = argmax(scores, {-1}).to(cpu_device);
+    const Tensor labels = next->labels.to(cpu_device);
     for (std::int64_t i = 0; i < batch.size(); ++i)
-      ++result.confusion[static_cast<std::size_t>(batch.labels.data<std::int64_t>()[i] * classes +
+      ++result.confusion[static_cast<std::size_t>(labels.data<std::int64_t>()[i] * classes +
                                                   predictions.data<std::int64_t>()[i])];
     progress.update(totals.samples, totals.mean_loss(), totals.accuracy());
   }
@@ -297,7 +318,7 @@ void Training::report(const Evaluation& evaluation) {
                                             options_.scheduler)},
                   {"batch size", fmt::format("{}", options_.batch_size)},
                   {"seed", fmt::format("{}", options_.seed)},
-                  {"machine", fmt::format("{}, {} threads", processor_name(), num_threads())},
+                  {"machine", fmt::format("{}, {}", processor_name(), machine(device_))},
                   {"Ranvier revision", build_info().revision}},
       .history = state_.history,
       .confusion = evaluation.confusion};

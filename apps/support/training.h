@@ -49,6 +49,7 @@ class Training {
 
   Task& task_;
   TrainOptions options_;
+  Device device_;
   std::unique_ptr<Feed> train_feed_, test_feed_;
   std::unique_ptr<Optimizer> optimizer_;
   Schedule schedule_;

@@ -38,18 +38,18 @@ struct Recorded {
   Tensor output;
 };
 
-/// Runs `network` layer by layer and keeps what its neurons fire.
+/// Runs `network` layer by layer on its device and keeps what its neurons fire, on the CPU.
 Recorded record(Sequential& network, const Tensor& inputs) {
   Recorded recorded;
   network.observe([&](const Observation& seen) {
     const Neuron* neurons = neurons_of(seen.module);
     recorded.output_spikes = neurons != nullptr && neurons->spiking();
     if (recorded.output_spikes)
-      recorded.layers.push_back({seen.name, neurons->name(), seen.output});
+      recorded.layers.push_back({seen.name, neurons->name(), seen.output.to(cpu_device)});
   });
   const NoGradGuard no_grad;
   set_training(network, false);
-  recorded.output = network(inputs);
+  recorded.output = network(inputs.to(parameters(network).front().tensor.device())).to(cpu_device);
   network.observe({});
   return recorded;
 }

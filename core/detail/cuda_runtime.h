@@ -25,6 +25,14 @@ struct CudaRuntime {
   void (*synchronize)(int device);
   /// Kernels launched so far by this process.
   long (*launches)();
+  /// From here on, what this thread asks of the device is recorded, not done.
+  void (*begin_capture)(int device);
+  /// Ends it; returns what was recorded, ready to be launched. Throws if something could not be.
+  void* (*end_capture)(int device);
+  /// Ends it and forgets what was recorded. Never throws.
+  void (*abandon_capture)(int device);
+  void (*launch_graph)(int device, void* graph);
+  void (*destroy_graph)(void* graph);
 };
 
 /// Where ranvier_cuda puts its runtime.

@@ -1,0 +1,53 @@
+// Work on a CUDA device that is recorded once and launched as a whole.
+#pragma once
+
+#include <memory>
+
+#include "ranvier/core/allocator.h"
+
+namespace ranvier {
+
+/// A recorded piece of work: hundreds of kernels for the price of one launch.
+///
+///   forward_and_backward();                            // once for real: plans and handles are
+///   made CudaGraph graph(device, [&] { forward_and_backward(); }); for (...) { copy_into(inputs,
+///   batch); graph.launch(); }
+///
+/// Each launch reads and writes the arrays that were read and written when it was recorded, so what
+/// changes from launch to launch lies in device memory. Tensors that were made meanwhile and are
+/// still held are written anew by each launch.
+class CudaGraph {
+ public:
+  /// Records what `body` asks of `device`; nothing of it is done now. Error: `body` waits for the
+  /// device or reads from it, which cannot be recorded.
+  template <class Body>
+  CudaGraph(Device device, Body&& body) : CudaGraph(device) {
+    const PrivateMemory::Use use(memory_);
+    begin();
+    try {
+      body();
+    } catch (...) {
+      abandon();
+      throw;
+    }
+    end();
+  }
+  ~CudaGraph();
+  CudaGraph(const CudaGraph&) = delete;
+  CudaGraph& operator=(const CudaGraph&) = delete;
+
+  /// Asks the device for all of it.
+  void launch() const;
+
+ private:
+  explicit CudaGraph(Device device);
+  void begin();
+  void end();
+  void abandon() noexcept;
+
+  Device device_;
+  PrivateMemory memory_;
+  void* graph_ = nullptr;
+};
+
+}  // namespace ranvier
