@@ -65,8 +65,8 @@ void launch(const char* op, Device device, const Grid& grid, void (*kernel)(Para
 }
 
 namespace kernels {
-template <class Body>
-__global__ void __launch_bounds__(block_threads) for_each(std::int64_t count, const Body body) {
+template <class Body>  // at least one block fits: ptxas then spills nothing to fit more
+__global__ void __launch_bounds__(block_threads, 1) for_each(std::int64_t count, const Body body) {
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i < count) body(i);
 }

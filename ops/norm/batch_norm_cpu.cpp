@@ -1,13 +1,22 @@
 #include <algorithm>
+#include <utility>
 #include <vector>
 
-#include "ranvier/core/dispatch.h"
+#include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/parallel.h"
-#include "ranvier/core/tensor.h"
 #include "ranvier/ops/norm/detail/batch_norm_kernels.h"
+#include "ranvier/ops/norm/detail/batch_norm_ops.h"
+#include "ranvier/ops/norm/detail/coefficients.h"
 
 namespace ranvier::norm {
 namespace {
+
+using ranvier::detail::Type;
+
+template <class Body>
+decltype(auto) visit(DType dtype, Body&& body) {
+  return ranvier::detail::visit_real("batch_norm", dtype, std::forward<Body>(body));
+}
 
 // Sums are taken of chunks of this many values and added up in order, so that they do not depend
 // on the number of threads.
@@ -89,8 +98,6 @@ struct Chunks {
   }
 };
 
-}  // namespace
-
 template <class R>
 void moments(const Extent& extent, const R* x, const R* origin, double* sum, double* square) {
   const Chunks chunks(extent);
@@ -144,17 +151,132 @@ void gradient(const Extent& extent, const R* g, const R* x, const R* scale, cons
   });
 }
 
-template void moments(const Extent&, const float*, const float*, double*, double*);
-template void moments(const Extent&, const double*, const double*, double*, double*);
-template void gradient_sums(const Extent&, const float*, const float*, const float*, double*,
-                            double*);
-template void gradient_sums(const Extent&, const double*, const double*, const double*, double*,
-                            double*);
-template void affine(const Extent&, const float*, const float*, const float*, float*);
-template void affine(const Extent&, const double*, const double*, const double*, double*);
-template void gradient(const Extent&, const float*, const float*, const float*, const float*,
-                       const float*, const float*, float*);
-template void gradient(const Extent&, const double*, const double*, const double*, const double*,
-                       const double*, const double*, double*);
+void statistics_cpu(const Tensor& x, BatchStatistics& statistics) {
+  const Extent extent(x, statistics.mean.size(0));
+  visit(x.dtype(), [&]<class R>(Type<R>) {
+    // Shifting by a value of the channel keeps the square of the mean from drowning the variance.
+    const R* values = x.data<R>();
+    std::vector<R> origin;
+    for (std::int64_t group = 0; group < extent.groups; ++group)
+      origin.insert(origin.end(), values + group * extent.rows * extent.channels,
+                    values + (group * extent.rows + 1) * extent.channels);
+    double* mean = statistics.mean.mutable_data<double>();
+    double* variance = statistics.variance.mutable_data<double>();
+    moments(extent, values, origin.data(), mean, variance);
+    for (std::size_t i = 0; i < origin.size(); ++i) {
+      const Moments of = moments_of(static_cast<double>(origin[i]), mean[i], variance[i],
+                                    static_cast<double>(extent.rows));
+      mean[i] = of.mean;
+      variance[i] = of.variance;
+    }
+  });
+}
+
+void running_cpu(const RunningStatistics& running, const BatchStatistics& statistics,
+                 double momentum) {
+  const auto count = static_cast<double>(statistics.count);
+  const double* mean = statistics.mean.data<double>();
+  const double* variance = statistics.variance.data<double>();
+  visit(running.mean.dtype(), [&]<class R>(Type<R>) {
+    R* running_mean = Tensor(running.mean).mutable_data<R>();
+    R* running_variance = Tensor(running.variance).mutable_data<R>();
+    const std::int64_t channels = running.mean.numel();
+    for (std::int64_t i = 0; i < statistics.mean.numel(); ++i) {
+      const std::int64_t c = i % channels;
+      running_mean[c] = moved(running_mean[c], mean[i], momentum);
+      running_variance[c] = moved(running_variance[c], unbiased(variance[i], count), momentum);
+    }
+  });
+}
+
+/// gamma or beta as f64, or what an undefined one stands for.
+std::vector<double> values_or(const Tensor& tensor, double otherwise, std::int64_t channels) {
+  return tensor.defined() ? to_vector(tensor)
+                          : std::vector<double>(static_cast<std::size_t>(channels), otherwise);
+}
+
+/// The moments that were taken of x, number i of [groups, channels].
+Moments at(const BatchStatistics& statistics, std::int64_t i) {
+  return {statistics.mean.data<double>()[i], statistics.variance.data<double>()[i]};
+}
+
+void affine_cpu(const BatchStatistics& statistics, const Tensor& gamma, const Tensor& beta,
+                double eps, BatchAffine& result) {
+  const Shape& shape = statistics.mean.shape();
+  const std::vector<double> gammas = values_or(gamma, 1, shape[1]);
+  const std::vector<double> betas = values_or(beta, 0, shape[1]);
+  visit(result.scale.dtype(), [&]<class R>(Type<R>) {
+    R* scale = result.scale.mutable_data<R>();
+    R* shift = result.shift.mutable_data<R>();
+    for (std::int64_t i = 0; i < shape.numel(); ++i) {
+      const auto c = static_cast<std::size_t>(i % shape[1]);
+      const auto of = scale_shift<R>(at(statistics, i), gammas[c], betas[c], eps);
+      scale[i] = of.scale;
+      shift[i] = of.shift;
+    }
+  });
+}
+
+void apply_cpu(const Tensor& x, const BatchAffine& of, Tensor& y) {
+  visit(x.dtype(), [&]<class R>(Type<R>) {
+    affine(Extent(x, of.scale.size(0)), x.data<R>(), of.scale.data<R>(), of.shift.data<R>(),
+           y.mutable_data<R>());
+  });
+}
+
+void sums_cpu(const Tensor& grad, const Tensor& x, const Tensor& centre, BatchNormSums& sums) {
+  visit(x.dtype(), [&]<class R>(Type<R>) {
+    gradient_sums(Extent(x, centre.size(0)), grad.data<R>(), x.data<R>(), centre.data<R>(),
+                  sums.grad.mutable_data<double>(), sums.grad_x.mutable_data<double>());
+  });
+}
+
+void gradient_cpu(const BatchStatistics& statistics, const BatchNormSums& sums, const Tensor& gamma,
+                  double eps, BatchNormGradient& result) {
+  const Shape& shape = statistics.mean.shape();
+  std::vector<double> grad_gamma(static_cast<std::size_t>(shape[1])), grad_beta = grad_gamma;
+  const std::vector<double> gammas = values_or(gamma, 1, shape[1]);
+  visit(result.scale.dtype(), [&]<class R>(Type<R>) {
+    R* scale = result.scale.mutable_data<R>();
+    R* slope = result.slope.mutable_data<R>();
+    R* offset = result.offset.mutable_data<R>();
+    for (std::int64_t i = 0; i < shape.numel(); ++i) {
+      const auto c = static_cast<std::size_t>(i % shape[1]);
+      const auto parts = gradient_parts(at(statistics, i), result.centre.data<R>()[i],
+                                        sums.grad.data<double>()[i], sums.grad_x.data<double>()[i],
+                                        gammas[c], eps, static_cast<double>(statistics.count));
+      grad_gamma[c] += parts.gamma;
+      grad_beta[c] += parts.beta;
+      scale[i] = parts.scale;
+      slope[i] = parts.slope;
+      offset[i] = parts.offset;
+    }
+    std::copy(grad_gamma.begin(), grad_gamma.end(), result.gamma.mutable_data<R>());
+    std::copy(grad_beta.begin(), grad_beta.end(), result.beta.mutable_data<R>());
+  });
+}
+
+void input_gradient_cpu(const Tensor& grad, const Tensor& x, const BatchNormGradient& of,
+                        bool from_batch, Tensor& grad_x) {
+  visit(x.dtype(), [&]<class R>(Type<R>) {
+    const Extent extent(x, of.scale.size(0));
+    R* out = grad_x.mutable_data<R>();
+    if (from_batch)
+      gradient(extent, grad.data<R>(), x.data<R>(), of.scale.data<R>(), of.slope.data<R>(),
+               of.centre.data<R>(), of.offset.data<R>(), out);
+    else
+      affine(extent, grad.data<R>(), of.scale.data<R>(), of.offset.data<R>(), out);
+  });
+}
+
+}  // namespace
+
+constinit DeviceKernels<StatisticsKernel> statistics_kernels{.cpu = statistics_cpu};
+constinit DeviceKernels<RunningKernel> running_kernels{.cpu = running_cpu};
+constinit DeviceKernels<AffineKernel> affine_kernels{.cpu = affine_cpu};
+constinit DeviceKernels<ApplyKernel> apply_kernels{.cpu = apply_cpu};
+constinit DeviceKernels<SumsKernel> sums_kernels{.cpu = sums_cpu};
+constinit DeviceKernels<GradientKernel> gradient_kernels{.cpu = gradient_cpu};
+constinit DeviceKernels<InputGradientKernel> input_gradient_kernels{.cpu = input_gradient_cpu};
 
 }  // namespace ranvier::norm

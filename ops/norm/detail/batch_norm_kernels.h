@@ -35,22 +35,4 @@ template <class R>
 const Kernels<R>& kernels();
 }
 
-/// The loops over many rows of x, on all threads; see `Kernels` for what they compute.
-struct Extent {
-  std::int64_t groups;    ///< parts of x with coefficients and sums of their own
-  std::int64_t rows;      ///< of each group
-  std::int64_t channels;  ///< of each row
-};
-
-template <class R>
-void moments(const Extent& extent, const R* x, const R* origin, double* sum, double* square);
-template <class R>
-void affine(const Extent& extent, const R* x, const R* scale, const R* shift, R* y);
-template <class R>
-void gradient_sums(const Extent& extent, const R* g, const R* x, const R* centre, double* sum_grad,
-                   double* sum_grad_x);
-template <class R>
-void gradient(const Extent& extent, const R* g, const R* x, const R* scale, const R* slope,
-              const R* centre, const R* offset, R* gx);
-
 }  // namespace ranvier::norm

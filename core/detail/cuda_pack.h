@@ -1,0 +1,39 @@
+// Neighbouring values that a thread of a CUDA device moves as one access.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <initializer_list>
+
+namespace ranvier::cuda {
+
+template <class R, int lanes>
+struct alignas(lanes * sizeof(R)) Pack {
+  R lane[lanes];
+};
+
+/// What 16 bytes hold, the widest access.
+template <class R>
+inline constexpr int full_lanes = static_cast<int>(16 / sizeof(R));
+
+template <class R, int lanes>
+__device__ __forceinline__ Pack<R, lanes> load(const R* from) {
+  return *reinterpret_cast<const Pack<R, lanes>*>(from);
+}
+
+template <class R, int lanes>
+__device__ __forceinline__ void store(R* to, const Pack<R, lanes>& values) {
+  *reinterpret_cast<Pack<R, lanes>*>(to) = values;
+}
+
+/// True if rows of `columns` values of R at each of `arrays` can be moved 16 bytes at a time.
+template <class R>
+bool in_packs(std::int64_t columns, std::initializer_list<const void*> arrays) {
+  bool whole = columns % full_lanes<R> == 0;
+  for (const void* array : arrays)
+    whole = whole && reinterpret_cast<std::uintptr_t>(array) % 16 == 0;
+  return whole;
+}
+
+}  // namespace ranvier::cuda
