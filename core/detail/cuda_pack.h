@@ -22,6 +22,17 @@ __device__ __forceinline__ Pack<R, lanes> load(const R* from) {
   return *reinterpret_cast<const Pack<R, lanes>*>(from);
 }
 
+/// As `load`, for what is read once: not worth a place in the cache.
+template <class R, int lanes>
+__device__ __forceinline__ Pack<R, lanes> load_once(const R* from) {
+  if constexpr (lanes == 4 && sizeof(R) == 4) {
+    const float4 v = __ldcs(reinterpret_cast<const float4*>(from));
+    return {v.x, v.y, v.z, v.w};
+  } else {
+    return load<R, lanes>(from);
+  }
+}
+
 template <class R, int lanes>
 __device__ __forceinline__ void store(R* to, const Pack<R, lanes>& values) {
   *reinterpret_cast<Pack<R, lanes>*>(to) = values;

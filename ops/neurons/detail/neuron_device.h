@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "ranvier/core/detail/cuda_pack.h"
 #include "ranvier/ops/neurons/kernels.h"
 #include "ranvier/ops/neurons/math.h"
 
@@ -15,26 +16,9 @@ namespace ranvier::neurons::device {
 /// Threads of a block.
 inline constexpr int threads = 256;
 
-/// `lanes` neighbouring values, moved as one access.
-template <class R, int lanes>
-struct alignas(lanes * sizeof(R)) Pack {
-  R lane[lanes];
-};
-
-template <class R, int lanes>
-__device__ __forceinline__ Pack<R, lanes> load(const R* from) {
-  if constexpr (lanes * sizeof(R) == 16 && std::is_same_v<R, float>) {
-    const float4 v = __ldcs(reinterpret_cast<const float4*>(from));  // read once: not worth a cache
-    return {v.x, v.y, v.z, v.w};
-  } else {
-    return *reinterpret_cast<const Pack<R, lanes>*>(from);
-  }
-}
-
-template <class R, int lanes>
-__device__ __forceinline__ void store(R* to, const Pack<R, lanes>& values) {
-  *reinterpret_cast<Pack<R, lanes>*>(to) = values;
-}
+using cuda::load_once;
+using cuda::Pack;
+using cuda::store;
 
 /// The scalars of a state or of learnables, one after another.
 template <class Fields, class R>
@@ -58,7 +42,7 @@ struct States {
     for (int k = 0; k < variables; ++k) {
       Pack<R, lanes> values;
       if (from[k] != nullptr) {
-        values = load<R, lanes>(from[k] + first);
+        values = load_once<R, lanes>(from[k] + first);
       } else {
 #pragma unroll
         for (int i = 0; i < lanes; ++i) values.lane[i] = rest[k];

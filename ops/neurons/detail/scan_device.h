@@ -71,7 +71,7 @@ __global__ void __launch_bounds__(threads) forward(const ScanInput<R> in, const 
 #pragma unroll
     for (int s = 0; s < ahead; ++s)
       if (begin + s < in.steps && (begin + s == 0 || !in.static_input))
-        x[s] = load<R, lanes>(in.x_at(begin + s) + first);
+        x[s] = load_once<R, lanes>(in.x_at(begin + s) + first);
 #pragma unroll
     for (int s = 0; s < ahead; ++s) {
       const std::int64_t t = begin + s;
@@ -131,7 +131,7 @@ __device__ __forceinline__ void walk_interval(const BackwardArgs<R>& args,
   Pack<R, lanes> x[interval];
 #pragma unroll
   for (int s = 0; s < interval; ++s)
-    if (begin + s < in.steps) x[s] = load<R, lanes>(in.x_at(begin + s) + first);
+    if (begin + s < in.steps) x[s] = load_once<R, lanes>(in.x_at(begin + s) + first);
 #pragma unroll
   for (int s = 0; s < interval; ++s) {
     before[s] = state;
@@ -147,7 +147,8 @@ __device__ __forceinline__ void walk_interval(const BackwardArgs<R>& args,
       grad_out[s] = carried.grad_rate;
       const std::int64_t t = begin + group + s;
       if (args.grad_in.spikes == nullptr || t >= in.steps) continue;
-      const Pack<R, lanes> spikes = load<R, lanes>(args.grad_in.spikes + t * in.neurons + first);
+      const Pack<R, lanes> spikes =
+          load_once<R, lanes>(args.grad_in.spikes + t * in.neurons + first);
 #pragma unroll
       for (int i = 0; i < lanes; ++i) grad_out[s].lane[i] = spikes.lane[i] + grad_out[s].lane[i];
     }
@@ -156,7 +157,7 @@ __device__ __forceinline__ void walk_interval(const BackwardArgs<R>& args,
       const std::int64_t t = begin + group + s, at = t * in.neurons + first;
       if (t >= in.steps) continue;
       if (args.grad_in.trace != nullptr) {
-        const Pack<R, lanes> trace = load<R, lanes>(args.grad_in.trace + at);
+        const Pack<R, lanes> trace = load_once<R, lanes>(args.grad_in.trace + at);
 #pragma unroll
         for (int i = 0; i < lanes; ++i) field<R>(carried.grad.lane[i], 0) += trace.lane[i];
       }
@@ -185,7 +186,7 @@ __device__ __forceinline__ void walk_back(const BackwardArgs<R>& args,
   const R zeros[max_states] = {};
   carried.grad.read(args.grad_in.state, zeros, first);
   if (args.grad_in.rate != nullptr) {
-    carried.grad_rate = load<R, lanes>(args.grad_in.rate + first);
+    carried.grad_rate = load_once<R, lanes>(args.grad_in.rate + first);
 #pragma unroll
     for (int i = 0; i < lanes; ++i) carried.grad_rate.lane[i] /= static_cast<R>(in.steps);
   }
