@@ -12,8 +12,9 @@ struct CrossEntropyOptions {
 };
 
 /// The mean over the batch of -sum target log(softmax(logits)), for logits [B, C], f32 or f64, and
-/// class indices `labels` [B], i64; a scalar. Errors: other shapes or dtypes; an empty batch or no
-/// classes; a label outside [0, C) (says where).
+/// class indices `labels` [B], i64; a scalar on their device. Errors: other shapes or dtypes; an
+/// empty batch or no classes; a label outside [0, C) (says where). On a CUDA device labels are not
+/// looked at before they are used: one outside [0, C) makes the loss NaN, and its row's gradient.
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels,
                      const CrossEntropyOptions& options = {});
 
@@ -21,8 +22,12 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels,
 /// both. Errors: shapes or dtypes that differ; no elements.
 Tensor mse_loss(const Tensor& prediction, const Tensor& target);
 
-/// How many rows of scores [B, C] are largest at their label; of equal scores the first counts.
-/// Errors as `cross_entropy`, but that the batch may be empty.
+/// How many rows of scores [B, C] are largest at their label, of equal scores the first counts: an
+/// i64 scalar on their device. Errors as `cross_entropy`, but that the batch may be empty; on a
+/// CUDA device a label outside [0, C) is never correct.
+Tensor correct(const Tensor& scores, const Tensor& labels);
+
+/// The number that `correct` counts; waits for the device. Errors as `correct`.
 std::int64_t count_correct(const Tensor& scores, const Tensor& labels);
 
 }  // namespace ranvier

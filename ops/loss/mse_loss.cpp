@@ -1,6 +1,7 @@
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/parallel.h"
 #include "ranvier/core/tape.h"
+#include "ranvier/ops/loss/detail/loss_kernels.h"
 #include "ranvier/ops/loss/loss.h"
 
 namespace ranvier {
@@ -10,9 +11,23 @@ using detail::Type;
 
 constexpr std::int64_t grain = 1 << 14;
 
-/// factor (a - b)
-Tensor scaled_difference(const Tensor& a, const Tensor& b, double factor) {
-  Tensor result = empty_like(a);
+void mse_loss_cpu(const Tensor& prediction, const Tensor& target, Tensor& mean) {
+  const double sum = detail::visit_real("mse_loss", prediction.dtype(), [&]<class R>(Type<R>) {
+    const R *p = prediction.data<R>(), *t = target.data<R>();
+    return ordered_sum(prediction.numel(), [=](std::int64_t begin, std::int64_t end) {
+      double part = 0;
+      for (std::int64_t i = begin; i < end; ++i) {
+        const double difference = static_cast<double>(p[i]) - t[i];
+        part += difference * difference;
+      }
+      return part;
+    });
+  });
+  fill(mean, sum / static_cast<double>(prediction.numel()));
+}
+
+void mse_loss_backward_cpu(const Tensor& grad, const Tensor& a, const Tensor& b, Tensor& result) {
+  const double factor = 2 * grad.item() / static_cast<double>(a.numel());
   detail::visit_real("mse_loss", a.dtype(), [&]<class R>(Type<R>) {
     const R *left = a.data<R>(), *right = b.data<R>();
     R* out = result.mutable_data<R>();
@@ -21,17 +36,29 @@ Tensor scaled_difference(const Tensor& a, const Tensor& b, double factor) {
       for (std::int64_t i = begin; i < end; ++i) out[i] = scale * (left[i] - right[i]);
     });
   });
-  return result;
 }
+
+}  // namespace
+
+namespace detail {
+constinit DeviceKernels<MseLossKernel> mse_loss_kernels{.cpu = mse_loss_cpu};
+constinit DeviceKernels<MseLossBackwardKernel> mse_loss_backward_kernels{.cpu =
+                                                                             mse_loss_backward_cpu};
+}  // namespace detail
+
+namespace {
 
 struct MseLossBackward final : Node {
   Saved prediction, target;
   const char* name() const override { return "MseLossBackward"; }
   std::vector<Tensor> backward(std::span<const Tensor> grads) override {
     const Tensor &p = prediction.get(), &t = target.get();
-    const double factor = 2 * grads[0].item() / static_cast<double>(p.numel());
-    return {needs(0) ? scaled_difference(p, t, factor) : Tensor(),
-            needs(1) ? scaled_difference(t, p, factor) : Tensor()};
+    const auto gradient = [&](const Tensor& a, const Tensor& b) {
+      Tensor result = empty_like(a);
+      kernel_for("mse_loss", a.device(), detail::mse_loss_backward_kernels)(grads[0], a, b, result);
+      return result;
+    };
+    return {needs(0) ? gradient(p, t) : Tensor(), needs(1) ? gradient(t, p) : Tensor()};
   }
   void release() override {
     prediction.reset();
@@ -47,18 +74,8 @@ Tensor mse_loss(const Tensor& prediction, const Tensor& target) {
            prediction.shape(), target.dtype(), target.shape());
   RV_CHECK(prediction.numel() >= 1, "[mse_loss] there are no elements in shape {}.",
            prediction.shape());
-  const double sum = detail::visit_real("mse_loss", prediction.dtype(), [&]<class R>(Type<R>) {
-    const R *p = prediction.data<R>(), *t = target.data<R>();
-    return ordered_sum(prediction.numel(), [=](std::int64_t begin, std::int64_t end) {
-      double part = 0;
-      for (std::int64_t i = begin; i < end; ++i) {
-        const double difference = static_cast<double>(p[i]) - t[i];
-        part += difference * difference;
-      }
-      return part;
-    });
-  });
-  Tensor mean = scalar(sum / static_cast<double>(prediction.numel()), {.dtype = target.dtype()});
+  Tensor mean = empty({}, {.dtype = target.dtype(), .device = prediction.device()});
+  kernel_for("mse_loss", prediction.device(), detail::mse_loss_kernels)(prediction, target, mean);
   if (grad_needed({prediction, target})) {
     auto node = std::make_shared<MseLossBackward>();
     node->prediction = prediction;

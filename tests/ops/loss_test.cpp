@@ -206,7 +206,7 @@ TEST_CASE("a label that is no class is named with its place") {
               "[cross_entropy] label 1 is 12; it must be in [0, 10).");
   CHECK_ERROR(cross_entropy(scores, label_tensor({0, 9, 10})), invalid, "label 2 is 10;");
   CHECK_ERROR(count_correct(scores, label_tensor({-1, 0, 0})), invalid,
-              "[count_correct] label 0 is -1; it must be in [0, 10).");
+              "[correct] label 0 is -1; it must be in [0, 10).");
 }
 
 TEST_CASE("losses refuse shapes, dtypes and options that do not fit") {
@@ -215,7 +215,7 @@ TEST_CASE("losses refuse shapes, dtypes and options that do not fit") {
               "[cross_entropy] logits must be [B, C] with C >= 1; got shape (3,).");
   CHECK_ERROR(cross_entropy(zeros({3, 0}), labels), invalid, "got shape (3, 0).");
   CHECK_ERROR(count_correct(zeros({3}), labels), invalid,
-              "[count_correct] scores must be [B, C] with C >= 1; got shape (3,).");
+              "[correct] scores must be [B, C] with C >= 1; got shape (3,).");
   CHECK_ERROR(cross_entropy(zeros({0, 10}), label_tensor({})), invalid,
               "[cross_entropy] the batch is empty: logits have shape (0, 10).");
   CHECK_ERROR(cross_entropy(scores, label_tensor({0, 1})), invalid,
