@@ -8,12 +8,14 @@
 namespace ranvier {
 
 /// 1 where step t is one of sample b's own, t < lengths[b], else 0: f32 [steps, B] from `lengths`,
-/// i64 [B]. Errors: lengths of another dtype or rank; one outside [1, steps].
+/// i64 [B], on their device. Errors: lengths of another dtype or rank; one outside [1, steps], if
+/// they are on the CPU.
 Tensor step_mask(const Tensor& lengths, std::int64_t steps);
 
 /// The mean of f32, f64 or packed `spikes` [T, B, ...] over each sample's own steps and over
 /// samples and neurons: spikes per neuron and step. Undefined `lengths`: all steps count. Not
-/// differentiable. Errors: those of `step_mask`; another dtype; no elements.
+/// differentiable. Waits for the device; lengths there are cut to [1, T]. Errors: those of
+/// `step_mask`; another dtype; no elements.
 double firing_rate(const Tensor& spikes, const Tensor& lengths = {});
 
 }  // namespace ranvier

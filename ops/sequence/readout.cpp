@@ -7,6 +7,7 @@
 #include "ranvier/core/scratch.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/sequence/detail/lengths.h"
+#include "ranvier/ops/sequence/detail/sequence_kernels.h"
 
 namespace ranvier {
 namespace {
@@ -91,25 +92,62 @@ void spread(const Sequences& s, Readout readout, const T* gy, const std::int64_t
   });
 }
 
+/// x [T, B, ...] and `lengths` as the loops see them.
+Sequences sequences_of(const Tensor& x, const Tensor& lengths) {
+  return {x.size(0), x.size(1), x.shape().sub(2, x.rank()).numel(),
+          lengths.defined() ? lengths.data<std::int64_t>() : nullptr};
+}
+
+void read_out_cpu(Readout readout, const Tensor& x, const Tensor& lengths, Tensor& y,
+                  Tensor& found) {
+  const Sequences s = sequences_of(x, lengths);
+  detail::visit_real("read_out", x.dtype(), [&]<class T>(detail::Type<T>) {
+    const T* const in = x.data<T>();
+    T* const out = y.mutable_data<T>();
+    if (readout == Readout::max)
+      largest_steps(s, in, out, found.mutable_data<std::int64_t>());
+    else if (readout == Readout::last)
+      last_steps(s, in, out);
+    else
+      add_steps(s, readout == Readout::mean, in, out);
+  });
+}
+
+void read_out_backward_cpu(Readout readout, const Tensor& grad, const Tensor& lengths,
+                           const Tensor& found, Tensor& result) {
+  const Sequences s = sequences_of(result, lengths);
+  const auto* const step = found.defined() ? found.data<std::int64_t>() : nullptr;
+  detail::visit_real("read_out", result.dtype(), [&]<class T>(detail::Type<T>) {
+    spread(s, readout, grad.data<T>(), step, result.mutable_data<T>());
+  });
+}
+
+}  // namespace
+
+namespace detail {
+constinit DeviceKernels<ReadOutKernel> read_out_kernels{.cpu = read_out_cpu};
+constinit DeviceKernels<ReadOutBackwardKernel> read_out_backward_kernels{.cpu =
+                                                                             read_out_backward_cpu};
+}  // namespace detail
+
+namespace {
+
 struct ReadOutBackward final : Node {
   Readout readout = Readout::sum;
   Shape shape;
-  Saved lengths, steps;  // steps: of `max`
+  Saved lengths, found;  // found: of `max`
 
   const char* name() const override { return "ReadOutBackward"; }
   std::vector<Tensor> backward(std::span<const Tensor> grads) override {
-    Tensor gx = empty(shape, {.dtype = grads[0].dtype()});
-    const Sequences s{shape[0], shape[1], grads[0].numel() / std::max<std::int64_t>(1, shape[1]),
-                      lengths.defined() ? lengths.get().data<std::int64_t>() : nullptr};
-    const auto* const step = steps.defined() ? steps.get().data<std::int64_t>() : nullptr;
-    detail::visit_real(name(), gx.dtype(), [&]<class T>(detail::Type<T>) {
-      spread(s, readout, grads[0].data<T>(), step, gx.mutable_data<T>());
-    });
+    const auto get = [](const Saved& saved) { return saved.defined() ? saved.get() : Tensor(); };
+    Tensor gx = empty(shape, {.dtype = grads[0].dtype(), .device = grads[0].device()});
+    kernel_for("read_out", gx.device(), detail::read_out_backward_kernels)(
+        readout, grads[0], get(lengths), get(found), gx);
     return {gx};
   }
   void release() override {
     lengths.reset();
-    steps.reset();
+    found.reset();
   }
 };
 
@@ -126,27 +164,19 @@ Readout readout_named(std::string_view name) {
 Tensor read_out(Readout readout, const Tensor& x, const Tensor& lengths) {
   RV_CHECK(x.rank() >= 2 && x.size(0) >= 1,
            "[read_out] x must be [T, B, ...] with T >= 1; its shape is {}.", x.shape());
+  if (lengths.defined()) detail::check_lengths("read_out", lengths, x.size(0), x.size(1));
   const Shape shape = x.shape().sub(1, x.rank());
-  Sequences s{x.size(0), x.size(1), x.shape().sub(2, x.rank()).numel(), nullptr};
-  if (lengths.defined()) s.length = detail::checked_lengths("read_out", lengths, s.steps, s.batch);
-  Tensor y = empty(shape, {.dtype = x.dtype()});
-  Tensor found = readout == Readout::max ? empty(shape, {.dtype = DType::i64}) : Tensor();
-  detail::visit_real("read_out", x.dtype(), [&]<class T>(detail::Type<T>) {
-    const T* const in = x.data<T>();
-    T* const out = y.mutable_data<T>();
-    if (readout == Readout::max)
-      largest_steps(s, in, out, found.mutable_data<std::int64_t>());
-    else if (readout == Readout::last)
-      last_steps(s, in, out);
-    else
-      add_steps(s, readout == Readout::mean, in, out);
-  });
+  const Device device = x.device();
+  Tensor y = empty(shape, {.dtype = x.dtype(), .device = device});
+  Tensor found =
+      readout == Readout::max ? empty(shape, {.dtype = DType::i64, .device = device}) : Tensor();
+  kernel_for("read_out", device, detail::read_out_kernels)(readout, x, lengths, y, found);
   if (grad_needed({x})) {
     auto node = std::make_shared<ReadOutBackward>();
     node->readout = readout;
     node->shape = x.shape();
     node->lengths = lengths;
-    node->steps = found;
+    node->found = found;
     attach(std::move(node), {x}, {y});
   }
   return y;

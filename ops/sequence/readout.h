@@ -24,7 +24,8 @@ Readout readout_named(std::string_view name);
 /// (i64 [B]; undefined: all T). What stands in later steps changes nothing, and their gradient is
 /// zero; a sample's result is the same bit for bit however long the batch is padded. The gradient
 /// of `max` goes to the first largest step. Errors: other ranks or dtypes; a length outside
-/// [1, T].
+/// [1, T]. On a CUDA device lengths are not looked at before they are used: one outside [1, T]
+/// makes the sample's result NaN.
 Tensor read_out(Readout readout, const Tensor& x, const Tensor& lengths = {});
 
 }  // namespace ranvier

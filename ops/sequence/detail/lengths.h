@@ -1,4 +1,4 @@
-// Lengths that have been checked.
+// Checks of lengths.
 #pragma once
 
 #include <cstdint>
@@ -7,9 +7,8 @@
 
 namespace ranvier::detail {
 
-/// The elements of `lengths`. Errors, tagged with `op`: not i64 [batch]; one outside [1, steps]
-/// (names its index and value).
-const std::int64_t* checked_lengths(const char* op, const Tensor& lengths, std::int64_t steps,
-                                    std::int64_t batch);
+/// Errors, tagged with `op`: `lengths` are not i64 [batch]; one outside [1, steps] (names its index
+/// and value), which is not looked for on a CUDA device.
+void check_lengths(const char* op, const Tensor& lengths, std::int64_t steps, std::int64_t batch);
 
 }  // namespace ranvier::detail
