@@ -21,10 +21,23 @@ struct Generator {
   }
 };
 
+/// Where the numbers of one draw begin.
+struct RandomPlace {
+  std::uint64_t seed = 0;
+  std::uint64_t first_block = 0;
+  /// Defined inside a `GraphRandom::Recording`: seed and block, i64 [2] on the device, that hold
+  /// instead of `seed` and are added to `first_block` when the draw is replayed.
+  Tensor base{};
+};
+
 /// The generator that initialisers, dropout and encoders draw from.
 Generator& default_generator();
 /// Restarts the default generator.
 void seed(std::uint64_t value);
+
+/// Reserves enough blocks of `generator` for `words` 32-bit words that work on `device` draws.
+RandomPlace reserve_blocks(std::int64_t words, Device device,
+                           Generator& generator = default_generator());
 
 /// f32 uniform in [low, high).
 Tensor uniform(const Shape& shape, double low, double high,

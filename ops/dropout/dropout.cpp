@@ -5,7 +5,6 @@
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/dispatch.h"
 #include "ranvier/core/parallel.h"
-#include "ranvier/core/random.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/dropout/detail/dropout_kernels.h"
 
@@ -16,29 +15,22 @@ namespace kernel = dropout_detail;
 
 constexpr std::int64_t grain = 1 << 14;
 
-struct Drawn {
-  kernel::Mask mask;
-  std::int64_t steps;  // that share the mask
-  double scale;
-};
+using kernel::Drawn;
 
 Drawn draw(const Tensor& x, const DropoutOptions& options) {
   const std::int64_t steps = options.shared_steps ? x.size(0) : 1;
   const std::int64_t count = steps == 0 ? 0 : x.numel() / steps;
   const std::int64_t tiles = (count + kernel::tile - 1) / kernel::tile;
-  Generator& generator = default_generator();
-  return {{.seed = generator.seed,
-           .first_block = generator.reserve(tiles * kernel::tile),
-           .threshold = static_cast<std::uint32_t>(options.p * 0x1p32)},
-          steps,
-          1 / (1 - options.p)};
+  return {.place = reserve_blocks(tiles * kernel::tile, x.device()),
+          .threshold = static_cast<std::uint32_t>(options.p * 0x1p32),
+          .steps = steps,
+          .scale = 1 / (1 - options.p)};
 }
 
-Tensor apply(const Tensor& x, const Drawn& drawn) {
-  Tensor y = empty_like(x);
-  if (x.numel() == 0) return y;
+void apply_cpu(const Tensor& x, const Drawn& drawn, Tensor& y) {
   const std::int64_t count = x.numel() / drawn.steps;
   const std::int64_t tiles = (count + kernel::tile - 1) / kernel::tile;
+  const kernel::Mask mask{drawn.place.seed, drawn.place.first_block, drawn.threshold};
   const kernel::Kernels& kernels =
       pick_isa(kernel::isa_v2::kernels, kernel::isa_v3::kernels, kernel::isa_v4::kernels);
   detail::visit_real("dropout", x.dtype(), [&]<class R>(detail::Type<R>) {
@@ -54,11 +46,24 @@ Tensor apply(const Tensor& x, const Drawn& drawn) {
                                  .end = std::min(end * kernel::tile, count),
                                  .scale = static_cast<R>(drawn.scale)};
       if constexpr (std::is_same_v<R, float>)
-        kernels.f32(drawn.mask, span);
+        kernels.f32(mask, span);
       else
-        kernels.f64(drawn.mask, span);
+        kernels.f64(mask, span);
     });
   });
+}
+
+}  // namespace
+
+namespace dropout_detail {
+constinit DeviceKernels<DropoutKernel> dropout_kernels{.cpu = apply_cpu};
+}
+
+namespace {
+
+Tensor apply(const Tensor& x, const Drawn& drawn) {
+  Tensor y = empty_like(x);
+  if (x.numel() > 0) kernel_for("dropout", x.device(), kernel::dropout_kernels)(x, drawn, y);
   return y;
 }
 

@@ -3,6 +3,9 @@
 
 #include <cstdint>
 
+#include "ranvier/core/dispatch.h"
+#include "ranvier/core/random.h"
+
 namespace ranvier::dropout_detail {
 
 /// Elements share Philox blocks in tiles of 64, so that vectors of blocks give vectors of elements:
@@ -14,6 +17,18 @@ struct Mask {
   std::uint32_t threshold;
 };
 inline constexpr std::int64_t tile = 64, words_per_block = 4, lanes = tile / words_per_block;
+
+/// A mask as it was drawn, for x [steps, count].
+struct Drawn {
+  RandomPlace place;
+  std::uint32_t threshold;
+  std::int64_t steps;  ///< that share the mask
+  double scale;        ///< of what is kept
+};
+
+/// y = x, scaled where the mask keeps it and else 0; f32 or f64, not empty.
+using DropoutKernel = void(const Tensor& x, const Drawn& drawn, Tensor& y);
+extern DeviceKernels<DropoutKernel> dropout_kernels;
 
 /// Multiplies x [steps, count] by the same mask in every step, and by `scale` where it keeps, for
 /// elements [begin, end) of each step; `begin` is a multiple of `tile`.

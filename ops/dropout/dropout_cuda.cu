@@ -1,0 +1,115 @@
+// A thread draws four blocks, the words of sixteen elements: four neighbours of each quarter of a
+// tile, which are 16 bytes in f32. About 20 instructions an element hide behind its 8 bytes. If
+// steps share a mask, a thread applies its part to some of the steps, so many that there are enough
+// threads.
+#include "ranvier/core/detail/cuda_launch.h"
+#include "ranvier/core/detail/random_kernels.h"
+#include "ranvier/core/detail/visit_dtype.h"
+#include "ranvier/ops/dropout/detail/dropout_kernels.h"
+
+namespace ranvier::cuda {
+namespace {
+
+namespace kernel = dropout_detail;
+using ranvier::detail::StreamPlace;
+using ranvier::detail::Type;
+
+constexpr const char* op = "dropout";
+constexpr int quarters = kernel::words_per_block;  // of a tile; each has one of the words
+constexpr int neighbours = 4;                      // elements of a quarter that a thread takes
+constexpr int threads_of_tile = kernel::lanes / neighbours;
+
+/// Neighbours that lie at a multiple of 16 bytes.
+template <class R>
+struct alignas(16) Pack {
+  R value[neighbours];
+};
+
+template <class R>
+struct Masked {
+  const R* __restrict__ x;
+  R* __restrict__ y;
+  std::int64_t count, steps, steps_at_once;
+  std::uint32_t threshold;
+  R scale;
+};
+
+/// Applies the words of four blocks to step `t`; `first` is the thread's first element of it.
+template <class R, bool packed>
+__device__ __forceinline__ void apply_to_step(const Masked<R>& m, const PhiloxWords (&drawn)[4],
+                                              std::int64_t t, std::int64_t first) {
+  const R* const x = m.x + t * m.count;
+  R* const y = m.y + t * m.count;
+#pragma unroll
+  for (int quarter = 0; quarter < quarters; ++quarter) {
+    const std::int64_t at = first + quarter * kernel::lanes;
+    if (packed && at < m.count) {
+      Pack<R> pack = *reinterpret_cast<const Pack<R>*>(x + at);
+#pragma unroll
+      for (int k = 0; k < neighbours; ++k)
+        pack.value[k] = drawn[k].word[quarter] >= m.threshold ? pack.value[k] * m.scale : R(0);
+      *reinterpret_cast<Pack<R>*>(y + at) = pack;
+    } else if (!packed) {
+#pragma unroll
+      for (int k = 0; k < neighbours; ++k)
+        if (at + k < m.count)
+          y[at + k] = drawn[k].word[quarter] >= m.threshold ? x[at + k] * m.scale : R(0);
+    }
+  }
+}
+
+template <class R, bool packed>
+__global__ void __launch_bounds__(block_threads)
+    apply(const Masked<R> m, const StreamPlace place, std::int64_t threads) {
+  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  const std::int64_t part = i / threads, thread = i % threads;
+  const std::int64_t first_step = part * m.steps_at_once;
+  if (first_step >= m.steps) return;
+  const std::int64_t tile = thread / threads_of_tile;
+  const std::int64_t lane = thread % threads_of_tile * neighbours;
+  const StreamPlace from = place.resolved();
+  PhiloxWords drawn[neighbours];
+#pragma unroll
+  for (int k = 0; k < neighbours; ++k)
+    drawn[k] = philox(
+        from.seed, from.first_block + static_cast<std::uint64_t>(tile * kernel::lanes + lane + k));
+  const std::int64_t first = tile * kernel::tile + lane;
+  const std::int64_t end =
+      first_step + m.steps_at_once < m.steps ? first_step + m.steps_at_once : m.steps;
+  for (std::int64_t t = first_step; t < end; ++t) apply_to_step<R, packed>(m, drawn, t, first);
+}
+
+bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
+
+template <class R>
+void apply_elements(const Tensor& x, const kernel::Drawn& drawn, Tensor& y) {
+  constexpr std::int64_t enough_threads = 1 << 17;
+  const std::int64_t count = x.numel() / drawn.steps;
+  const std::int64_t tiles = (count + kernel::tile - 1) / kernel::tile;
+  const std::int64_t threads = tiles * threads_of_tile;
+  const std::int64_t steps_at_once =
+      std::clamp<std::int64_t>(drawn.steps * threads / enough_threads, 1, drawn.steps);
+  const Masked<R> masked{.x = elements<R>(op, x),
+                         .y = mutable_elements<R>(op, y),
+                         .count = count,
+                         .steps = drawn.steps,
+                         .steps_at_once = steps_at_once,
+                         .threshold = drawn.threshold,
+                         .scale = static_cast<R>(drawn.scale)};
+  const StreamPlace place{drawn.place.seed, drawn.place.first_block,
+                          elements_or_null<std::int64_t>(op, drawn.place.base)};
+  const bool packed = is_aligned(masked.x) && is_aligned(masked.y) && count % neighbours == 0;
+  const std::int64_t parts = (drawn.steps + steps_at_once - 1) / steps_at_once;
+  launch(op, x.device(), grid_for(threads * parts), packed ? apply<R, true> : apply<R, false>,
+         masked, place, threads);
+}
+
+void dropout(const Tensor& x, const kernel::Drawn& drawn, Tensor& y) {
+  ranvier::detail::visit_real(op, x.dtype(),
+                              [&]<class R>(Type<R>) { apply_elements<R>(x, drawn, y); });
+}
+
+const CudaKernel kernel_of_dropout(kernel::dropout_kernels, dropout);
+
+}  // namespace
+}  // namespace ranvier::cuda
