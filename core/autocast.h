@@ -1,6 +1,7 @@
 // In which precision linear layers and convolutions multiply.
 #pragma once
 
+#include "ranvier/core/device.h"
 #include "ranvier/core/dtype.h"
 
 namespace ranvier {
@@ -8,23 +9,33 @@ namespace ranvier {
 /// True if this processor multiplies bfloat16 numbers (AVX-512 BF16).
 bool bf16_supported();
 
-/// While alive, linear layers and convolutions that this thread records compute in `compute`.
-/// With bf16 they round f32 inputs, weights and gradients to bfloat16, sum in f32 and give f32
-/// results and f32 gradients; spikes are exact. What is recorded under the guard is also
-/// differentiated that way. f64 operands are not affected. Error: `compute` is neither f32 nor
-/// bf16, or the processor lacks bf16.
+/// While alive, linear layers and convolutions that this thread records on devices of the type of
+/// `device` compute in `compute`. With bf16, and on CUDA devices f16, they round f32 inputs,
+/// weights and gradients to 16 bit, sum in f32 and give f32 results and f32 gradients; spikes are
+/// exact. (On CUDA devices, results of convolutions with kernels larger than 1 x 1 and more than 4
+/// input channels are rounded to 16 bit as well.) What is recorded under the guard is also
+/// differentiated that way. f64 operands are not affected. Error: `compute` is none of these, or
+/// the processor lacks bf16.
 class AutocastGuard {
  public:
-  explicit AutocastGuard(DType compute);
+  explicit AutocastGuard(DType compute, Device device = cpu_device);
   ~AutocastGuard();
   AutocastGuard(const AutocastGuard&) = delete;
   AutocastGuard& operator=(const AutocastGuard&) = delete;
 
  private:
+  DeviceType type_;
   DType previous_;
 };
 
-/// What f32 products compute in on this thread: f32 unless an `AutocastGuard` is alive.
-DType autocast_dtype();
+/// What f32 products on `device` compute in on this thread: f32 unless an `AutocastGuard` for it
+/// is alive.
+DType autocast_dtype(Device device = cpu_device);
+
+/// Whether f32 products on CUDA devices may round their operands to TF32, 10 bits of fraction: off
+/// at first, as membranes near their threshold tell the difference. For all threads, from the next
+/// product on.
+void set_tf32(bool allowed);
+bool tf32();
 
 }  // namespace ranvier

@@ -14,13 +14,6 @@ namespace {
 
 using detail::ConvShape;
 
-constexpr DeviceKernels<decltype(detail::conv_forward_cpu)> forward{.cpu =
-                                                                        detail::conv_forward_cpu};
-constexpr DeviceKernels<decltype(detail::conv_input_gradient_cpu)> input_gradient{
-    .cpu = detail::conv_input_gradient_cpu};
-constexpr DeviceKernels<decltype(detail::conv_weight_gradient_cpu)> weight_gradient{
-    .cpu = detail::conv_weight_gradient_cpu};
-
 struct Conv2dBackward final : Node {
   Conv2dBackward(const ConvShape& shape_in, const Tensor& x_in, const Tensor& weight_in,
                  DType compute_in)
@@ -43,12 +36,13 @@ struct Conv2dBackward final : Node {
     std::vector<Tensor> result(3);
     if (needs(0)) {
       result[0] = empty(x_shape, options);
-      kernel_for("conv2d", gy.device(), input_gradient)(shape, gy, weight.get(), compute,
-                                                        result[0]);
+      kernel_for("conv2d", gy.device(), detail::conv_input_gradient_kernels)(
+          shape, gy, weight.get(), compute, result[0]);
     }
     if (needs(1)) {
       result[1] = empty(weight_shape, options);
-      kernel_for("conv2d", gy.device(), weight_gradient)(shape, x.get(), gy, compute, result[1]);
+      kernel_for("conv2d", gy.device(), detail::conv_weight_gradient_kernels)(shape, x.get(), gy,
+                                                                              compute, result[1]);
     }
     if (needs(2)) result[2] = detail::gradient_of_bias("conv2d", gy);
     return result;
@@ -143,10 +137,11 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Conv2dO
   const Shape y_shape =
       x.shape().sub(0, x.rank() - 3).concat(Shape{shape.out_height, shape.out_width, shape.out});
   Tensor y = empty(y_shape, {.dtype = weight.dtype(), .device = weight.device()});
-  kernel_for("conv2d", x.device(), forward)(shape, x, weight, bias, autocast_dtype(), y);
+  kernel_for("conv2d", x.device(), detail::conv_forward_kernels)(shape, x, weight, bias,
+                                                                 autocast_dtype(x.device()), y);
   if (grad_needed({x, weight, bias}))
-    attach(std::make_shared<Conv2dBackward>(shape, x, weight, autocast_dtype()), {x, weight, bias},
-           {y});
+    attach(std::make_shared<Conv2dBackward>(shape, x, weight, autocast_dtype(x.device())),
+           {x, weight, bias}, {y});
   return y;
 }
 

@@ -24,10 +24,28 @@ bool gradient_by_events(const ConvShape& s, const Tensor& x, DType compute) {
              x);
 }
 
-}  // namespace
+void input_gradient(const ConvShape& shape, const Tensor& gy, const Tensor& weight, DType compute,
+                    Tensor& gx) {
+  if (gx.dtype() == DType::f64)
+    return conv_input_gradient(shape, gy.data<double>(), weight.data<double>(),
+                               gx.mutable_data<double>());
+  conv_input_gradient(shape, gy.data<float>(), weight.data<float>(), compute,
+                      gx.mutable_data<float>());
+}
 
-void conv_forward_cpu(const ConvShape& shape, const Tensor& x, const Tensor& weight,
-                      const Tensor& bias, DType compute, Tensor& y) {
+void weight_gradient(const ConvShape& shape, const Tensor& x, const Tensor& gy, DType compute,
+                     Tensor& gw) {
+  if (gw.dtype() == DType::f64)
+    return conv_weight_gradient(shape, x.data<double>(), gy.data<double>(),
+                                gw.mutable_data<double>());
+  if (gradient_by_events(shape, x, compute))
+    return event_conv_weight_gradient(shape, x.data<std::uint64_t>(), gy.data<float>(),
+                                      gw.mutable_data<float>());
+  conv_weight_gradient(shape, pixels(x), gy.data<float>(), compute, gw.mutable_data<float>());
+}
+
+void forward(const ConvShape& shape, const Tensor& x, const Tensor& weight, const Tensor& bias,
+             DType compute, Tensor& y) {
   if (y.dtype() == DType::f64)
     return conv_forward(shape, x.data<double>(), weight.data<double>(),
                         bias.defined() ? bias.data<double>() : nullptr, y.mutable_data<double>());
@@ -47,24 +65,11 @@ void conv_forward_cpu(const ConvShape& shape, const Tensor& x, const Tensor& wei
     conv_forward(shape, pixels(x), weight.data<float>(), bias_array, compute, out, choice.flags());
 }
 
-void conv_input_gradient_cpu(const ConvShape& shape, const Tensor& gy, const Tensor& weight,
-                             DType compute, Tensor& gx) {
-  if (gx.dtype() == DType::f64)
-    return conv_input_gradient(shape, gy.data<double>(), weight.data<double>(),
-                               gx.mutable_data<double>());
-  conv_input_gradient(shape, gy.data<float>(), weight.data<float>(), compute,
-                      gx.mutable_data<float>());
-}
+}  // namespace
 
-void conv_weight_gradient_cpu(const ConvShape& shape, const Tensor& x, const Tensor& gy,
-                              DType compute, Tensor& gw) {
-  if (gw.dtype() == DType::f64)
-    return conv_weight_gradient(shape, x.data<double>(), gy.data<double>(),
-                                gw.mutable_data<double>());
-  if (gradient_by_events(shape, x, compute))
-    return event_conv_weight_gradient(shape, x.data<std::uint64_t>(), gy.data<float>(),
-                                      gw.mutable_data<float>());
-  conv_weight_gradient(shape, pixels(x), gy.data<float>(), compute, gw.mutable_data<float>());
-}
+constinit DeviceKernels<ConvForwardKernel> conv_forward_kernels{.cpu = forward};
+constinit DeviceKernels<ConvInputGradientKernel> conv_input_gradient_kernels{.cpu = input_gradient};
+constinit DeviceKernels<ConvWeightGradientKernel> conv_weight_gradient_kernels{.cpu =
+                                                                                   weight_gradient};
 
 }  // namespace ranvier::detail

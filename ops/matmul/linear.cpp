@@ -9,9 +9,6 @@
 namespace ranvier {
 namespace {
 
-constexpr DeviceKernels<decltype(detail::linear_forward_cpu)> forward{
-    .cpu = detail::linear_forward_cpu};
-
 struct LinearBackward final : Node {
   LinearBackward(const Tensor& x_in, const Tensor& weight_in, DType compute_in)
       : x_shape(x_in.shape()), compute(compute_in) {
@@ -68,9 +65,11 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   check_linear(x, weight, bias);
   Tensor y = empty(x.shape().with(-1, weight.size(1)),
                    {.dtype = weight.dtype(), .device = weight.device()});
-  kernel_for("linear", x.device(), forward)(x, weight, bias, autocast_dtype(), y);
+  kernel_for("linear", x.device(), detail::linear_forward_kernels)(x, weight, bias,
+                                                                   autocast_dtype(x.device()), y);
   if (grad_needed({x, weight, bias}))
-    attach(std::make_shared<LinearBackward>(x, weight, autocast_dtype()), {x, weight, bias}, {y});
+    attach(std::make_shared<LinearBackward>(x, weight, autocast_dtype(x.device())),
+           {x, weight, bias}, {y});
   return y;
 }
 

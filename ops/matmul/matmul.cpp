@@ -9,9 +9,6 @@
 namespace ranvier {
 namespace {
 
-constexpr DeviceKernels<decltype(detail::linear_forward_cpu)> forward{
-    .cpu = detail::linear_forward_cpu};
-
 struct MatmulBackward final : Node {
   MatmulBackward(const Tensor& a_in, const Tensor& b_in, DType compute_in) : compute(compute_in) {
     if (b_in.requires_grad()) a = a_in;
@@ -51,9 +48,10 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
            "[matmul] a and b must have one dtype and device; got {} on {} and {} on {}.", a.dtype(),
            a.device(), b.dtype(), b.device());
   Tensor c = empty({a.size(0), b.size(1)}, {.dtype = a.dtype(), .device = a.device()});
-  kernel_for("matmul", a.device(), forward)(a, b, {}, autocast_dtype(), c);
+  kernel_for("matmul", a.device(), detail::linear_forward_kernels)(a, b, {},
+                                                                   autocast_dtype(a.device()), c);
   if (grad_needed({a, b}))
-    attach(std::make_shared<MatmulBackward>(a, b, autocast_dtype()), {a, b}, {c});
+    attach(std::make_shared<MatmulBackward>(a, b, autocast_dtype(a.device())), {a, b}, {c});
   return c;
 }
 

@@ -80,10 +80,32 @@ void dense_forward_of_rest(const Gemm& spec, const Tensor& x, const Tensor& weig
     }
 }
 
-}  // namespace
+void input_gradient(const Tensor& gy, const Tensor& weight, DType compute, Tensor& gx) {
+  const Gemm spec{.m = rows_of(gy),
+                  .n = weight.size(0),
+                  .k = weight.size(1),
+                  .transpose_b = true,
+                  .compute = compute};
+  product(spec, gy, weight, {}, gx);
+}
 
-void linear_forward_cpu(const Tensor& x, const Tensor& weight, const Tensor& bias, DType compute,
-                        Tensor& y) {
+void weight_gradient(const Tensor& x, const Tensor& gy, DType compute, Tensor& gw) {
+  if (choose_events({&EventThresholds::linear_weight_gradient, compute, rows_of(gy), gy.size(-1)},
+                    x))
+    return event_weight_gradient(x, gy, gw);
+  const Gemm spec{
+      .m = x.size(-1), .n = gy.size(-1), .k = rows_of(gy), .transpose_a = true, .compute = compute};
+  product(spec, x, gy, {}, gw);
+}
+
+void bias_gradient(const Tensor& gy, Tensor& gb) {
+  if (gy.dtype() == DType::f64)
+    column_sums(gy.data<double>(), rows_of(gy), gy.size(-1), gb.mutable_data<double>());
+  else
+    column_sums(gy.data<float>(), rows_of(gy), gy.size(-1), gb.mutable_data<float>());
+}
+
+void forward(const Tensor& x, const Tensor& weight, const Tensor& bias, DType compute, Tensor& y) {
   const Gemm spec{.m = rows_of(x), .n = weight.size(1), .k = weight.size(0), .compute = compute};
   if (x.dtype() != DType::bits) return product(spec, x, weight, bias, y);
   const EventChoice choice({&EventThresholds::linear_forward, compute, spec.k, spec.n}, x, spec.m,
@@ -93,29 +115,13 @@ void linear_forward_cpu(const Tensor& x, const Tensor& weight, const Tensor& bia
   event_forward(x, weight, bias, compute, choice.flags(), y);
 }
 
-void linear_input_gradient_cpu(const Tensor& gy, const Tensor& weight, DType compute, Tensor& gx) {
-  const Gemm spec{.m = rows_of(gy),
-                  .n = weight.size(0),
-                  .k = weight.size(1),
-                  .transpose_b = true,
-                  .compute = compute};
-  product(spec, gy, weight, {}, gx);
-}
+}  // namespace
 
-void linear_weight_gradient_cpu(const Tensor& x, const Tensor& gy, DType compute, Tensor& gw) {
-  if (choose_events({&EventThresholds::linear_weight_gradient, compute, rows_of(gy), gy.size(-1)},
-                    x))
-    return event_weight_gradient(x, gy, gw);
-  const Gemm spec{
-      .m = x.size(-1), .n = gy.size(-1), .k = rows_of(gy), .transpose_a = true, .compute = compute};
-  product(spec, x, gy, {}, gw);
-}
-
-void bias_gradient_cpu(const Tensor& gy, Tensor& gb) {
-  if (gy.dtype() == DType::f64)
-    column_sums(gy.data<double>(), rows_of(gy), gy.size(-1), gb.mutable_data<double>());
-  else
-    column_sums(gy.data<float>(), rows_of(gy), gy.size(-1), gb.mutable_data<float>());
-}
+constinit DeviceKernels<LinearForwardKernel> linear_forward_kernels{.cpu = forward};
+constinit DeviceKernels<LinearInputGradientKernel> linear_input_gradient_kernels{
+    .cpu = input_gradient};
+constinit DeviceKernels<LinearWeightGradientKernel> linear_weight_gradient_kernels{
+    .cpu = weight_gradient};
+constinit DeviceKernels<BiasGradientKernel> bias_gradient_kernels{.cpu = bias_gradient};
 
 }  // namespace ranvier::detail

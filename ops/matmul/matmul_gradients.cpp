@@ -3,32 +3,22 @@
 #include "ranvier/ops/matmul/detail/matmul_kernels.h"
 
 namespace ranvier::detail {
-namespace {
-
-constexpr DeviceKernels<decltype(linear_input_gradient_cpu)> input_gradient{
-    .cpu = linear_input_gradient_cpu};
-constexpr DeviceKernels<decltype(linear_weight_gradient_cpu)> weight_gradient{
-    .cpu = linear_weight_gradient_cpu};
-constexpr DeviceKernels<decltype(bias_gradient_cpu)> bias_gradient{.cpu = bias_gradient_cpu};
-
-}  // namespace
-
 Tensor gradient_of_input(const char* op, const Tensor& gy, const Tensor& weight, const Shape& shape,
                          DType compute) {
   Tensor gx = empty(shape, {.dtype = gy.dtype(), .device = gy.device()});
-  kernel_for(op, gy.device(), input_gradient)(gy, weight, compute, gx);
+  kernel_for(op, gy.device(), linear_input_gradient_kernels)(gy, weight, compute, gx);
   return gx;
 }
 
 Tensor gradient_of_weight(const char* op, const Tensor& x, const Tensor& gy, DType compute) {
   Tensor gw = empty({x.size(-1), gy.size(-1)}, {.dtype = gy.dtype(), .device = gy.device()});
-  kernel_for(op, gy.device(), weight_gradient)(x, gy, compute, gw);
+  kernel_for(op, gy.device(), linear_weight_gradient_kernels)(x, gy, compute, gw);
   return gw;
 }
 
 Tensor gradient_of_bias(const char* op, const Tensor& gy) {
   Tensor gb = empty({gy.size(-1)}, {.dtype = gy.dtype(), .device = gy.device()});
-  kernel_for(op, gy.device(), bias_gradient)(gy, gb);
+  kernel_for(op, gy.device(), bias_gradient_kernels)(gy, gb);
   return gb;
 }
 

@@ -73,12 +73,14 @@ EventThresholds measure(DType compute) {
   const Tensor weight = normal({1024, 512}, 0, 1, generator),
                gy = normal({256, 512}, 0, 1, generator);
   Tensor y = empty({256, 512}), gw = empty({1024, 512});
-  found.linear_forward = crossover(
-      compute, x, &EventThresholds::linear_forward,
-      [&](const Tensor& spikes) { detail::linear_forward_cpu(spikes, weight, {}, compute, y); });
-  found.linear_weight_gradient = crossover(
-      compute, x, &EventThresholds::linear_weight_gradient,
-      [&](const Tensor& spikes) { detail::linear_weight_gradient_cpu(spikes, gy, compute, gw); });
+  found.linear_forward =
+      crossover(compute, x, &EventThresholds::linear_forward, [&](const Tensor& spikes) {
+        detail::linear_forward_kernels.cpu(spikes, weight, {}, compute, y);
+      });
+  found.linear_weight_gradient =
+      crossover(compute, x, &EventThresholds::linear_weight_gradient, [&](const Tensor& spikes) {
+        detail::linear_weight_gradient_kernels.cpu(spikes, gy, compute, gw);
+      });
 
   const Shape images{16, 14, 14, 128}, kernel{3, 3, 128, 128};
   const detail::ConvShape shape = detail::conv_shape(images, kernel, {.padding = {1, 1}});
@@ -87,11 +89,11 @@ EventThresholds measure(DType compute) {
   Tensor conv_y = empty(images), conv_gw = empty(kernel);
   found.conv_forward =
       crossover(compute, images, &EventThresholds::conv_forward, [&](const Tensor& spikes) {
-        detail::conv_forward_cpu(shape, spikes, conv_weight, {}, compute, conv_y);
+        detail::conv_forward_kernels.cpu(shape, spikes, conv_weight, {}, compute, conv_y);
       });
   found.conv_weight_gradient =
       crossover(compute, images, &EventThresholds::conv_weight_gradient, [&](const Tensor& spikes) {
-        detail::conv_weight_gradient_cpu(shape, spikes, conv_gy, compute, conv_gw);
+        detail::conv_weight_gradient_kernels.cpu(shape, spikes, conv_gy, compute, conv_gw);
       });
   return found;
 }

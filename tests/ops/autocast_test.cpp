@@ -127,7 +127,29 @@ TEST_CASE("guards nest and end", "[autocast]") {
   CHECK(autocast_dtype() == DType::f32);
 }
 
+TEST_CASE("a guard is for devices of one type", "[autocast]") {
+  constexpr Device cuda{DeviceType::cuda, 0};
+  const AutocastGuard guard(DType::f16, cuda);
+  CHECK(autocast_dtype(cuda) == DType::f16);
+  CHECK(autocast_dtype({DeviceType::cuda, 1}) == DType::f16);
+  CHECK(autocast_dtype() == DType::f32);
+  {
+    const AutocastGuard inner(DType::bf16, cuda);
+    CHECK(autocast_dtype(cuda) == DType::bf16);
+  }
+  CHECK(autocast_dtype(cuda) == DType::f16);
+}
+
+TEST_CASE("TF32 is off until it is asked for", "[autocast]") {
+  CHECK_FALSE(tf32());
+  set_tf32(true);
+  CHECK(tf32());
+  set_tf32(false);
+}
+
 TEST_CASE("autocast says what it needs", "[autocast][errors]") {
+  CHECK_THROWS_WITH(AutocastGuard(DType::f64, {DeviceType::cuda, 0}),
+                    "[autocast] the compute dtype on cuda:0 must be f32, bf16 or f16; got f64.");
   CHECK_THROWS_WITH(AutocastGuard(DType::f16),
                     "[autocast] the compute dtype must be f32 or bf16; got f16.");
   if (!bf16_supported())

@@ -1,18 +1,28 @@
 // What the matrix operations compute, without checks and without the tape.
 #pragma once
 
+#include "ranvier/core/dispatch.h"
 #include "ranvier/core/tensor.h"
 
 namespace ranvier::detail {
 
 /// y = x W + bias over rows; `compute` is the dtype that f32 operands are multiplied in.
-void linear_forward_cpu(const Tensor& x, const Tensor& weight, const Tensor& bias, DType compute,
-                        Tensor& y);
+using LinearForwardKernel = void(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                                 DType compute, Tensor& y);
+extern DeviceKernels<LinearForwardKernel> linear_forward_kernels;
+
 /// gx = gy W^T.
-void linear_input_gradient_cpu(const Tensor& gy, const Tensor& weight, DType compute, Tensor& gx);
+using LinearInputGradientKernel = void(const Tensor& gy, const Tensor& weight, DType compute,
+                                       Tensor& gx);
+extern DeviceKernels<LinearInputGradientKernel> linear_input_gradient_kernels;
+
 /// gw = x^T gy.
-void linear_weight_gradient_cpu(const Tensor& x, const Tensor& gy, DType compute, Tensor& gw);
+using LinearWeightGradientKernel = void(const Tensor& x, const Tensor& gy, DType compute,
+                                        Tensor& gw);
+extern DeviceKernels<LinearWeightGradientKernel> linear_weight_gradient_kernels;
+
 /// gb = the sum of gy over all axes but the last.
-void bias_gradient_cpu(const Tensor& gy, Tensor& gb);
+using BiasGradientKernel = void(const Tensor& gy, Tensor& gb);
+extern DeviceKernels<BiasGradientKernel> bias_gradient_kernels;
 
 }  // namespace ranvier::detail

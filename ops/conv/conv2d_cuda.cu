@@ -1,0 +1,123 @@
+// Which kernels convolve on CUDA devices.
+//   1 x 1, stride 1, one group             a matrix product
+//   f64                                    direct kernels, for checks
+//   at most 4 input channels in a group    our own kernels, memory-bound (not the input gradient)
+//   all else                               cuDNN, or direct kernels where it has none
+#include "ranvier/core/detail/cuda_launch.h"
+#include "ranvier/ops/conv/detail/conv_kernels.h"
+#include "ranvier/ops/conv/detail/cuda_conv.h"
+#include "ranvier/ops/conv/detail/cudnn.h"
+#include "ranvier/ops/matmul/detail/cublaslt.h"
+#include "ranvier/ops/matmul/detail/cuda_operand.h"
+
+namespace ranvier::cuda {
+namespace {
+
+using ranvier::detail::ConvShape;
+using ranvier::detail::Gemm;
+constexpr const char* op = "conv2d";
+
+bool is_product(const ConvShape& s) {
+  using Pair = std::array<std::int64_t, 2>;
+  return s.kernel == Pair{1, 1} && s.stride == Pair{1, 1} && s.padding == Pair{0, 0} &&
+         s.groups == 1;
+}
+
+// The dtype that operands of a convolution with an f32 or f64 result are multiplied in.
+DType dtype_of_operands(const Tensor& result, DType compute) {
+  return result.dtype() == DType::f64 ? DType::f64 : compute;
+}
+
+void multiply(const Gemm& spec, const Tensor& a, const Tensor& b, const Tensor& bias, Tensor& c) {
+  product(op, spec, operand(op, a, spec.compute), operand(op, b, spec.compute), bias, c);
+}
+
+// cuDNN takes arrays to write to for those to read from.
+void* array(const Tensor& tensor) { return const_cast<std::byte*>(tensor.raw_data()); }
+
+// What cuDNN writes as `compute`: the f32 tensor itself, or one to be widened into it.
+Tensor written_as(const Tensor& result, DType compute) {
+  return compute == result.dtype()
+             ? result
+             : empty(result.shape(), {.dtype = compute, .device = result.device()});
+}
+
+void forward(const ConvShape& shape, const Tensor& x, const Tensor& weight, const Tensor& bias,
+             DType compute, Tensor& y) {
+  if (y.numel() == 0) return;
+  const DType dtype = dtype_of_operands(y, compute);
+  if (is_product(shape))
+    return multiply({.m = y.numel() / shape.out, .n = shape.out, .k = shape.in, .compute = dtype},
+                    x, weight, bias, y);
+  if (dtype != DType::f64 && !has_few_channels(shape)) {
+    const Tensor in = operand(op, x, dtype), filter = filter_of(shape, weight, dtype);
+    Tensor out = written_as(y, dtype);
+    if (run_cudnn(ConvResult::y, shape, dtype, y.device(),
+                  {array(in), array(filter), out.mutable_raw_data()})) {
+      if (dtype != DType::f32)
+        widen_rows(op, out, bias, y);
+      else if (bias.defined())
+        add_to_rows(op, bias, y);
+      return;
+    }
+  }
+  const auto own =
+      dtype == DType::f64 || !has_few_channels(shape) ? direct_forward : few_channels_forward;
+  own(shape, rounded_operand(op, x, dtype), rounded_operand(op, weight, dtype), bias, y);
+}
+
+void input_gradient(const ConvShape& shape, const Tensor& gy, const Tensor& weight, DType compute,
+                    Tensor& gx) {
+  if (gx.numel() == 0) return;
+  const DType dtype = dtype_of_operands(gx, compute);
+  if (is_product(shape))
+    return multiply({.m = gx.numel() / shape.in,
+                     .n = shape.in,
+                     .k = shape.out,
+                     .transpose_b = true,
+                     .compute = dtype},
+                    gy, weight, {}, gx);
+  if (dtype != DType::f64) {
+    const Tensor in = operand(op, gy, dtype), filter = filter_of(shape, weight, dtype);
+    Tensor out = written_as(gx, dtype);
+    if (run_cudnn(ConvResult::x, shape, dtype, gx.device(),
+                  {out.mutable_raw_data(), array(filter), array(in)})) {
+      if (dtype != DType::f32) widen_rows(op, out, {}, gx);
+      return;
+    }
+  }
+  direct_input_gradient(shape, rounded_operand(op, gy, dtype), rounded_operand(op, weight, dtype),
+                        gx);
+}
+
+void weight_gradient(const ConvShape& shape, const Tensor& x, const Tensor& gy, DType compute,
+                     Tensor& gw) {
+  if (gy.numel() == 0) return fill(gw, 0);
+  const DType dtype = dtype_of_operands(gw, compute);
+  if (is_product(shape))
+    return multiply({.m = shape.in,
+                     .n = shape.out,
+                     .k = gy.numel() / shape.out,
+                     .transpose_a = true,
+                     .compute = dtype},
+                    x, gy, {}, gw);
+  if (dtype != DType::f64 && !has_few_channels(shape)) {
+    const Tensor in = operand(op, x, dtype), gradient = operand(op, gy, dtype);
+    const Tensor filter = empty({shape.weight_elements()}, {.dtype = dtype, .device = gw.device()});
+    if (run_cudnn(ConvResult::filter, shape, dtype, gw.device(),
+                  {array(in), array(filter), array(gradient)}))
+      return weight_of(shape, filter, gw);
+  }
+  const auto own = dtype == DType::f64 || !has_few_channels(shape) ? direct_weight_gradient
+                                                                   : few_channels_weight_gradient;
+  own(shape, rounded_operand(op, x, dtype), rounded_operand(op, gy, dtype), gw);
+}
+
+const CudaKernel forward_kernel(ranvier::detail::conv_forward_kernels, forward);
+const CudaKernel input_gradient_kernel(ranvier::detail::conv_input_gradient_kernels,
+                                       input_gradient);
+const CudaKernel weight_gradient_kernel(ranvier::detail::conv_weight_gradient_kernels,
+                                        weight_gradient);
+
+}  // namespace
+}  // namespace ranvier::cuda

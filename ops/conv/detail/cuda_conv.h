@@ -1,0 +1,33 @@
+// Our own convolution kernels for CUDA devices, and the layout of cuDNN's filters.
+#pragma once
+
+#include "ranvier/core/tensor.h"
+#include "ranvier/ops/conv/detail/conv_shape.h"
+
+namespace ranvier::cuda {
+
+/// f32 weight [kh, kw, in / groups, out] as a filter [out, kh, kw, in / groups] of `compute`.
+Tensor filter_of(const ranvier::detail::ConvShape& shape, const Tensor& weight, DType compute);
+/// The filter of any such dtype as the f32 weight `weight`.
+void weight_of(const ranvier::detail::ConvShape& shape, const Tensor& filter, Tensor& weight);
+
+// For any shape, f32 or f64, one output a thread: for checks, and where nothing else serves.
+
+void direct_forward(const ranvier::detail::ConvShape& shape, const Tensor& x, const Tensor& weight,
+                    const Tensor& bias, Tensor& y);
+void direct_input_gradient(const ranvier::detail::ConvShape& shape, const Tensor& gy,
+                           const Tensor& weight, Tensor& gx);
+void direct_weight_gradient(const ranvier::detail::ConvShape& shape, const Tensor& x,
+                            const Tensor& gy, Tensor& gw);
+
+// For few input channels in a group, in f32: the first layer of a network, depthwise layers.
+
+/// True if the kernels below serve: at most 4 channels, and sizes that fit 32-bit indices.
+bool has_few_channels(const ranvier::detail::ConvShape& shape);
+void few_channels_forward(const ranvier::detail::ConvShape& shape, const Tensor& x,
+                          const Tensor& weight, const Tensor& bias, Tensor& y);
+/// Sums over fixed parts of the pixels, then over the parts in order.
+void few_channels_weight_gradient(const ranvier::detail::ConvShape& shape, const Tensor& x,
+                                  const Tensor& gy, Tensor& gw);
+
+}  // namespace ranvier::cuda

@@ -1,0 +1,288 @@
+// Convolutions with few input channels in a group, where nothing is worth a matrix product: the
+// forward pass writes y and the weight gradient reads gy once, 16 bytes a thread, and what else
+// they touch stays in the L1 cache. Neighbouring threads take neighbouring output channels of one
+// pixel; so input pixels are read by a warp at once, as one address.
+#include <algorithm>
+#include <bit>
+#include <limits>
+
+#include "ranvier/core/detail/cuda_launch.h"
+#include "ranvier/core/detail/cuda_pack.h"
+#include "ranvier/ops/conv/detail/cuda_conv.h"
+#include "ranvier/ops/matmul/detail/cuda_operand.h"
+
+namespace ranvier::cuda {
+namespace {
+
+using ranvier::detail::ConvShape;
+constexpr const char* op = "conv2d";
+
+// A ConvShape in 32 bits.
+struct Sizes {
+  int height, width, in, out_height, out_width, out;
+  int kernel_height, kernel_width, stride_y, stride_x, padding_y, padding_x, dilation_y, dilation_x;
+  int group_in, group_out;
+  unsigned pixels;  // of all images of y
+
+  explicit Sizes(const ConvShape& s)
+      : height(static_cast<int>(s.height)),
+        width(static_cast<int>(s.width)),
+        in(static_cast<int>(s.in)),
+        out_height(static_cast<int>(s.out_height)),
+        out_width(static_cast<int>(s.out_width)),
+        out(static_cast<int>(s.out)),
+        kernel_height(static_cast<int>(s.kernel[0])),
+        kernel_width(static_cast<int>(s.kernel[1])),
+        stride_y(static_cast<int>(s.stride[0])),
+        stride_x(static_cast<int>(s.stride[1])),
+        padding_y(static_cast<int>(s.padding[0])),
+        padding_x(static_cast<int>(s.padding[1])),
+        dilation_y(static_cast<int>(s.dilation[0])),
+        dilation_x(static_cast<int>(s.dilation[1])),
+        group_in(static_cast<int>(s.in / s.groups)),
+        group_out(static_cast<int>(s.out / s.groups)),
+        pixels(static_cast<unsigned>(s.images * s.out_pixels())) {}
+};
+
+// An output pixel, and where the window that it sees begins in x.
+struct Pixel {
+  unsigned image;
+  int y, x;
+
+  __device__ Pixel(const Sizes& s, unsigned index) {
+    const unsigned row = index / static_cast<unsigned>(s.out_width);
+    x = static_cast<int>(index % static_cast<unsigned>(s.out_width));
+    y = static_cast<int>(row % static_cast<unsigned>(s.out_height));
+    image = row / static_cast<unsigned>(s.out_height);
+  }
+  // The pixel that lies `step` after this one, all parts smaller than the sizes.
+  __device__ void advance(const Sizes& s, const Pixel& step) {
+    x += step.x;
+    const bool next_row = x >= s.out_width;
+    x -= next_row ? s.out_width : 0;
+    y += step.y + (next_row ? 1 : 0);
+    const bool next_image = y >= s.out_height;
+    y -= next_image ? s.out_height : 0;
+    image += step.image + (next_image ? 1u : 0u);
+  }
+  __device__ int window_y(const Sizes& s) const { return y * s.stride_y - s.padding_y; }
+  __device__ int window_x(const Sizes& s) const { return x * s.stride_x - s.padding_x; }
+  __device__ std::int64_t window(const Sizes& s) const {
+    return ((static_cast<std::int64_t>(image) * s.height + window_y(s)) * s.width + window_x(s)) *
+           s.in;
+  }
+};
+
+__device__ bool within(int position, int extent) {
+  return static_cast<unsigned>(position) < static_cast<unsigned>(extent);
+}
+
+// How a block's threads share out packs of channels (lanes) and pixels (slots).
+struct Shares {
+  unsigned lane_bits;    // a block has 2^lane_bits lanes
+  unsigned lane_blocks;  // blocks that together have a lane for each pack of channels
+  unsigned lanes;        // packs of channels
+
+  explicit Shares(unsigned packs)
+      : lane_bits(
+            static_cast<unsigned>(std::countr_zero(std::min(std::bit_ceil(packs), block_threads)))),
+        lane_blocks((packs + (1u << lane_bits) - 1) >> lane_bits),
+        lanes(packs) {}
+
+  RV_HD unsigned slots() const { return block_threads >> lane_bits; }
+  __device__ unsigned lane() const {
+    return ((blockIdx.x % lane_blocks) << lane_bits) + (threadIdx.x & ((1u << lane_bits) - 1));
+  }
+  __device__ unsigned slot() const { return threadIdx.x >> lane_bits; }
+  __device__ unsigned share() const { return blockIdx.x / lane_blocks; }
+};
+
+// A thread computes `width` channels of `pixels_at_once` neighbouring pixels, `packs` times.
+constexpr int pixels_at_once = 4;
+
+template <int width, int packs>
+__global__ void __launch_bounds__(block_threads)
+    few_forward(const Sizes s, const Shares shares, const float* __restrict__ x,
+                const float* __restrict__ weight, const float* __restrict__ bias,
+                float* __restrict__ y) {
+  const unsigned lane = shares.lane();
+  const unsigned first = (shares.share() * shares.slots() + shares.slot()) * pixels_at_once;
+  if (lane >= shares.lanes || first >= s.pixels) return;
+  const int channel = static_cast<int>(lane) * width;
+  const int pack_stride = static_cast<int>(shares.lanes) * width;
+
+  Pack<float, width> sums[pixels_at_once][packs];
+  for (int q = 0; q < packs; ++q)
+    for (int v = 0; v < width; ++v) {
+      const float start = bias == nullptr ? 0.0f : bias[channel + q * pack_stride + v];
+      for (int p = 0; p < pixels_at_once; ++p) sums[p][q].lane[v] = start;
+    }
+  const float* window[pixels_at_once];
+  int top[pixels_at_once], left[pixels_at_once];
+  Pixel pixel(s, first);
+  const Pixel step(s, 1);
+  for (int p = 0; p < pixels_at_once; ++p) {
+    window[p] = x + pixel.window(s) + channel / s.group_out * s.group_in;
+    top[p] = first + p < s.pixels ? pixel.window_y(s) : s.height;  // beyond the last: sees nothing
+    left[p] = pixel.window_x(s);
+    pixel.advance(s, step);
+  }
+  for (int ky = 0; ky < s.kernel_height; ++ky)
+    for (int kx = 0; kx < s.kernel_width; ++kx) {
+      const int dy = ky * s.dilation_y, dx = kx * s.dilation_x;
+      const int offset = (dy * s.width + dx) * s.in;
+      const float* by = weight + (ky * s.kernel_width + kx) * s.group_in * s.out + channel;
+      for (int i = 0; i < s.group_in; ++i, by += s.out) {
+        Pack<float, width> factors[packs];
+        for (int q = 0; q < packs; ++q) factors[q] = load<float, width>(by + q * pack_stride);
+        for (int p = 0; p < pixels_at_once; ++p) {
+          const bool inside = within(top[p] + dy, s.height) && within(left[p] + dx, s.width);
+          const float value = inside ? window[p][offset + i] : 0.0f;
+          for (int q = 0; q < packs; ++q)
+            for (int v = 0; v < width; ++v)
+              sums[p][q].lane[v] = fmaf(value, factors[q].lane[v], sums[p][q].lane[v]);
+        }
+      }
+    }
+  for (int p = 0; p < pixels_at_once && first + p < s.pixels; ++p)
+    for (int q = 0; q < packs; ++q)
+      store(y + static_cast<std::int64_t>(first + p) * s.out + channel + q * pack_stride,
+            sums[p][q]);
+}
+
+template <int width, int packs>
+void launch_forward(const ConvShape& shape, const Tensor& x, const Tensor& weight,
+                    const Tensor& bias, Tensor& y) {
+  const Sizes s(shape);
+  const Shares shares(static_cast<unsigned>(s.out / (width * packs)));
+  const unsigned pixels = shares.slots() * pixels_at_once;
+  launch(op, y.device(), {(s.pixels + pixels - 1) / pixels * shares.lane_blocks, block_threads},
+         few_forward<width, packs>, s, shares, elements<float>(op, x), elements<float>(op, weight),
+         elements_or_null<float>(op, bias), mutable_elements<float>(op, y));
+}
+
+// Where a row of the weight, a tap of one input channel, finds its input.
+struct Entry {
+  int dy, dx, offset, exists;
+};
+
+// A block sums `rows` rows of the weight gradient over one part of the pixels: each of its slots
+// takes every slots-th pixel, then slots are added in order. parts is [parts, all rows, out].
+template <int width, int rows>
+__global__ void __launch_bounds__(block_threads)
+    few_weight_gradient(const Sizes s, const Shares shares, const float* __restrict__ x,
+                        const float* __restrict__ gy, unsigned pixels_of_part, unsigned row_blocks,
+                        float* __restrict__ parts) {
+  __shared__ Entry entries[rows];
+  __shared__ Pack<float, width> shared_sums[block_threads];
+  const unsigned part = shares.share() / row_blocks;
+  const int first_row = static_cast<int>(shares.share() % row_blocks) * rows;
+  const int all_rows = s.kernel_height * s.kernel_width * s.group_in;
+  if (threadIdx.x < rows) {
+    const int row = first_row + static_cast<int>(threadIdx.x), tap = row / s.group_in;
+    const int dy = tap / s.kernel_width * s.dilation_y, dx = tap % s.kernel_width * s.dilation_x;
+    entries[threadIdx.x] = {dy, dx, (dy * s.width + dx) * s.in + row % s.group_in,
+                            row < all_rows ? 1 : 0};
+  }
+  __syncthreads();
+
+  const unsigned lane = shares.lane(), slots = shares.slots();
+  const bool has_work = lane < shares.lanes;
+  const int channel = has_work ? static_cast<int>(lane) * width : 0;
+  const float* const in = x + channel / s.group_out * s.group_in;
+  const unsigned begin = part * pixels_of_part;
+  const unsigned end = min(begin + pixels_of_part, s.pixels);
+  Pack<float, width> sums[rows] = {};
+  unsigned at = begin + shares.slot();
+  Pixel pixel(s, at);
+  const Pixel step(s, slots);
+  Pack<float, width> gradients = {};
+  if (has_work && at < end)
+    gradients = load<float, width>(gy + static_cast<std::int64_t>(at) * s.out + channel);
+  while (has_work && at < end) {
+    const Pack<float, width> now = gradients;
+    const unsigned next = at + slots;
+    if (next < end)  // on its way while this one is used
+      gradients = load<float, width>(gy + static_cast<std::int64_t>(next) * s.out + channel);
+    const float* const window = in + pixel.window(s);
+    const int top = pixel.window_y(s), left = pixel.window_x(s);
+#pragma unroll
+    for (int r = 0; r < rows; ++r) {
+      const Entry entry = entries[r];
+      const bool inside =
+          within(top + entry.dy, s.height) && within(left + entry.dx, s.width) && entry.exists != 0;
+      const float value = inside ? window[entry.offset] : 0.0f;
+      for (int v = 0; v < width; ++v) sums[r].lane[v] = fmaf(value, now.lane[v], sums[r].lane[v]);
+    }
+    at = next;
+    pixel.advance(s, step);
+  }
+#pragma unroll
+  for (int r = 0; r < rows; ++r) {
+    shared_sums[threadIdx.x] = sums[r];
+    __syncthreads();
+    if (shares.slot() == 0 && has_work && first_row + r < all_rows) {
+      Pack<float, width> total = shared_sums[threadIdx.x];
+      for (unsigned slot = 1; slot < slots; ++slot)
+        for (int v = 0; v < width; ++v)
+          total.lane[v] += shared_sums[threadIdx.x + (slot << shares.lane_bits)].lane[v];
+      store(parts + (static_cast<std::int64_t>(part) * all_rows + first_row + r) * s.out + channel,
+            total);
+    }
+    __syncthreads();
+  }
+}
+
+template <int width, int rows>
+void launch_weight_gradient(const ConvShape& shape, const Tensor& x, const Tensor& gy, Tensor& gw) {
+  constexpr unsigned least_pixels_of_slot = 16, most_parts = 512;
+  const Sizes s(shape);
+  const Shares shares(static_cast<unsigned>(s.out / width));
+  const auto all_rows = static_cast<unsigned>(shape.weight_elements() / shape.out);
+  const unsigned row_blocks = (all_rows + rows - 1) / rows;
+  const unsigned wanted =
+      std::clamp(s.pixels / (shares.slots() * least_pixels_of_slot), 1u, most_parts);
+  const unsigned pixels_of_part = (s.pixels + wanted - 1) / wanted;
+  const unsigned number = (s.pixels + pixels_of_part - 1) / pixels_of_part;
+  Tensor parts = empty({number, shape.weight_elements()}, {.device = gw.device()});
+  launch(op, gw.device(), {number * row_blocks * shares.lane_blocks, block_threads},
+         few_weight_gradient<width, rows>, s, shares, elements<float>(op, x),
+         elements<float>(op, gy), pixels_of_part, row_blocks, mutable_elements<float>(op, parts));
+  column_sums(op, parts, number, gw);
+}
+
+// True if threads can take 4 neighbouring channels, which belong to one group.
+bool in_fours(const ConvShape& shape, std::initializer_list<const void*> arrays) {
+  return (shape.out / shape.groups) % 4 == 0 && in_packs<float>(shape.out, arrays);
+}
+
+}  // namespace
+
+bool has_few_channels(const ConvShape& s) {
+  constexpr std::int64_t most = std::numeric_limits<int>::max();
+  const auto reach = [&](std::size_t axis) {
+    return s.dilation[axis] * (s.kernel[axis] - 1) + 2 * s.padding[axis] + s.stride[axis];
+  };
+  return s.in / s.groups <= 4 && s.images * s.out_pixels() <= most / 2 &&
+         (s.height + reach(0)) * (s.width + reach(1)) * s.in <= most / 2 &&
+         s.weight_elements() <= most;
+}
+
+void few_channels_forward(const ConvShape& shape, const Tensor& x, const Tensor& weight,
+                          const Tensor& bias, Tensor& y) {
+  if (!in_fours(shape, {weight.raw_data(), y.raw_data()}))
+    return launch_forward<1, 1>(shape, x, weight, bias, y);
+  if (shape.groups == 1 && shape.out % 8 == 0)
+    return launch_forward<4, 2>(shape, x, weight, bias, y);
+  launch_forward<4, 1>(shape, x, weight, bias, y);
+}
+
+void few_channels_weight_gradient(const ConvShape& shape, const Tensor& x, const Tensor& gy,
+                                  Tensor& gw) {
+  const bool many_rows = shape.weight_elements() / shape.out > 9;
+  if (!in_fours(shape, {gy.raw_data()})) return launch_weight_gradient<1, 18>(shape, x, gy, gw);
+  if (many_rows) return launch_weight_gradient<4, 18>(shape, x, gy, gw);
+  launch_weight_gradient<4, 9>(shape, x, gy, gw);
+}
+
+}  // namespace ranvier::cuda

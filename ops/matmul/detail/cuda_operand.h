@@ -1,0 +1,27 @@
+// What products on CUDA devices multiply: arrays in the dtype that they compute in.
+#pragma once
+
+#include "ranvier/core/tensor.h"
+
+namespace ranvier::cuda {
+
+/// f32 `x` or packed spikes as `compute` (f32, f16 or bf16): x itself, or a copy.
+Tensor operand(const char* op, const Tensor& x, DType compute);
+
+/// f32 `x` or packed spikes rounded to `compute` and kept in f32: x itself, or a copy. f64 stays.
+Tensor rounded_operand(const char* op, const Tensor& x, DType compute);
+
+/// y[r, c] = bias[c] over the rows of y, or 0 if `bias` is undefined.
+void fill_rows(const char* op, const Tensor& bias, Tensor& y);
+
+/// y[r, c] += bias[c].
+void add_to_rows(const char* op, const Tensor& bias, Tensor& y);
+
+/// y = x + bias over rows, with x of 16 bit and y in f32; `bias` may be undefined.
+void widen_rows(const char* op, const Tensor& x, const Tensor& bias, Tensor& y);
+
+/// out[c] = the sum over rows of in[r, c] of a matrix of f32 or f64, added in f64 in an order that
+/// depends on the sizes only.
+void column_sums(const char* op, const Tensor& in, std::int64_t rows, Tensor& out);
+
+}  // namespace ranvier::cuda

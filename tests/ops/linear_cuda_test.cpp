@@ -1,0 +1,162 @@
+#include "ranvier/core/allocator.h"
+#include "ranvier/core/autocast.h"
+#include "ranvier/core/tape.h"
+#include "ranvier/ops/matmul/linear.h"
+#include "ranvier/ops/matmul/matmul.h"
+#include "ranvier/ops/spikes/spikes.h"
+#include "tests/support/cuda.h"
+#include "tests/support/errors.h"
+#include "tests/support/values.h"
+
+namespace ranvier::test {
+namespace {
+
+Tensor leaf(const Shape& shape, std::uint64_t seed, DType dtype = DType::f32) {
+  return random_values(shape, seed, dtype).set_requires_grad(true);
+}
+
+Tensor linear_of(const std::vector<Tensor>& leaves) {
+  return linear(leaves[0], leaves[1], leaves[2]);
+}
+
+// `x` rounded to `dtype` and kept in f32, a leaf as x is.
+Tensor rounded(const Tensor& x, DType dtype) {
+  if (!x.defined()) return x;
+  Tensor result = x.detach().to(dtype).to(DType::f32);
+  return result.set_requires_grad(x.requires_grad());
+}
+
+struct Gradients {
+  Tensor y;
+  std::vector<Tensor> leaves;
+};
+
+Gradients run(const std::vector<Tensor>& leaves, const Tensor& seed) {
+  const Tensor y = linear_of(leaves);
+  y.backward(seed);
+  return {y.detach(), leaves};
+}
+
+}  // namespace
+
+TEST_CASE("linear layers on a CUDA device give what the CPU gives", "[cuda]") {
+  RV_NEEDS_CUDA();
+  struct Sizes {
+    std::int64_t rows, in, out;
+  };
+  const auto [rows, in, out] =
+      GENERATE(Sizes{1, 1, 1}, Sizes{3, 17, 5}, Sizes{17, 64, 3}, Sizes{128, 1000, 10},
+               Sizes{5, 1, 40}, Sizes{4, 31, 1}, Sizes{1000, 100, 128}, Sizes{2050, 784, 96});
+  CAPTURE(rows, in, out);
+  const Tensor bias = GENERATE(false, true) ? leaf({out}, 3) : Tensor();
+  check_on_cuda(linear_of, {leaf({rows, in}, 1), leaf({in, out}, 2), bias}, 5e-6);
+}
+
+TEST_CASE("linear layers on a CUDA device compute in f64", "[cuda]") {
+  RV_NEEDS_CUDA();
+  check_on_cuda(
+      linear_of,
+      {leaf({7, 3, 33}, 1, DType::f64), leaf({33, 20}, 2, DType::f64), leaf({20}, 3, DType::f64)},
+      1e-12);
+  check_on_cuda(linear_of,
+                {leaf({700, 65}, 1, DType::f64), leaf({65, 20}, 2, DType::f64), Tensor()}, 1e-12);
+}
+
+TEST_CASE("linear layers on a CUDA device take empty operands", "[cuda]") {
+  RV_NEEDS_CUDA();
+  check_on_cuda(linear_of, {leaf({0, 8}, 1), leaf({8, 4}, 2), leaf({4}, 3)}, 0);
+}
+
+TEST_CASE("linear layers on a CUDA device take shards that begin anywhere", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const Tensor x = random_values({9, 7}, 1).to(cuda_device);
+  const Tensor shard(x.storage(), 7 * 4, {8, 7}, DType::f32);
+  const Tensor weight = random_values({7, 12}, 2);
+  check_same(linear(shard, weight.to(cuda_device)), linear(shard.to(cpu_device), weight), 1e-6);
+}
+
+TEST_CASE("linear layers on a CUDA device multiply packed spikes", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const std::int64_t in = GENERATE(1, 64, 100, 200);
+  const Tensor spikes = to_bits(random_spikes({37, in}, 0.3, 1));
+  check_on_cuda(linear_of, {spikes, leaf({in, 24}, 2), leaf({24}, 3)}, 2e-6);
+}
+
+TEST_CASE("matmul on a CUDA device gives what the CPU gives", "[cuda]") {
+  RV_NEEDS_CUDA();
+  check_on_cuda([](const std::vector<Tensor>& t) { return matmul(t[0], t[1]); },
+                {leaf({65, 130}, 1), leaf({130, 33}, 2)}, 2e-6);
+}
+
+TEST_CASE("the gradient of a bias on a CUDA device is summed over many rows", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const std::int64_t out = GENERATE(1, 10, 128, 300);
+  check_on_cuda(linear_of,
+                {random_values({70'000, 2}, 1), random_values({2, out}, 2), leaf({out}, 3)}, 1e-6);
+}
+
+TEST_CASE("under autocast linear layers on a CUDA device round their operands and sum in f32",
+          "[cuda]") {
+  RV_NEEDS_CUDA();
+  const DType dtype = GENERATE(DType::bf16, DType::f16);
+  const std::int64_t in = GENERATE(17, 64, 1000);
+  const std::vector<Tensor> leaves{leaf({130, in}, 1), leaf({in, 40}, 2), leaf({40}, 3)};
+  const Tensor seed = random_values({130, 40}, 4);
+  std::vector<Tensor> moved;
+  for (const Tensor& one : leaves) moved.push_back(leaf_on_cuda(one));
+  Gradients actual;
+  {
+    const AutocastGuard guard(dtype, cuda_device);
+    actual = run(moved, seed.to(cuda_device));
+  }
+  const Gradients expected =
+      run({rounded(leaves[0], dtype), rounded(leaves[1], dtype), leaves[2]}, rounded(seed, dtype));
+  check_same(actual.y, expected.y, 5e-6);
+  check_same(actual.leaves[0].grad(), expected.leaves[0].grad(), 5e-6);
+  check_same(actual.leaves[1].grad(), expected.leaves[1].grad(), 5e-6);
+}
+
+TEST_CASE("TF32 rounds products on a CUDA device, when it is asked for", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const Tensor x = random_values({256, 512}, 1), w = random_values({512, 256}, 2);
+  const Tensor exact = linear(x, w);
+  check_same(linear(x.to(cuda_device), w.to(cuda_device)), exact, 2e-6);
+  set_tf32(true);
+  const Tensor rough = linear(x.to(cuda_device), w.to(cuda_device));
+  set_tf32(false);
+  check_same(rough, exact, 2e-3);
+  CHECK(largest_difference(rough, exact) > 1e-5);
+}
+
+TEST_CASE("products on a CUDA device have the same bits each time and take no new memory",
+          "[cuda]") {
+  RV_NEEDS_CUDA();
+  const Tensor x = random_values({32'000, 100}, 1).to(cuda_device);
+  const Tensor weight = leaf_on_cuda(leaf({100, 128}, 2)), bias = leaf_on_cuda(leaf({128}, 3));
+  const Tensor seed = random_values({32'000, 128}, 4).to(cuda_device);
+  const auto gradient = [&] {
+    Tensor w = weight;
+    w.set_grad({});
+    const Tensor y = linear(x, w, bias);
+    y.backward(seed);
+    return std::pair(y.detach(), w.grad());
+  };
+  const auto first = gradient();
+  gradient();
+  const std::int64_t before = allocator(cuda_device).stats().system_allocations;
+  const auto last = gradient();
+  CHECK(allocator(cuda_device).stats().system_allocations == before);
+  check_same(last.first, first.first.to(cpu_device), 0);
+  check_same(last.second, first.second.to(cpu_device), 0);
+}
+
+TEST_CASE("linear layers refuse operands on two devices", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const Tensor x = zeros({2, 3}), w = zeros({3, 4}), b = zeros({4});
+  CHECK_ERROR(linear(x.to(cuda_device), w), ErrorCode::invalid_argument,
+              "[linear] x and weight must be on one device; got cuda:0 and cpu.");
+  CHECK_ERROR(linear(x.to(cuda_device), w.to(cuda_device), b), ErrorCode::invalid_argument,
+              "[linear] bias must be f32 on cuda:0 as weight is; got f32 on cpu.");
+}
+
+}  // namespace ranvier::test
