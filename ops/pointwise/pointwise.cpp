@@ -3,12 +3,10 @@
 #include <memory>
 #include <vector>
 
-#include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/dispatch.h"
-#include "ranvier/core/parallel.h"
 #include "ranvier/core/tape.h"
-#include "ranvier/ops/pointwise/detail/kernels.h"
-#include "ranvier/ops/pointwise/detail/runs.h"
+#include "ranvier/ops/pointwise/detail/device_kernels.h"
+#include "ranvier/ops/pointwise/detail/functors.h"
 #include "ranvier/ops/reduce/sum.h"
 #include "ranvier/ops/shape/shape_ops.h"
 
@@ -16,10 +14,6 @@ namespace ranvier {
 namespace {
 
 using namespace pointwise;
-using detail::Type;
-using detail::visit_real;
-
-constexpr std::int64_t grain = 1 << 14;
 
 template <class F>
 constexpr const char* node_name = nullptr;
@@ -33,12 +27,6 @@ constexpr const char* node_name = nullptr;
 // --- one tensor
 // -----------------------------------------------------------------------------------
 
-template <class F, class R>
-UnaryKernels<R> unary_kernels() {
-  return pick_isa(isa_v2::unary_kernels<F, R>(), isa_v3::unary_kernels<F, R>(),
-                  isa_v4::unary_kernels<F, R>());
-}
-
 template <class F>
 struct UnaryBackward final : Node {
   explicit UnaryBackward(const F& functor) : f(functor) {}
@@ -50,15 +38,7 @@ struct UnaryBackward final : Node {
     const Tensor& grad = grads[0];
     if (F::from == From::nothing && f.derivative(0.0) == 1) return {grad};
     Tensor result = empty_like(grad);
-    visit_real(name(), grad.dtype(), [&]<class R>(Type<R>) {
-      const auto kernel = unary_kernels<F, R>().gradient;
-      const R* g = grad.data<R>();
-      const R* s = saved.defined() ? saved.get().template data<R>() : g;
-      R* out = result.mutable_data<R>();
-      parallel_for(0, grad.numel(), grain, [&](std::int64_t begin, std::int64_t end) {
-        kernel(&f, g + begin, s + begin, out + begin, end - begin);
-      });
-    });
+    kernel_for(name(), grad.device(), Unary<F>::gradient)(name(), f, grad, saved.get(), result);
     return {result};
   }
   void release() override { saved.reset(); }
@@ -66,33 +46,19 @@ struct UnaryBackward final : Node {
 
 template <class F>
 Tensor unary(const char* op, const Tensor& x, const F& f) {
-  const DType dtype = x.dtype();
-  return visit_real(op, dtype, [&]<class R>(Type<R>) {
-    Tensor result = empty_like(x);
-    const auto kernel = unary_kernels<F, R>().value;
-    const R* in = x.data<R>();
-    R* out = result.mutable_data<R>();
-    parallel_for(0, x.numel(), grain, [&](std::int64_t begin, std::int64_t end) {
-      kernel(&f, in + begin, out + begin, end - begin);
-    });
-    if (grad_needed({x})) {
-      auto node = std::make_shared<UnaryBackward<F>>(f);
-      if (F::from == From::input) node->saved = x;
-      if (F::from == From::output) node->saved = result;
-      attach(std::move(node), {x}, {result});
-    }
-    return result;
-  });
+  Tensor result = empty_like(x);
+  kernel_for(op, x.device(), Unary<F>::value)(op, f, x, result);
+  if (grad_needed({x})) {
+    auto node = std::make_shared<UnaryBackward<F>>(f);
+    if (F::from == From::input) node->saved = x;
+    if (F::from == From::output) node->saved = result;
+    attach(std::move(node), {x}, {result});
+  }
+  return result;
 }
 
 // --- two tensors
 // ----------------------------------------------------------------------------------
-
-template <class F, class R>
-BinaryKernels<R> binary_kernels() {
-  return pick_isa(isa_v2::binary_kernels<F, R>(), isa_v3::binary_kernels<F, R>(),
-                  isa_v4::binary_kernels<F, R>());
-}
 
 /// `full` summed over the axes on which `shape` was broadcast.
 Tensor sum_to(const Tensor& full, const Shape& shape) {
@@ -126,58 +92,32 @@ struct BinaryBackward final : Node {
     const auto constant = by_a ? F().derivative_a(0.0, 0.0) : F().derivative_b(0.0, 0.0);
     if (F::from == From::nothing && constant == 1) return sum_to(grad, shape);
     Tensor result = empty_like(grad);
-    visit_real(name(), grad.dtype(), [&]<class R>(Type<R>) {
-      const auto kernels = binary_kernels<F, R>();
-      const auto kernel = by_a ? kernels.gradient_a : kernels.gradient_b;
-      const Runs runs(a.defined() ? shape_a : Shape{}, b.defined() ? shape_b : Shape{},
-                      grad.shape());
-      const R* left = a.defined() ? a.get().template data<R>() : nullptr;
-      const R* right = b.defined() ? b.get().template data<R>() : nullptr;
-      const R* g = grad.data<R>();
-      R* out = result.mutable_data<R>();
-      parallel_for(0, grad.numel(), grain, [&](std::int64_t begin, std::int64_t end) {
-        runs.for_each(
-            begin, end,
-            [&](std::int64_t at_a, std::int64_t at_b, std::int64_t at, std::int64_t count) {
-              kernel(g + at, left == nullptr ? left : left + at_a, runs.step_a(),
-                     right == nullptr ? right : right + at_b, runs.step_b(), out + at, count);
-            });
-      });
-    });
+    const auto& kernels = by_a ? Binary<F>::gradient_a : Binary<F>::gradient_b;
+    kernel_for(name(), grad.device(), kernels)(name(), grad, a.get(), b.get(), result);
     return sum_to(result, shape);
   }
 };
 
 template <class F>
-Tensor binary(const char* op, const Tensor& a, const Tensor& b, const F&) {
+Tensor binary(const char* op, const Tensor& a, const Tensor& b) {
   RV_CHECK(a.dtype() == b.dtype(), "[{}] the operands need one dtype; got {} and {}.", op,
            a.dtype(), b.dtype());
+  if (a.device() != b.device())
+    fail(ErrorCode::device, "[{}] the operands need one device; got {} and {}.", op, a.device(),
+         b.device());
   const Shape shape = broadcast_shapes(op, a.shape(), b.shape());
-  return visit_real(op, a.dtype(), [&]<class R>(Type<R>) {
-    Tensor result = empty(shape, {.dtype = a.dtype(), .device = a.device()});
-    const auto kernel = binary_kernels<F, R>().value;
-    const Runs runs(a.shape(), b.shape(), shape);
-    const R* left = a.data<R>();
-    const R* right = b.data<R>();
-    R* out = result.mutable_data<R>();
-    parallel_for(0, shape.numel(), grain, [&](std::int64_t begin, std::int64_t end) {
-      runs.for_each(begin, end,
-                    [&](std::int64_t at_a, std::int64_t at_b, std::int64_t at, std::int64_t count) {
-                      kernel(left + at_a, runs.step_a(), right + at_b, runs.step_b(), out + at,
-                             count);
-                    });
-    });
-    if (grad_needed({a, b})) {
-      auto node = std::make_shared<BinaryBackward<F>>();
-      const bool by_a = grad_needed({a}), by_b = grad_needed({b});
-      if (F::from == From::both || (F::from == From::other && by_b)) node->a = a;
-      if (F::from == From::both || (F::from == From::other && by_a)) node->b = b;
-      node->shape_a = a.shape();
-      node->shape_b = b.shape();
-      attach(std::move(node), {a, b}, {result});
-    }
-    return result;
-  });
+  Tensor result = empty(shape, {.dtype = a.dtype(), .device = a.device()});
+  kernel_for(op, a.device(), Binary<F>::value)(op, a, b, result);
+  if (grad_needed({a, b})) {
+    auto node = std::make_shared<BinaryBackward<F>>();
+    const bool by_a = grad_needed({a}), by_b = grad_needed({b});
+    if (F::from == From::both || (F::from == From::other && by_b)) node->a = a;
+    if (F::from == From::both || (F::from == From::other && by_a)) node->b = b;
+    node->shape_a = a.shape();
+    node->shape_b = b.shape();
+    attach(std::move(node), {a, b}, {result});
+  }
+  return result;
 }
 
 }  // namespace
@@ -185,7 +125,7 @@ Tensor binary(const char* op, const Tensor& a, const Tensor& b, const F&) {
 #define RV_UNARY(function, Functor) \
   Tensor function(const Tensor& x) { return unary(#function, x, Functor{}); }
 #define RV_BINARY(function, Functor) \
-  Tensor function(const Tensor& a, const Tensor& b) { return binary(#function, a, b, Functor{}); }
+  Tensor function(const Tensor& a, const Tensor& b) { return binary<Functor>(#function, a, b); }
 #include "ranvier/ops/pointwise/detail/functions.def"
 
 Tensor clamp(const Tensor& x, double low, double high) {

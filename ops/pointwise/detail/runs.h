@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <span>
 
 #include "ranvier/core/shape.h"
 
@@ -14,6 +15,10 @@ namespace ranvier::pointwise {
 /// shape are a single run.
 class Runs {
  public:
+  struct Axis {
+    std::int64_t extent, step_a, step_b;
+  };
+
   /// `a` and `b` broadcast to `result`.
   Runs(const Shape& a, const Shape& b, const Shape& result) {
     std::int64_t stride_a = 1, stride_b = 1;
@@ -32,6 +37,9 @@ class Runs {
     }
     if (rank_ == 0) axes_[rank_++] = {1, 0, 0};
   }
+
+  /// The axes, those of the result joined, the innermost first.
+  std::span<const Axis> axes() const { return {axes_.data(), static_cast<std::size_t>(rank_)}; }
 
   /// How far an operand moves with each element of a run: 0 or 1.
   std::int64_t step_a() const { return axes_[0].step_a; }
@@ -67,9 +75,6 @@ class Runs {
   }
 
  private:
-  struct Axis {
-    std::int64_t extent, step_a, step_b;
-  };
   Axis& last() { return axes_[rank_ - 1]; }
 
   std::array<Axis, Shape::max_rank> axes_{};  // the innermost first
