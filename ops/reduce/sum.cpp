@@ -3,27 +3,15 @@
 #include <fmt/format.h>
 
 #include "ranvier/core/detail/visit_dtype.h"
-#include "ranvier/core/parallel.h"
 #include "ranvier/core/tape.h"
+#include "ranvier/ops/pointwise/pointwise.h"
 #include "ranvier/ops/reduce/detail/reduce_cpu.h"
-#include "ranvier/ops/shape/detail/copy_cpu.h"
+#include "ranvier/ops/shape/detail/copy_kernels.h"
 
 namespace ranvier {
 namespace {
 
 using detail::ReducePlan;
-
-template <class T>
-Tensor divided(const Tensor& g, double divisor) {
-  if (divisor == 1) return g;
-  Tensor result = empty_like(g);
-  const T* in = g.data<T>();
-  T* out = result.mutable_data<T>();
-  parallel_for(0, g.numel(), 1 << 14, [=](std::int64_t first, std::int64_t last) {
-    for (std::int64_t i = first; i < last; ++i) out[i] = in[i] / static_cast<T>(divisor);
-  });
-  return result;
-}
 
 /// Of `sum`, and of `mean` with its divisor: every element gets its result's share.
 struct SumBackward final : Node {
@@ -36,12 +24,11 @@ struct SumBackward final : Node {
 
   const char* name() const override { return label; }
   std::vector<Tensor> backward(std::span<const Tensor> grads) override {
-    Tensor gx = empty(shape, {.dtype = grads[0].dtype()});
-    detail::visit_real(label, gx.dtype(), [&]<class T>(detail::Type<T>) {
-      const Tensor share = divided<T>(grads[0], divisor);
-      detail::strided_copy_cpu({{plan.outer, plan.inner}, {plan.count, 0}, {plan.inner, 1}},
-                               sizeof(T), gx.mutable_raw_data(), share.raw_data());
-    });
+    const Tensor share = divisor == 1 ? grads[0] : div(grads[0], divisor);
+    Tensor gx = empty(shape, {.dtype = share.dtype(), .device = share.device()});
+    kernel_for(label, gx.device(), detail::strided_copy_kernels)(
+        label, gx.device(), {{plan.outer, plan.inner}, {plan.count, 0}, {plan.inner, 1}},
+        element_size(gx.dtype()), gx.mutable_raw_data(), share.raw_data());
     return {gx};
   }
 };

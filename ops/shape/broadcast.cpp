@@ -1,17 +1,13 @@
 #include "ranvier/ops/shape/broadcast.h"
 
-#include "ranvier/core/dispatch.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/reduce/sum.h"
-#include "ranvier/ops/shape/detail/copy_cpu.h"
+#include "ranvier/ops/shape/detail/copy_kernels.h"
 #include "ranvier/ops/shape/detail/layout.h"
 #include "ranvier/ops/shape/shape_ops.h"
 
 namespace ranvier {
 namespace {
-
-constexpr DeviceKernels<decltype(detail::strided_copy_cpu)> copy_kernels{
-    .cpu = detail::strided_copy_cpu};
 
 struct BroadcastBackward final : Node {
   explicit BroadcastBackward(const Shape& input_shape) : shape(input_shape) {}
@@ -43,7 +39,6 @@ void require_broadcastable(const Tensor& x, const Shape& shape) {
 
 Tensor broadcast_to(const Tensor& x, const Shape& shape) {
   require_broadcastable(x, shape);
-  const auto copy = kernel_for("broadcast_to", x.device(), copy_kernels);
   const detail::Layout from = detail::layout_of(x.shape(), x.dtype());
   const detail::Layout to = detail::layout_of(shape, x.dtype());
   const int added = shape.rank() - x.rank();
@@ -53,7 +48,8 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape) {
     axes.push_back({to.shape[axis], repeats ? 0 : from.stride(axis - added) / from.element});
   }
   Tensor y = empty(shape, {.dtype = x.dtype(), .device = x.device()});
-  copy(axes, from.element, y.mutable_raw_data(), x.raw_data());
+  kernel_for("broadcast_to", x.device(), detail::strided_copy_kernels)(
+      "broadcast_to", x.device(), axes, from.element, y.mutable_raw_data(), x.raw_data());
   if (grad_needed({x})) attach(std::make_shared<BroadcastBackward>(x.shape()), {x}, {y});
   return y;
 }

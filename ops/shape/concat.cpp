@@ -1,16 +1,13 @@
 #include "ranvier/ops/shape/concat.h"
 
-#include "ranvier/core/dispatch.h"
 #include "ranvier/core/tape.h"
-#include "ranvier/ops/shape/detail/copy_cpu.h"
+#include "ranvier/ops/shape/detail/copy_kernels.h"
 #include "ranvier/ops/shape/detail/layout.h"
 #include "ranvier/ops/shape/shape_ops.h"
 #include "ranvier/ops/shape/slice.h"
 
 namespace ranvier {
 namespace {
-
-constexpr DeviceKernels<decltype(detail::copy_rows_cpu)> copy_kernels{.cpu = detail::copy_rows_cpu};
 
 struct ConcatBackward final : Node {
   ConcatBackward(int along, std::vector<std::int64_t> part_extents)
@@ -55,14 +52,15 @@ Tensor concat(const std::vector<Tensor>& parts, int axis) {
     extents.push_back(parts[i].size(axis));
     total += extents.back();
   }
-  const auto copy = kernel_for("concat", first.device(), copy_kernels);
+  const auto copy = kernel_for("concat", first.device(), detail::row_copy_kernels);
   Tensor y =
       empty(first.shape().with(axis, total), {.dtype = first.dtype(), .device = first.device()});
   const std::int64_t step = detail::layout_of(y.shape(), y.dtype()).stride(axis);
   std::byte* out = y.mutable_raw_data();
   for (const Tensor& part : parts) {
     const std::int64_t bytes = part.size(axis) * step;
-    copy({.rows = y.shape().sub(0, axis).numel(),
+    copy("concat", y.device(),
+         {.rows = y.shape().sub(0, axis).numel(),
           .bytes = bytes,
           .to_stride = total * step,
           .from_stride = bytes},

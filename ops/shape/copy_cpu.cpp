@@ -2,11 +2,11 @@
 #include <array>
 #include <cstring>
 
-#include "ranvier/core/dtype.h"
-#include "ranvier/core/error.h"
+#include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/parallel.h"
-#include "ranvier/core/shape.h"
-#include "ranvier/ops/shape/detail/copy_cpu.h"
+#include "ranvier/ops/shape/detail/bit_rows.h"
+#include "ranvier/ops/shape/detail/layout.h"
+#include "ranvier/ops/shape/detail/strided_axes.h"
 
 namespace ranvier::detail {
 namespace {
@@ -18,19 +18,6 @@ std::int64_t grain_for(std::int64_t bytes_each) {
 }
 
 std::size_t size(std::int64_t bytes) { return static_cast<std::size_t>(bytes); }
-
-/// Drops axes of extent 1 and joins axes that the source steps through as if they were one.
-std::vector<StridedAxis> simplified(const std::vector<StridedAxis>& axes) {
-  std::vector<StridedAxis> result;
-  for (const StridedAxis& axis : axes) {
-    if (axis.extent == 1) continue;
-    if (!result.empty() && result.back().stride == axis.extent * axis.stride)
-      result.back() = {result.back().extent * axis.extent, axis.stride};
-    else
-      result.push_back(axis);
-  }
-  return result;
-}
 
 /// Walks the source offsets of a multi-index in row order.
 class Odometer {
@@ -61,12 +48,6 @@ class Odometer {
   std::array<std::int64_t, Shape::max_rank> index_{};
   std::int64_t offset_ = 0;
 };
-
-std::int64_t product(const std::vector<StridedAxis>& axes) {
-  std::int64_t count = 1;
-  for (const StridedAxis& axis : axes) count *= axis.extent;
-  return count;
-}
 
 /// Runs of the innermost axis lie together in the source, or repeat one element.
 template <class Word>
@@ -104,30 +85,18 @@ void copy_tile(std::int64_t rows, std::int64_t columns, std::int64_t from_stride
     std::copy_n(buffer[row], columns, to + row * to_stride);
 }
 
-/// The innermost axis jumps through the source: the matrices that it forms with the axis `across`,
-/// which does not jump there, are copied in tiles that stay in the cache.
+/// The matrices are copied in tiles that stay in the cache.
 template <class Word>
-void copy_tiles(const std::vector<StridedAxis>& axes, std::size_t across, Word* to,
-                const Word* from) {
-  const StridedAxis rows = axes[across], columns = axes.back();
-  std::int64_t to_row_stride = 1;
-  for (std::size_t axis = across + 1; axis < axes.size(); ++axis)
-    to_row_stride *= axes[axis].extent;
-  // Both walks pass over the matrices: one in the source, one in the result.
-  std::vector<StridedAxis> source, target;
-  std::int64_t stride = 1;
-  for (std::size_t axis = axes.size(); axis-- > 0; stride *= axes[axis].extent) {
-    if (axis == across || axis + 1 == axes.size()) continue;
-    source.insert(source.begin(), axes[axis]);
-    target.insert(target.begin(), {axes[axis].extent, stride});
-  }
+void copy_tiles(const Transposition& matrices, Word* to, const Word* from) {
+  const StridedAxis rows = matrices.rows, columns = matrices.columns;
+  const std::int64_t to_row_stride = matrices.to_row_stride;
   const std::int64_t bands = (rows.extent + tile - 1) / tile;
   const auto band_bytes = tile * columns.extent * static_cast<std::int64_t>(sizeof(Word));
-  parallel_for(0, product(source) * bands, grain_for(band_bytes),
+  parallel_for(0, product(matrices.source) * bands, grain_for(band_bytes),
                [&](std::int64_t first, std::int64_t last) {
                  for (std::int64_t task = first; task < last; ++task) {
-                   const Word* in = from + Odometer(source, task / bands).offset();
-                   Word* out = to + Odometer(target, task / bands).offset();
+                   const Word* in = from + Odometer(matrices.source, task / bands).offset();
+                   Word* out = to + Odometer(matrices.target, task / bands).offset();
                    const std::int64_t row_begin = task % bands * tile;
                    const std::int64_t row_end = std::min(row_begin + tile, rows.extent);
                    for (std::int64_t begin = 0; begin < columns.extent; begin += tile) {
@@ -144,18 +113,9 @@ template <class Word>
 void strided_copy(std::vector<StridedAxis> axes, std::byte* to_bytes, const std::byte* from_bytes) {
   auto* to = reinterpret_cast<Word*>(to_bytes);
   const auto* from = reinterpret_cast<const Word*>(from_bytes);
-  if (axes.empty() || (axes.back().stride != 0 && axes.back().stride != 1)) {
-    const auto across = std::find_if(axes.begin(), axes.end(),
-                                     [](const StridedAxis& axis) { return axis.stride == 1; });
-    if (across != axes.end())
-      return copy_tiles(axes, static_cast<std::size_t>(across - axes.begin()), to, from);
-    axes.push_back({1, 1});
-  }
+  if (const auto matrices = transposition(axes)) return copy_tiles(*matrices, to, from);
+  if (axes.empty() || axes.back().stride > 1) axes.push_back({1, 1});
   copy_runs(std::move(axes), to, from);
-}
-
-std::uint64_t low_bits(std::int64_t count) {
-  return count == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
 }
 
 /// Writes a row bit by bit group, lowest bit first.
@@ -185,17 +145,8 @@ class RowWriter {
   std::int64_t filled_ = 0;
 };
 
-/// Bits [begin, begin + count) of a row; count <= 64.
-std::uint64_t read_bits(const std::uint64_t* row, std::int64_t begin, std::int64_t count) {
-  const std::int64_t word = begin / 64, shift = begin % 64;
-  std::uint64_t value = row[word] >> shift;
-  if (shift + count > 64) value |= row[word + 1] << (64 - shift);
-  return value & low_bits(count);
-}
-
-}  // namespace
-
-void copy_rows_cpu(const RowCopy& copy, std::byte* to, const std::byte* from) {
+void copy_rows(const char* /*op*/, Device /*device*/, const RowCopy& copy, std::byte* to,
+               const std::byte* from) {
   // A long row is cut, so that one row, too, is copied by all threads.
   const std::int64_t pieces = std::max<std::int64_t>(1, copy.bytes / grain_bytes);
   parallel_for(0, copy.rows * pieces, grain_for(copy.bytes / pieces),
@@ -210,8 +161,8 @@ void copy_rows_cpu(const RowCopy& copy, std::byte* to, const std::byte* from) {
                });
 }
 
-void strided_copy_cpu(const std::vector<StridedAxis>& axes, std::int64_t element, std::byte* to,
-                      const std::byte* from) {
+void copy_strided(const char* op, Device /*device*/, const std::vector<StridedAxis>& axes,
+                  std::int64_t element, std::byte* to, const std::byte* from) {
   if (product(axes) == 0) return;
   const std::vector<StridedAxis> simple = simplified(axes);
   switch (element) {
@@ -224,17 +175,22 @@ void strided_copy_cpu(const std::vector<StridedAxis>& axes, std::int64_t element
     case 8:
       return strided_copy<std::uint64_t>(simple, to, from);
     default:
-      RV_ASSERT(false, "[strided_copy] elements of {} bytes", element);
+      RV_ASSERT(false, "[{}] elements of {} bytes", op, element);
   }
 }
 
-void repack_rows_cpu(std::int64_t count, std::int64_t from_columns, std::int64_t to_columns,
-                     const std::uint64_t* from, std::uint64_t* to) {
+/// Whole words are shifted into place, so that it costs about an instruction or two per 64-bit word
+/// or row, whichever are more.
+void repack(const Tensor& x, Tensor& y) {
+  const std::int64_t from_columns = packed_columns(x.shape()),
+                     to_columns = packed_columns(y.shape());
+  const auto* from = x.data<std::uint64_t>();
+  auto* to = y.mutable_data<std::uint64_t>();
   const std::int64_t from_words = words_per_row(from_columns);
   const std::int64_t to_words = words_per_row(to_columns);
   const std::int64_t row_cost = 8 * (to_words + to_columns / from_columns);
   parallel_for(
-      0, count / to_columns, grain_for(row_cost), [&](std::int64_t first, std::int64_t last) {
+      0, x.numel() / to_columns, grain_for(row_cost), [&](std::int64_t first, std::int64_t last) {
         const std::uint64_t* in = from + first * to_columns / from_columns * from_words;
         std::int64_t column = first * to_columns % from_columns;
         for (std::int64_t row = first; row < last; ++row) {
@@ -254,12 +210,39 @@ void repack_rows_cpu(std::int64_t count, std::int64_t from_columns, std::int64_t
       });
 }
 
-void gather_rows_cpu(std::int64_t count, const std::int64_t* indices, std::int64_t row_bytes,
-                     std::byte* to, const std::byte* from) {
-  parallel_for(0, count, grain_for(row_bytes), [=](std::int64_t first, std::int64_t last) {
-    for (std::int64_t row = first; row < last; ++row)
-      std::memcpy(to + row * row_bytes, from + indices[row] * row_bytes, size(row_bytes));
+void gather(const Tensor& x, const Tensor& indices, Tensor& y) {
+  const std::int64_t row_bytes = layout_of(x.shape(), x.dtype()).stride(0);
+  const auto* index = indices.data<std::int64_t>();
+  const std::byte* from = x.raw_data();
+  std::byte* to = y.mutable_raw_data();
+  parallel_for(
+      0, indices.numel(), grain_for(row_bytes), [=](std::int64_t first, std::int64_t last) {
+        for (std::int64_t row = first; row < last; ++row)
+          std::memcpy(to + row * row_bytes, from + index[row] * row_bytes, size(row_bytes));
+      });
+}
+
+/// Threads share out the columns, never the rows, so that gradients of one row add up in order.
+void scatter_add(const Tensor& gy, const Tensor& indices, Tensor& gx) {
+  const std::int64_t columns = gx.shape().sub(1, gx.rank()).numel();
+  const auto* index = indices.data<std::int64_t>();
+  visit_real("index_select", gy.dtype(), [&]<class T>(Type<T>) {
+    const T* in = gy.data<T>();
+    T* out = gx.mutable_data<T>();
+    parallel_for(0, columns, 256, [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t i = 0; i < indices.numel(); ++i)
+        for (std::int64_t column = first; column < last; ++column)
+          out[index[i] * columns + column] += in[i * columns + column];
+    });
   });
 }
+
+}  // namespace
+
+constinit DeviceKernels<RowCopyKernel> row_copy_kernels{.cpu = copy_rows};
+constinit DeviceKernels<StridedCopyKernel> strided_copy_kernels{.cpu = copy_strided};
+constinit DeviceKernels<RepackKernel> repack_kernels{.cpu = repack};
+constinit DeviceKernels<GatherKernel> gather_kernels{.cpu = gather};
+constinit DeviceKernels<ScatterAddKernel> scatter_add_kernels{.cpu = scatter_add};
 
 }  // namespace ranvier::detail

@@ -5,26 +5,18 @@
 #include <array>
 #include <numeric>
 
-#include "ranvier/core/dispatch.h"
 #include "ranvier/core/tape.h"
-#include "ranvier/ops/shape/detail/copy_cpu.h"
+#include "ranvier/ops/shape/detail/copy_kernels.h"
 #include "ranvier/ops/shape/detail/layout.h"
 
 namespace ranvier {
 namespace {
 
-constexpr DeviceKernels<decltype(detail::repack_rows_cpu)> repack_kernels{
-    .cpu = detail::repack_rows_cpu};
-constexpr DeviceKernels<decltype(detail::strided_copy_cpu)> permute_kernels{
-    .cpu = detail::strided_copy_cpu};
-
-/// Extent of a packed row; a scalar is a row of one.
-std::int64_t columns_of(const Shape& shape) { return shape.rank() == 0 ? 1 : shape[-1]; }
-
 /// True if `x` lies in memory as an array of `shape` does.
 bool same_layout(const Tensor& x, const Shape& shape) {
   if (x.dtype() != DType::bits || x.numel() == 0) return true;
-  const std::int64_t old_columns = columns_of(x.shape()), new_columns = columns_of(shape);
+  const std::int64_t old_columns = detail::packed_columns(x.shape());
+  const std::int64_t new_columns = detail::packed_columns(shape);
   return old_columns == new_columns || (old_columns % 64 == 0 && new_columns % 64 == 0);
 }
 
@@ -33,10 +25,8 @@ Tensor view_as(const Tensor& x, const Shape& shape) {
 }
 
 Tensor repacked(const Tensor& x, const Shape& shape) {
-  const auto repack = kernel_for("reshape", x.device(), repack_kernels);
   Tensor y = empty(shape, {.dtype = x.dtype(), .device = x.device()});
-  repack(x.numel(), columns_of(x.shape()), columns_of(shape), x.data<std::uint64_t>(),
-         y.mutable_data<std::uint64_t>());
+  kernel_for("reshape", x.device(), detail::repack_kernels)(x, y);
   return y;
 }
 
@@ -68,7 +58,6 @@ std::vector<int> checked_order(const Tensor& x, const std::vector<int>& axes) {
 }
 
 Tensor permuted(const Tensor& x, const std::vector<int>& order) {
-  const auto copy = kernel_for("permute", x.device(), permute_kernels);
   const detail::Layout layout = detail::layout_of(x.shape(), x.dtype());
   Shape shape = x.shape();
   std::vector<detail::StridedAxis> axes;
@@ -77,7 +66,8 @@ Tensor permuted(const Tensor& x, const std::vector<int>& order) {
     axes.push_back({layout.shape[order[i]], layout.stride(order[i]) / layout.element});
   }
   Tensor y = empty(shape, {.dtype = x.dtype(), .device = x.device()});
-  copy(axes, layout.element, y.mutable_raw_data(), x.raw_data());
+  kernel_for("permute", x.device(), detail::strided_copy_kernels)(
+      "permute", x.device(), axes, layout.element, y.mutable_raw_data(), x.raw_data());
   return y;
 }
 

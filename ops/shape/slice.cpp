@@ -1,8 +1,7 @@
 #include "ranvier/ops/shape/slice.h"
 
-#include "ranvier/core/dispatch.h"
 #include "ranvier/core/tape.h"
-#include "ranvier/ops/shape/detail/copy_cpu.h"
+#include "ranvier/ops/shape/detail/copy_kernels.h"
 #include "ranvier/ops/shape/detail/layout.h"
 
 namespace ranvier {
@@ -10,8 +9,6 @@ namespace {
 
 using detail::Layout;
 using detail::layout_of;
-
-constexpr DeviceKernels<decltype(detail::copy_rows_cpu)> copy_kernels{.cpu = detail::copy_rows_cpu};
 
 struct SliceBackward final : Node {
   SliceBackward(const Shape& input_shape, int along, std::int64_t first)
@@ -25,12 +22,13 @@ struct SliceBackward final : Node {
     const Tensor& gy = grads[0];
     Tensor gx = zeros(shape, {.dtype = gy.dtype(), .device = gy.device()});
     const std::int64_t step = layout_of(shape, gy.dtype()).stride(axis);
-    kernel_for("slice", gy.device(), copy_kernels)({.rows = shape.sub(0, axis).numel(),
-                                                    .bytes = gy.size(axis) * step,
-                                                    .to_stride = shape[axis] * step,
-                                                    .from_stride = gy.size(axis) * step},
-                                                   gx.mutable_raw_data() + begin * step,
-                                                   gy.raw_data());
+    kernel_for("slice", gy.device(), detail::row_copy_kernels)(
+        "slice", gy.device(),
+        {.rows = shape.sub(0, axis).numel(),
+         .bytes = gy.size(axis) * step,
+         .to_stride = shape[axis] * step,
+         .from_stride = gy.size(axis) * step},
+        gx.mutable_raw_data() + begin * step, gy.raw_data());
     return {gx};
   }
 };
@@ -53,12 +51,13 @@ Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
     y = Tensor(x.storage(), x.storage_offset() + begin * step, shape, x.dtype());
   } else {
     y = empty(shape, {.dtype = x.dtype(), .device = x.device()});
-    kernel_for("slice", x.device(), copy_kernels)({.rows = shape.sub(0, axis).numel(),
-                                                   .bytes = (end - begin) * step,
-                                                   .to_stride = (end - begin) * step,
-                                                   .from_stride = extent * step},
-                                                  y.mutable_raw_data(),
-                                                  x.raw_data() + begin * step);
+    kernel_for("slice", x.device(), detail::row_copy_kernels)("slice", x.device(),
+                                                              {.rows = shape.sub(0, axis).numel(),
+                                                               .bytes = (end - begin) * step,
+                                                               .to_stride = (end - begin) * step,
+                                                               .from_stride = extent * step},
+                                                              y.mutable_raw_data(),
+                                                              x.raw_data() + begin * step);
   }
   if (grad_needed({x})) attach(std::make_shared<SliceBackward>(x.shape(), axis, begin), {x}, {y});
   return y;

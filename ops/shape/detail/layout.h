@@ -22,6 +22,9 @@ inline Layout layout_of(const Shape& shape, DType dtype) {
   return {shape.rank() == 0 ? shape : shape.with(-1, words_per_row(shape[-1])), 8};
 }
 
+/// Spikes of a packed row; a scalar is a row of one.
+inline std::int64_t packed_columns(const Shape& shape) { return shape.rank() == 0 ? 1 : shape[-1]; }
+
 /// Packed spikes can be cut and joined between rows only. Error: `axis` is the last of packed x.
 inline void require_whole_rows(const char* op, const Tensor& x, int axis) {
   RV_CHECK(x.dtype() != DType::bits || axis != x.rank() - 1,
