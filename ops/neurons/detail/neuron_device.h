@@ -14,7 +14,7 @@
 namespace ranvier::neurons::device {
 
 /// Threads of a block.
-inline constexpr int threads = 256;
+inline constexpr int threads = 128;
 
 using cuda::load_once;
 using cuda::Pack;

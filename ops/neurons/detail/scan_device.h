@@ -54,7 +54,7 @@ __device__ __forceinline__ void leave_checkpoint(R* checkpoints, std::int64_t c,
 
 /// Steps whose loads are in flight at once.
 template <int lanes>
-inline constexpr int steps_in_flight = lanes == 1 ? 16 : 4;
+inline constexpr int steps_in_flight = lanes == 1 ? 16 : 8;
 
 template <class Model, class R, int lanes>
 __global__ void __launch_bounds__(threads) forward(const ScanInput<R> in, const ScanOutput<R> out,
@@ -125,13 +125,18 @@ __device__ __forceinline__ void walk_interval(const BackwardArgs<R>& args,
                                               std::int64_t begin, std::int64_t first,
                                               Carried<Model, R, lanes>& carried) {
   constexpr int interval = checkpoint_interval(States<Model, R, lanes>::variables);
-  constexpr int ahead = steps_in_flight<lanes> < interval ? steps_in_flight<lanes> : interval;
   const ScanInput<R>& in = args.in;
   States<Model, R, lanes> before[interval];
-  Pack<R, lanes> x[interval];
+  Pack<R, lanes> x[interval], grad_out[interval];
 #pragma unroll
   for (int s = 0; s < interval; ++s)
     if (begin + s < in.steps) x[s] = load_once<R, lanes>(in.x_at(begin + s) + first);
+#pragma unroll
+  for (int s = 0; s < interval; ++s) {
+    grad_out[s] = Pack<R, lanes>{};
+    if (args.grad_in.spikes != nullptr && begin + s < in.steps)
+      grad_out[s] = load_once<R, lanes>(args.grad_in.spikes + (begin + s) * in.neurons + first);
+  }
 #pragma unroll
   for (int s = 0; s < interval; ++s) {
     before[s] = state;
@@ -140,38 +145,24 @@ __device__ __forceinline__ void walk_interval(const BackwardArgs<R>& args,
       if (begin + s < in.steps) Model::step(params, state.lane[i], x[s].lane[i], Fire{});
   }
 #pragma unroll
-  for (int group = interval - ahead; group >= 0; group -= ahead) {
-    Pack<R, lanes> grad_out[ahead];
+  for (int s = interval - 1; s >= 0; --s) {
+    const std::int64_t t = begin + s, at = t * in.neurons + first;
+    if (t >= in.steps) continue;
+    if (args.grad_in.trace != nullptr) {
+      const Pack<R, lanes> trace = load_once<R, lanes>(args.grad_in.trace + at);
 #pragma unroll
-    for (int s = 0; s < ahead; ++s) {
-      grad_out[s] = carried.grad_rate;
-      const std::int64_t t = begin + group + s;
-      if (args.grad_in.spikes == nullptr || t >= in.steps) continue;
-      const Pack<R, lanes> spikes =
-          load_once<R, lanes>(args.grad_in.spikes + t * in.neurons + first);
-#pragma unroll
-      for (int i = 0; i < lanes; ++i) grad_out[s].lane[i] = spikes.lane[i] + grad_out[s].lane[i];
+      for (int i = 0; i < lanes; ++i) field<R>(carried.grad.lane[i], 0) += trace.lane[i];
     }
+    Pack<R, lanes> grad_x;
 #pragma unroll
-    for (int s = ahead - 1; s >= 0; --s) {
-      const std::int64_t t = begin + group + s, at = t * in.neurons + first;
-      if (t >= in.steps) continue;
-      if (args.grad_in.trace != nullptr) {
-        const Pack<R, lanes> trace = load_once<R, lanes>(args.grad_in.trace + at);
-#pragma unroll
-        for (int i = 0; i < lanes; ++i) field<R>(carried.grad.lane[i], 0) += trace.lane[i];
-      }
-      Pack<R, lanes> grad_x;
-#pragma unroll
-      for (int i = 0; i < lanes; ++i) {
-        grad_x.lane[i] =
-            Model::adjoint(params, before[group + s].lane[i], x[group + s].lane[i],
-                           grad_out[s].lane[i], carried.grad.lane[i], carried.learnt[i], slope);
-        carried.grad_x_sum.lane[i] += grad_x.lane[i];
-      }
-      if (args.grad_out.x != nullptr && !in.static_input)
-        store<R, lanes>(args.grad_out.x + at, grad_x);
+    for (int i = 0; i < lanes; ++i) {
+      grad_x.lane[i] = Model::adjoint(params, before[s].lane[i], x[s].lane[i],
+                                      grad_out[s].lane[i] + carried.grad_rate.lane[i],
+                                      carried.grad.lane[i], carried.learnt[i], slope);
+      carried.grad_x_sum.lane[i] += grad_x.lane[i];
     }
+    if (args.grad_out.x != nullptr && !in.static_input)
+      store<R, lanes>(args.grad_out.x + at, grad_x);
   }
 }
 
@@ -238,18 +229,19 @@ T typed(const std::byte* bytes) {
   return value;
 }
 
-/// Neurons that a device needs before threads of four keep it busy.
-inline constexpr std::int64_t enough_for_fours = 1 << 18;
+/// Neurons that keep a device busy although threads take several.
+inline constexpr std::int64_t enough_neurons = 1 << 18;
 
-/// True if four neurons share a thread: there are many, and every row of every array can be read
-/// four values at a time.
+/// Neurons of a thread of the backward pass, whose registers hold an interval of each: more would
+/// leave room for too few threads.
+inline constexpr int backward_lanes = 2;
+
+/// True if every row of every array can be read `lanes` values at a time.
 template <class R>
-bool in_fours(std::int64_t neurons, bool packed, std::initializer_list<const void*> arrays) {
-  if (std::is_same_v<R, double> && !packed) return false;
-  if (neurons < enough_for_fours && !packed) return false;
-  bool aligned = neurons % 4 == 0;
+bool aligned(std::int64_t neurons, int lanes, std::initializer_list<const void*> arrays) {
+  bool aligned = neurons % lanes == 0;
   for (const void* array : arrays)
-    aligned = aligned && reinterpret_cast<std::uintptr_t>(array) % (4 * sizeof(R)) == 0;
+    aligned = aligned && reinterpret_cast<std::uintptr_t>(array) % (lanes * sizeof(R)) == 0;
   return aligned;
 }
 
@@ -262,9 +254,10 @@ template <class Model, class R>
 void launch_forward(Device device, const ScanInput<R>& in, const ScanOutput<R>& out) {
   const auto params = typed<typename Model::template Params<R>>(in.program.params);
   const bool packed = out.words != nullptr;
-  const bool fours = in_fours<R>(
-      in.neurons, packed,
-      {in.x, in.state[0], out.spikes, out.trace, out.rate, out.state[0], out.checkpoints});
+  const bool many = std::is_same_v<R, float> && in.neurons >= enough_neurons;
+  const bool fours = (many || packed) && aligned<R>(in.neurons, 4,
+                                                    {in.x, in.state[0], out.spikes, out.trace,
+                                                     out.rate, out.state[0], out.checkpoints});
   RV_CHECK(!packed || (fours && out.columns % 64 == 0),
            "[{}] packed spikes on a CUDA device need rows of a multiple of 64 neurons; got {}.",
            Model::name, out.columns);
@@ -282,18 +275,20 @@ void launch_backward(Device device, const ScanInput<R>& in, const ScanGradInput<
   constexpr int learnables = count_of<typename Model::template Learnable<R>, R>;
   const auto params = typed<typename Model::template Params<R>>(in.program.params);
   const auto slope = typed<Slope>(in.program.slope);
-  const bool fours = in_fours<R>(in.neurons, false,
-                                 {in.x, in.state[0], in.checkpoints, grad_in.spikes, grad_in.trace,
-                                  grad_in.rate, grad_in.state[0], grad_out.x, grad_out.state[0]});
-  const cuda::Grid grid = grid_of(in.neurons, fours ? 4 : 1);
+  const bool several = std::is_same_v<R, float> && in.neurons >= enough_neurons &&
+                       aligned<R>(in.neurons, backward_lanes,
+                                  {in.x, in.state[0], in.checkpoints, grad_in.spikes, grad_in.trace,
+                                   grad_in.rate, grad_in.state[0], grad_out.x, grad_out.state[0]});
+  const cuda::Grid grid = grid_of(in.neurons, several ? backward_lanes : 1);
   const bool learns = learnables > 0 && grad_out.learnables != nullptr;
   const Storage shares(learns ? grid.blocks * learnables * sizeof(double) : 0, device);
   const BackwardArgs<R> args{in, grad_in, grad_out,
                              learns ? reinterpret_cast<double*>(shares.data()) : nullptr};
-  if constexpr (std::is_same_v<R, float>)  // four of f64 would not fit the registers
-    if (fours)
-      cuda::launch(Model::name, device, grid, backward<Model, Slope, R, 4>, args, params, slope);
-  if (!fours)
+  if constexpr (std::is_same_v<R, float>)
+    if (several)
+      cuda::launch(Model::name, device, grid, backward<Model, Slope, R, backward_lanes>, args,
+                   params, slope);
+  if (!several)
     cuda::launch(Model::name, device, grid, backward<Model, Slope, R, 1>, args, params, slope);
   if (learns)
     cuda::launch(Model::name, device, {1, static_cast<unsigned>(learnables)}, add_shares,
