@@ -1,9 +1,9 @@
 #include "ranvier/optim/adam.h"
 
 #include <cmath>
+#include <cstring>
 
-#include "ranvier/core/parallel.h"
-#include "ranvier/optim/detail/kernels.h"
+#include "ranvier/optim/detail/update.h"
 
 namespace ranvier {
 namespace {
@@ -15,7 +15,8 @@ const char* op_of(const AdamOptions& options) {
 }  // namespace
 
 Adam::Adam(NamedTensors parameters, const AdamOptions& options)
-    : Optimizer(op_of(options), std::move(parameters), options.lr, {"mean", "square"}),
+    : Optimizer(op_of(options), optim::Rule::adam, std::move(parameters), options.lr,
+                {"mean", "square"}),
       options_(options) {
   const char* op = op_of(options);
   const auto in_unit = [](double beta) { return beta >= 0 && beta < 1; };
@@ -28,12 +29,12 @@ Adam::Adam(NamedTensors parameters, const AdamOptions& options)
            "[{}] weight_decay must be >= 0 and finite; got {}.", op, options.weight_decay);
 }
 
-void Adam::update(const Update& u) {
+void Adam::write_factors(std::int64_t step, float* factors) const {
   const AdamOptions& o = options_;
-  const auto t = static_cast<double>(u.step);
+  const auto t = static_cast<double>(step);
   const bool decoupled = o.decay == WeightDecay::decoupled;
   const auto f = [](double value) { return static_cast<float>(value); };
-  const optim::AdamFactors factors{
+  const optim::AdamFactors values{
       .beta1 = f(o.beta1),
       .new1 = f(1 - o.beta1),
       .beta2 = f(o.beta2),
@@ -44,10 +45,7 @@ void Adam::update(const Update& u) {
       .scale = f(1 / std::sqrt(1 - std::pow(o.beta2, t))),
       .eps = f(o.eps),
   };
-  parallel_for(0, u.count, optim::grain, [&](std::int64_t begin, std::int64_t end) {
-    optim::kernels().adam(factors, u.grad + begin, u.parameter + begin, u.slots[0] + begin,
-                          u.slots[1] + begin, end - begin);
-  });
+  std::memcpy(factors, &values, sizeof(values));
 }
 
 }  // namespace ranvier

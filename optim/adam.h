@@ -29,7 +29,7 @@ class Adam final : public Optimizer {
   explicit Adam(NamedTensors parameters, const AdamOptions& options = {});
 
  private:
-  void update(const Update& update) override;
+  void write_factors(std::int64_t step, float* factors) const override;
 
   AdamOptions options_;
 };

@@ -14,6 +14,14 @@ double grad_norm(const NamedTensors& parameters);
 /// the norm before. Errors: max_norm <= 0 or not finite; those of `grad_norm`.
 double clip_grad_norm(const NamedTensors& parameters, double max_norm);
 
+/// `grad_norm` without waiting for the gradients' device: a scalar f64 on it, not finite if a
+/// gradient is not. It can be recorded in a graph.
+Tensor grad_norm_on_device(const NamedTensors& parameters);
+
+/// `clip_grad_norm` without waiting for the gradients' device. Gradients whose norm is not finite
+/// stay as they are. Error: max_norm <= 0 or not finite.
+Tensor clip_grad_norm_on_device(const NamedTensors& parameters, double max_norm);
+
 /// Clamps every element of every gradient to [-limit, limit]. Error: limit <= 0 or not finite.
 void clip_grad_value(const NamedTensors& parameters, double limit);
 

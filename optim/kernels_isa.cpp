@@ -7,36 +7,24 @@ namespace {
 
 void sgd(const SgdFactors& factors, const float* __restrict grad, float* __restrict w,
          std::int64_t count) {
-  const auto [lr, momentum, weight_decay] = factors;
+  const SgdFactors f = factors;
 #pragma omp simd
-  for (std::int64_t i = 0; i < count; ++i) w[i] -= lr * (grad[i] + weight_decay * w[i]);
+  for (std::int64_t i = 0; i < count; ++i) move_sgd(f, grad[i], w[i]);
 }
 
 template <bool nesterov>
 void sgd_momentum(const SgdFactors& factors, const float* __restrict grad, float* __restrict w,
                   float* __restrict m, std::int64_t count) {
-  const auto [lr, momentum, weight_decay] = factors;
+  const SgdFactors f = factors;
 #pragma omp simd
-  for (std::int64_t i = 0; i < count; ++i) {
-    const float g = grad[i] + weight_decay * w[i];
-    const float velocity = momentum * m[i] + g;
-    m[i] = velocity;
-    w[i] -= lr * (nesterov ? g + momentum * velocity : velocity);
-  }
+  for (std::int64_t i = 0; i < count; ++i) move_sgd_momentum<nesterov>(f, grad[i], w[i], m[i]);
 }
 
 void adam(const AdamFactors& factors, const float* __restrict grad, float* __restrict w,
           float* __restrict m, float* __restrict v, std::int64_t count) {
   const AdamFactors f = factors;
 #pragma omp simd
-  for (std::int64_t i = 0; i < count; ++i) {
-    const float g = grad[i] + f.weight_decay * w[i];
-    const float mean = f.beta1 * m[i] + f.new1 * g;
-    const float square = f.beta2 * v[i] + f.new2 * (g * g);
-    m[i] = mean;
-    v[i] = square;
-    w[i] = f.shrink * w[i] - f.rate * (mean / (f.scale * std::sqrt(square) + f.eps));
-  }
+  for (std::int64_t i = 0; i < count; ++i) move_adam(f, grad[i], w[i], m[i], v[i]);
 }
 
 // Sixteen sums side by side, the same for vectors of any width.

@@ -1,11 +1,13 @@
 #include "ranvier/optim/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <unordered_set>
 
 #include "ranvier/optim/adam.h"
 #include "ranvier/optim/detail/distinct.h"
 #include "ranvier/optim/detail/named.h"
+#include "ranvier/optim/detail/update.h"
 #include "ranvier/optim/sgd.h"
 
 namespace ranvier {
@@ -17,6 +19,9 @@ void check_parameters(const char* op, const NamedTensors& parameters) {
   for (const auto& [name, tensor] : parameters) {
     RV_CHECK(tensor.dtype() == DType::f32, "[{}] parameters must be f32; '{}' is {}.", op, name,
              tensor.dtype());
+    RV_CHECK(tensor.device() == parameters[0].tensor.device(),
+             "[{}] parameters must be on one device; '{}' is on {} and '{}' on {}.", op,
+             parameters[0].name, parameters[0].tensor.device(), name, tensor.device());
     RV_CHECK(names.insert(name).second, "[{}] two parameters are called '{}'.", op, name);
   }
 }
@@ -43,20 +48,26 @@ constexpr optim::Named<Make> known[] = {{"sgd", make_sgd},
 
 }  // namespace
 
-Optimizer::Optimizer(const char* op, NamedTensors parameters, double lr,
+Optimizer::Optimizer(const char* op, optim::Rule rule, NamedTensors parameters, double lr,
                      const std::vector<const char*>& slots)
-    : op_(op) {
+    : op_(op), rule_(rule) {
   check_parameters(op, parameters);
   set_lr(lr);
   parameters_ = optim::distinct(std::move(parameters));
-  RV_ASSERT(slots.size() <= max_slots, "[{}] {} slots", op, slots.size());
+  RV_ASSERT(slots.size() <= optim::max_slots, "[{}] {} slots", op, slots.size());
   for (const char* slot : slots) {
     NamedTensors& tensors = slots_.emplace_back();
     for (const auto& [name, tensor] : parameters_)
       tensors.push_back({fmt::format("{}.{}", name, slot), zeros_like(tensor)});
   }
-  steps_ = zeros({static_cast<std::int64_t>(parameters_.size())}, {.dtype = DType::i64});
+  const auto number = static_cast<std::int64_t>(parameters_.size());
+  steps_ = zeros({number}, {.dtype = DType::i64});
+  factors_ = zeros({number, optim::factor_count(rule)});
+  device_factors_ = factors_.to(parameters_[0].tensor.device());
+  updates_.reserve(parameters_.size());
 }
+
+Optimizer::~Optimizer() = default;
 
 void Optimizer::set_lr(double lr) {
   RV_CHECK(std::isfinite(lr) && lr >= 0, "[{}] lr must be >= 0 and finite; got {}.", op_, lr);
@@ -64,18 +75,47 @@ void Optimizer::set_lr(double lr) {
 }
 
 void Optimizer::step() {
-  auto* steps = steps_.mutable_data<std::int64_t>();
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    auto& [name, tensor] = parameters_[i];
+  prepare_step();
+  launch_step();
+}
+
+void Optimizer::prepare_step() {
+  for (const auto& [name, tensor] : parameters_) {
     const Tensor& grad = tensor.grad();
     if (!grad.defined()) continue;
-    RV_CHECK(grad.dtype() == DType::f32, "[{}] gradients must be f32; that of '{}' is {}.", op_,
-             name, grad.dtype());
-    Update parts{tensor.mutable_data<float>(), grad.data<float>(), {}, tensor.numel(), ++steps[i]};
-    for (std::size_t slot = 0; slot < slots_.size(); ++slot)
-      parts.slots[slot] = slots_[slot][i].tensor.mutable_data<float>();
-    update(parts);
+    RV_CHECK(grad.dtype() == DType::f32 && grad.device() == tensor.device(),
+             "[{}] gradients must be f32 on {}; that of '{}' is {} on {}.", op_, tensor.device(),
+             name, grad.dtype(), grad.device());
   }
+  auto* steps = steps_.mutable_data<std::int64_t>();
+  auto* factors = factors_.mutable_data<float>();
+  for (std::size_t i = 0; i < parameters_.size(); ++i, factors += factors_.size(1)) {
+    if (parameters_[i].tensor.grad().defined()) ++steps[i];
+    write_factors(std::max<std::int64_t>(steps[i], 1), factors);
+  }
+  if (!device_factors_.is_same(factors_)) copy_into(device_factors_, factors_);
+}
+
+void Optimizer::launch_step() {
+  const auto array = [](Tensor& tensor) {
+    return reinterpret_cast<float*>(tensor.mutable_raw_data());
+  };
+  updates_.clear();
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    Tensor& tensor = parameters_[i].tensor;
+    const Tensor& grad = tensor.grad();
+    if (!grad.defined()) continue;
+    optim::Update& update =
+        updates_.emplace_back(optim::Update{.parameter = array(tensor),
+                                            .grad = reinterpret_cast<const float*>(grad.raw_data()),
+                                            .slots = {},
+                                            .count = tensor.numel(),
+                                            .row = static_cast<std::int64_t>(i)});
+    for (std::size_t slot = 0; slot < slots_.size(); ++slot)
+      update.slots[slot] = array(slots_[slot][i].tensor);
+  }
+  kernel_for(op_, device_factors_.device(), optim::update_kernels)(op_, rule_, updates_,
+                                                                   device_factors_);
 }
 
 NamedTensors Optimizer::state() const {

@@ -12,18 +12,31 @@
 
 namespace ranvier {
 
-/// Updates a set of f32 parameters in place, each in one pass over memory. Updates are elementwise
-/// and rounded the same for any number of threads and on every processor. All memory is taken when
-/// the optimizer is made.
+namespace optim {
+enum class Rule : std::uint8_t;
+struct Update;
+}  // namespace optim
+
+/// Updates a set of f32 parameters of one device in place, in one pass over memory; on a CUDA
+/// device by one kernel for all of them. Updates are elementwise and rounded the same for any
+/// number of threads, on every processor and device. All memory is taken when the optimizer is
+/// made.
 class Optimizer {
  public:
-  virtual ~Optimizer() = default;
+  virtual ~Optimizer();
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  /// Moves every parameter that has a gradient; the others stay as they are, as do their counters.
-  /// Error: a gradient that is not f32 (names the parameter).
+  /// Moves every parameter that has a gradient; the others stay as they are, as do their counters:
+  /// `prepare_step` and `launch_step`. Error: a gradient that is not f32 (names the parameter).
   void step();
+  /// What the CPU does of a step: counts it, and hands what changes from step to step, the learning
+  /// rate and what depends on the count, to the parameters' device.
+  void prepare_step();
+  /// What the device does of a step, with what the last `prepare_step` handed to it. Of a training
+  /// step that was recorded as a graph this is a part; the call of `prepare_step` comes before each
+  /// launch of the graph.
+  void launch_step();
 
   double lr() const { return lr_; }
   /// What a schedule sets before each step. Error: negative or not finite.
@@ -38,27 +51,24 @@ class Optimizer {
 
  protected:
   /// `op` tags errors; `slots` names the tensors kept for each parameter, zero at first. Errors: no
-  /// parameters; one that is not f32; a name that is used twice; an `lr` that `set_lr` refuses.
-  Optimizer(const char* op, NamedTensors parameters, double lr,
+  /// parameters; one that is not f32, or on another device than the first; a name that is used
+  /// twice; an `lr` that `set_lr` refuses.
+  Optimizer(const char* op, optim::Rule rule, NamedTensors parameters, double lr,
             const std::vector<const char*>& slots);
 
-  static constexpr std::size_t max_slots = 2;
-  /// One parameter's array and what belongs to it.
-  struct Update {
-    float* parameter;
-    const float* grad;
-    float* slots[max_slots];  ///< in the order of the constructor's; null beyond
-    std::int64_t count;
-    std::int64_t step;  ///< 1 the first time this parameter moves
-  };
-  virtual void update(const Update& update) = 0;
+  /// Writes the numbers that the rule takes at a parameter's `step`-th move, the first being 1.
+  virtual void write_factors(std::int64_t step, float* factors) const = 0;
 
  private:
   const char* op_;
+  optim::Rule rule_;
   double lr_ = 0;
   NamedTensors parameters_;
   std::vector<NamedTensors> slots_;  // [slot][parameter]
   Tensor steps_;
+  Tensor factors_;                      // [parameters, numbers of the rule]
+  Tensor device_factors_;               // the same on the parameters' device
+  std::vector<optim::Update> updates_;  // of the parameters that have a gradient
 };
 
 /// What the trainers' command lines say about an optimizer.

@@ -19,7 +19,7 @@ class Sgd final : public Optimizer {
   explicit Sgd(NamedTensors parameters, const SgdOptions& options = {});
 
  private:
-  void update(const Update& update) override;
+  void write_factors(std::int64_t step, float* factors) const override;
 
   SgdOptions options_;
 };

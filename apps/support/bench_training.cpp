@@ -35,7 +35,7 @@ Measurement measure_steps(const std::string& name, const BenchOptions& o, Sequen
   const auto step = [&] {
     zero_grad(optimizer.parameters());
     std::optional<AutocastGuard> autocast;
-    if (bf16) autocast.emplace(DType::bf16);
+    if (bf16) autocast.emplace(DType::bf16, o.device);
     loss(network(images)).backward();
     optimizer.step();
   };

@@ -193,7 +193,7 @@ Totals Training::train_step(const TrainingBatch& batch) {
   Totals step{.samples = batch.size()};
   {
     std::optional<AutocastGuard> autocast;
-    if (options_.amp == "bf16") autocast.emplace(DType::bf16);
+    if (options_.amp == "bf16") autocast.emplace(DType::bf16, device_);
     const Tensor scores = task_.scores(task_.network(batch.inputs), batch.lengths);
     const Tensor loss = task_.loss(scores, batch.labels);
     const double value = loss.item();

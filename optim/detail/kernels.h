@@ -4,19 +4,9 @@
 
 #include <cstdint>
 
+#include "ranvier/optim/detail/update.h"
+
 namespace ranvier::optim {
-
-struct SgdFactors {
-  float lr, momentum, weight_decay;
-};
-
-struct AdamFactors {
-  float beta1, new1;       ///< m = beta1 m + new1 g
-  float beta2, new2;       ///< v = beta2 v + new2 g^2
-  float weight_decay;      ///< g += weight_decay w
-  float shrink;            ///< w *= shrink
-  float rate, scale, eps;  ///< w -= rate m / (scale sqrt(v) + eps)
-};
 
 struct Kernels {
   void (*sgd)(const SgdFactors& factors, const float* grad, float* w, std::int64_t count);

@@ -78,6 +78,25 @@ TEST_CASE("a gradient that is not finite is named and none is changed") {
   CHECK(parameters[0].tensor.grad().item() == 9);
 }
 
+TEST_CASE("clipping where the gradients are gives the norm as a tensor") {
+  const NamedTensors parameters{with_gradient("a", tensor({3, 0})),
+                                with_gradient("b", tensor({4}))};
+  CHECK(grad_norm_on_device(parameters).item() == 5);
+  CHECK(clip_grad_norm_on_device(parameters, 1).item() == 5);
+  CHECK(to_vector(parameters[1].tensor.grad())[0] == Approx(4 / (5 + 1e-6)).epsilon(1e-7));
+  CHECK(grad_norm_on_device({}).item() == 0);
+}
+
+TEST_CASE("clipping where the gradients are leaves those that are not finite") {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  const NamedTensors parameters{with_gradient("a", tensor({9})),
+                                with_gradient("b", tensor({infinity}))};
+  CHECK(clip_grad_norm_on_device(parameters, 1).item() == infinity);
+  CHECK(parameters[0].tensor.grad().item() == 9);
+  CHECK_ERROR(clip_grad_norm_on_device({}, 0), ErrorCode::invalid_argument,
+              "[clip_grad_norm] max_norm must be > 0 and finite; got 0.");
+}
+
 TEST_CASE("clipping by value clamps every element") {
   const NamedTensors parameters{with_gradient("a", tensor({-3, -0.5f, 0, 0.25f, 7})),
                                 {"none", zeros({2})}};

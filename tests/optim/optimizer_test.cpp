@@ -164,6 +164,22 @@ TEST_CASE("the learning rate can change between steps") {
   CHECK(w.item() == -0.75);
 }
 
+TEST_CASE("a step is its two parts") {
+  for (const std::string& name : optimizer_names()) {
+    Tensor whole = full({3}, 1), parts = full({3}, 1);
+    const auto first = make_optimizer(name, {{"w", whole}}, {.lr = 0.5, .momentum = 0.5});
+    const auto second = make_optimizer(name, {{"w", parts}}, {.lr = 0.5, .momentum = 0.5});
+    whole.set_grad(tensor({1, -2, 3}));
+    parts.set_grad(tensor({1, -2, 3}));
+    for (int t = 0; t < 3; ++t) {
+      first->step();
+      second->prepare_step();
+      second->launch_step();
+    }
+    CHECK(same_bits(whole, parts));
+  }
+}
+
 TEST_CASE("an optimizer restored from its state goes on bit for bit") {
   for (const std::string& name : optimizer_names()) {
     const OptimizerOptions options{.lr = 0.05, .weight_decay = 0.01, .momentum = 0.9};
@@ -269,7 +285,8 @@ TEST_CASE("optimizers refuse parameters they cannot move") {
   Tensor w = zeros({2});
   w.set_grad(zeros({2}, {.dtype = DType::f64}));
   Sgd sgd({{"w", w}});
-  CHECK_ERROR(sgd.step(), invalid, "[sgd] gradients must be f32; that of 'w' is f64.");
+  CHECK_ERROR(sgd.step(), invalid,
+              "[sgd] gradients must be f32 on cpu; that of 'w' is f64 on cpu.");
 }
 
 TEST_CASE("optimizers refuse options outside their ranges") {

@@ -1,0 +1,115 @@
+#include "ranvier/core/cuda_graph.h"
+#include "ranvier/optim/optimizer.h"
+
+#include "ranvier/core/allocator.h"
+#include "tests/support/cuda.h"
+#include "tests/support/errors.h"
+#include "tests/support/values.h"
+
+namespace ranvier::test {
+namespace {
+
+// Parameters of many lengths, more than one launch takes.
+NamedTensors parameters_on(Device device) {
+  NamedTensors result;
+  std::uint64_t seed = 1;
+  for (const std::int64_t count : {1, 3, 4, 17, 1000, 1024, 1025, 300'001, 0})
+    result.push_back({fmt::format("{}", count), random_values({count}, seed++).to(device)});
+  for (int i = 0; i < 60; ++i)
+    result.push_back({fmt::format("small{}", i), random_values({i + 1}, seed++).to(device)});
+  return result;
+}
+
+void set_gradients(const NamedTensors& parameters, std::uint64_t seed) {
+  for (const auto& [name, tensor] : parameters) {
+    Tensor parameter = tensor;
+    parameter.set_grad(random_values(tensor.shape(), seed++).to(tensor.device()));
+  }
+}
+
+const OptimizerOptions options[] = {
+    {.lr = 0.1},
+    {.lr = 0.1, .weight_decay = 0.01, .momentum = 0.9},
+    {.lr = 0.05, .weight_decay = 0.1, .momentum = 0.8, .nesterov = true}};
+
+}  // namespace
+
+TEST_CASE("optimizers on a CUDA device give the CPU's bits", "[cuda]") {
+  RV_NEEDS_CUDA();
+  for (const std::string& name : optimizer_names())
+    for (const OptimizerOptions& o : options) {
+      CAPTURE(name, o.momentum, o.nesterov);
+      const NamedTensors on_cpu = parameters_on(cpu_device), on_cuda = parameters_on(cuda_device);
+      const auto cpu = make_optimizer(name, on_cpu, o), cuda = make_optimizer(name, on_cuda, o);
+      for (std::uint64_t step = 0; step < 4; ++step) {
+        set_gradients(on_cpu, step);
+        set_gradients(on_cuda, step);
+        cpu->set_lr(0.1 / static_cast<double>(step + 1));
+        cuda->set_lr(cpu->lr());
+        cpu->step();
+        cuda->step();
+      }
+      for (std::size_t i = 0; i < on_cpu.size(); ++i)
+        check_same(on_cuda[i].tensor, on_cpu[i].tensor, 0);
+      const NamedTensors cpu_state = cpu->state(), cuda_state = cuda->state();
+      for (std::size_t i = 0; i + 1 < cpu_state.size(); ++i)
+        check_same(cuda_state[i].tensor, cpu_state[i].tensor, 0);
+      CHECK(cuda_state.back().tensor.device() == cpu_device);
+      CHECK(same_bits(cuda_state.back().tensor, cpu_state.back().tensor));
+    }
+}
+
+TEST_CASE("a parameter without gradient stays on a CUDA device too", "[cuda]") {
+  RV_NEEDS_CUDA();
+  Tensor a = full({5}, 1, {.device = cuda_device}), b = full({5}, 1, {.device = cuda_device});
+  a.set_grad(full({5}, 1, {.device = cuda_device}));
+  const auto adam = make_optimizer("adamw", {{"a", a}, {"b", b}}, {.lr = 0.5, .weight_decay = 0.5});
+  adam->step();
+  CHECK(to_vector(a)[4] != 1);
+  CHECK(to_vector(b) == std::vector<double>(5, 1.0));
+}
+
+TEST_CASE("a step on a CUDA device is one launch and takes no memory", "[cuda]") {
+  RV_NEEDS_CUDA();
+  Tensor a = full({5000}, 1, {.device = cuda_device}), b = full({77}, 1, {.device = cuda_device});
+  a.set_grad(full({5000}, 1, {.device = cuda_device}));
+  b.set_grad(full({77}, 1, {.device = cuda_device}));
+  const auto adam = make_optimizer("adam", {{"a", a}, {"b", b}});
+  const std::int64_t before = allocator(cuda_device).stats().requests;
+  adam->step();
+  CHECK(allocator(cuda_device).stats().requests == before);
+}
+
+TEST_CASE("a recorded step takes the learning rate and the count of each launch", "[cuda]") {
+  RV_NEEDS_CUDA();
+  for (const std::string& name : optimizer_names()) {
+    CAPTURE(name);
+    Tensor expected = random_values({1000}, 1), moved = expected.to(cuda_device);
+    const Tensor grad = random_values({1000}, 2);
+    expected = clone(expected);
+    expected.set_grad(grad);
+    moved.set_grad(grad.to(cuda_device));
+    const auto cpu = make_optimizer(name, {{"w", expected}});
+    const auto cuda = make_optimizer(name, {{"w", moved}});
+    cpu->step();
+    cuda->step();
+    const CudaGraph graph(cuda_device, [&] { cuda->launch_step(); });
+    for (int step = 0; step < 3; ++step) {
+      cpu->set_lr(0.1 * (step + 1));
+      cuda->set_lr(0.1 * (step + 1));
+      cpu->step();
+      cuda->prepare_step();
+      graph.launch();
+    }
+    check_same(moved, expected, 0);
+  }
+}
+
+TEST_CASE("optimizers refuse parameters on two devices", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const NamedTensors both{{"a", zeros({2})}, {"b", zeros({2}, {.device = cuda_device})}};
+  CHECK_ERROR(make_optimizer("sgd", both), ErrorCode::invalid_argument,
+              "[sgd] parameters must be on one device; 'a' is on cpu and 'b' on cuda:0.");
+}
+
+}  // namespace ranvier::test
