@@ -252,10 +252,9 @@ void add_folded(const double* row, std::int64_t width, std::int64_t channels, do
   for (std::int64_t i = 0; i < width; ++i) sums[i % channels] += row[i];
 }
 
-}  // namespace
-
 template <class R>
-void backward_cpu(const Input<R>& in, const GradInput<R>& grad_in, const GradOutput<R>& grad_out) {
+void backward_cpu(Device /*device*/, const Input<R>& in, const GradInput<R>& grad_in,
+                  const GradOutput<R>& grad_out) {
   const std::int64_t channels = in.geometry.channels, learnables = in.program.learnables;
   std::fill_n(grad_out.sum, in.groups * channels, 0.0);
   std::fill_n(grad_out.sum_x, in.groups * channels, 0.0);
@@ -289,7 +288,8 @@ void backward_cpu(const Input<R>& in, const GradInput<R>& grad_in, const GradOut
 }
 
 template <class R>
-void norm_gradient_cpu(const Input<R>& in, const NormGradient<R>& of, R* gradient) {
+void input_gradient_cpu(Device /*device*/, const Input<R>& in, const GradInput<R>& /*grad_in*/,
+                        const NormGradient<R>& of, R* gradient) {
   const Geometry& g = in.geometry;
   if (g.neurons() == 0) return;
   // One step's pixels as one row of tiles, whatever the pool.
@@ -321,10 +321,17 @@ void norm_gradient_cpu(const Input<R>& in, const NormGradient<R>& of, R* gradien
   });
 }
 
-template void backward_cpu(const Input<float>&, const GradInput<float>&, const GradOutput<float>&);
-template void backward_cpu(const Input<double>&, const GradInput<double>&,
-                           const GradOutput<double>&);
-template void norm_gradient_cpu(const Input<float>&, const NormGradient<float>&, float*);
-template void norm_gradient_cpu(const Input<double>&, const NormGradient<double>&, double*);
+}  // namespace
+
+template <class R>
+constinit DeviceKernels<BackwardKernel<R>> Kernels<R>::backward{.cpu = backward_cpu<R>};
+template DeviceKernels<BackwardKernel<float>> Kernels<float>::backward;
+template DeviceKernels<BackwardKernel<double>> Kernels<double>::backward;
+
+template <class R>
+constinit DeviceKernels<InputGradientKernel<R>> Kernels<R>::input_gradient{
+    .cpu = input_gradient_cpu<R>};
+template DeviceKernels<InputGradientKernel<float>> Kernels<float>::input_gradient;
+template DeviceKernels<InputGradientKernel<double>> Kernels<double>::input_gradient;
 
 }  // namespace ranvier::fused

@@ -106,10 +106,8 @@ class ForwardPass {
   Tile tile_{};
 };
 
-}  // namespace
-
 template <class R>
-void forward_cpu(const Input<R>& in, const Output<R>& out) {
+void forward_cpu(Device /*device*/, const Input<R>& in, const Output<R>& out) {
   if (in.geometry.neurons() == 0) return;
   const Tiles tiles(in.geometry, forward_tile);
   const Coefficients<R> scale(in.scale, in.groups, in.geometry.channels);
@@ -122,7 +120,11 @@ void forward_cpu(const Input<R>& in, const Output<R>& out) {
   });
 }
 
-template void forward_cpu(const Input<float>&, const Output<float>&);
-template void forward_cpu(const Input<double>&, const Output<double>&);
+}  // namespace
+
+template <class R>
+constinit DeviceKernels<ForwardKernel<R>> Kernels<R>::forward{.cpu = forward_cpu<R>};
+template DeviceKernels<ForwardKernel<float>> Kernels<float>::forward;
+template DeviceKernels<ForwardKernel<double>> Kernels<double>::forward;
 
 }  // namespace ranvier::fused

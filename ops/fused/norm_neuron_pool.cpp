@@ -5,13 +5,16 @@
 
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/tape.h"
-#include "ranvier/ops/fused/detail/fused_cpu.h"
+#include "ranvier/ops/fused/detail/fused_kernels.h"
 #include "ranvier/ops/neurons/detail/scan_op.h"
+#include "ranvier/ops/pool/pool2d.h"
 
 namespace ranvier {
 namespace {
 
 using namespace neurons;
+
+constexpr const char* op = "norm_neuron_pool";
 
 void check(const Neuron& neuron, const Tensor& x, const Tensor& gamma, const Tensor& beta,
            const NormNeuronPoolOptions& options, const Extent& extent) {
@@ -22,6 +25,11 @@ void check(const Neuron& neuron, const Tensor& x, const Tensor& gamma, const Ten
                  (tensor->shape() == Shape{x.size(-1)} && tensor->dtype() == x.dtype()),
              "[norm_neuron_pool] {} must be {} ({},) for x {}; got {} {}.", name, x.dtype(),
              x.size(-1), x.shape(), tensor->dtype(), tensor->shape());
+  for (const auto& [name, tensor] : {std::pair("gamma", &gamma), std::pair("beta", &beta)})
+    if (tensor->defined() && tensor->device() != x.device())
+      fail(ErrorCode::device,
+           "[norm_neuron_pool] {} is on {} and x on {}; all must be on one device.", name,
+           tensor->device(), x.device());
   if (options.packed) {
     check_packed(neuron, extent);
     RV_CHECK(options.pool != SpikePool::average,
@@ -59,6 +67,7 @@ template <class R>
 struct NormNeuronPoolBackward final : Node {
   fused::Input<R> input;    // its pointers are set in backward
   std::vector<Saved> read;  // x, gamma, beta and the state's variables
+  Saved checkpoints;        // on a CUDA device
   std::vector<Tensor> learnables;
   BatchStatistics statistics;
   BatchAffine affine;
@@ -69,99 +78,128 @@ struct NormNeuronPoolBackward final : Node {
 
   std::vector<Tensor> backward(std::span<const Tensor> grads) override {
     const int states = input.program.states;
-    fused::Input<R> in = input;
-    in.x = read[0].get().template data<R>();
-    in.scale = affine.scale.data<R>();
-    in.shift = affine.shift.data<R>();
-    fused::GradInput<R> grad_in;
+    const Device device = read[0].get().device();
+    const fused::Input<R> in = inputs();
     std::vector<Tensor> held(grads.begin(), grads.end());  // spikes, state variables
     for (Tensor& grad : held)
       if (grad.defined()) grad = grad.to(dtype_of<R>);
-    grad_in.spikes = data_or_null<R>(held[0]);
-    for (int k = 0; k < states; ++k) {
-      in.state[k] = data_or_null<R>(read[static_cast<std::size_t>(k) + 3].get());
+    fused::GradInput<R> grad_in{.spikes = data_or_null<R>(held[0]), .state = {}};
+    for (int k = 0; k < states; ++k)
       grad_in.state[k] = data_or_null<R>(held[static_cast<std::size_t>(k) + 1]);
-    }
 
-    std::vector<Tensor> results(3 + static_cast<std::size_t>(states) + learnables.size());
+    std::vector<Tensor> results(3 + static_cast<std::size_t>(states));
     fused::GradOutput<R> grad_out;
     const auto wanted = [&](int i, const Shape& shape) -> R* {
       if (!needs(i)) return nullptr;
       Tensor& result = results[static_cast<std::size_t>(i)];
-      result = empty(shape, {.dtype = dtype_of<R>});
-      return result.mutable_data<R>();
+      result = empty(shape, {.dtype = dtype_of<R>, .device = device});
+      return mutable_data_or_null<R>(result);
     };
     R* const grad_x = wanted(0, read[0].get().shape());
     for (int k = 0; k < states; ++k) grad_out.state[k] = wanted(3 + k, step);
-    double grad_learnables[max_learnables];
-    if (!learnables.empty()) grad_out.learnables = grad_learnables;
+    Tensor learnt = learnables.empty()
+                        ? Tensor()
+                        : empty({in.program.learnables}, {.dtype = DType::f64, .device = device});
+    grad_out.learnables = mutable_data_or_null<double>(learnt);
     const Tensor centre = statistics.mean.to(dtype_of<R>);
     BatchNormSums sums{empty_like(statistics.mean), empty_like(statistics.mean)};
     grad_out.y = grad_x;
-    grad_out.centre = centre.data<R>();
-    grad_out.sum = sums.grad.mutable_data<double>();
-    grad_out.sum_x = sums.grad_x.mutable_data<double>();
-    fused::backward_cpu(in, grad_in, grad_out);
+    grad_out.centre = data_or_null<R>(centre);
+    grad_out.sum = mutable_data_or_null<double>(sums.grad);
+    grad_out.sum_x = mutable_data_or_null<double>(sums.grad_x);
+    kernel_for(op, device, fused::Kernels<R>::backward)(device, in, grad_in, grad_out);
 
     const BatchNormGradient of =
         batch_norm_gradient(statistics, sums, read[1].get(), eps, dtype_of<R>);
-    if (grad_x != nullptr) fused::norm_gradient_cpu(in, coefficients(of), grad_x);
+    if (grad_x != nullptr)
+      kernel_for(op, device, fused::Kernels<R>::input_gradient)(device, in, grad_in,
+                                                                coefficients(of), grad_x);
     results[1] = of.gamma;
     results[2] = of.beta;
-    for (std::size_t l = 0; l < learnables.size(); ++l)
-      results[3 + static_cast<std::size_t>(states) + l] =
-          full(learnables[l].shape(), grad_learnables[l], {.dtype = learnables[l].dtype()});
+    for (Tensor& gradient : learnable_gradients(learnables, learnt))
+      results.push_back(std::move(gradient));
     return results;
   }
 
-  fused::NormGradient<R> coefficients(const BatchNormGradient& of) const {
-    return {of.scale.data<R>(), statistics.count > 0 ? of.slope.data<R>() : nullptr,
-            of.centre.data<R>(), of.offset.data<R>()};
+  void release() override {
+    read.clear();
+    checkpoints.reset();
   }
 
-  void release() override { read.clear(); }
+ private:
+  fused::Input<R> inputs() const {
+    fused::Input<R> in = input;
+    in.x = data_or_null<R>(read[0].get());
+    in.scale = data_or_null<R>(affine.scale);
+    in.shift = data_or_null<R>(affine.shift);
+    for (int k = 0; k < in.program.states; ++k)
+      in.state[k] = data_or_null<R>(read[static_cast<std::size_t>(k) + 3].get());
+    learnables_of(learnables, in.learnables);
+    in.checkpoints = data_or_null<R>(checkpoints.get());
+    return in;
+  }
+
+  fused::NormGradient<R> coefficients(const BatchNormGradient& of) const {
+    return {data_or_null<R>(of.scale), statistics.count > 0 ? data_or_null<R>(of.slope) : nullptr,
+            data_or_null<R>(of.centre), data_or_null<R>(of.offset)};
+  }
 };
+
+/// The state at regular distances in time, for the backward pass of a CUDA device.
+template <class R>
+Tensor checkpoints_for(const fused::Input<R>& in, Device device) {
+  const std::int64_t count = fused::checkpoint_count(in.steps);
+  if (device == cpu_device || count == 0) return {};
+  return empty({count, in.program.states, in.geometry.neurons()},
+               {.dtype = dtype_of<R>, .device = device});
+}
 
 template <class R>
 NormNeuronPoolResult run(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                          const BatchStatistics& statistics, const Neuron& neuron,
                          const NeuronState& state, const NormNeuronPoolOptions& options,
                          const Extent& extent) {
+  const Device device = x.device();
   const BatchAffine affine = batch_affine(statistics, gamma, beta, options.norm.eps, dtype_of<R>);
   fused::Input<R> in{.program = program_of<R>(neuron),
                      .geometry = geometry_of(extent.step, options),
                      .steps = extent.steps,
                      .groups = affine.scale.size(0),
                      .static_input = options.steps > 0,
-                     .x = x.data<R>(),
-                     .scale = affine.scale.data<R>(),
-                     .shift = affine.shift.data<R>()};
+                     .x = data_or_null<R>(x),
+                     .scale = data_or_null<R>(affine.scale),
+                     .shift = data_or_null<R>(affine.shift)};
   std::vector<Tensor> inputs = inputs_of(neuron, x, state);
   inputs.insert(inputs.begin() + 1, {gamma, beta});
   const std::span<const Tensor> initial(inputs.data() + 3,
                                         static_cast<std::size_t>(in.program.states));
   for (std::size_t k = 0; k < initial.size(); ++k) in.state[k] = data_or_null<R>(initial[k]);
+  learnables_of(neuron.learnables, in.learnables);
 
   NormNeuronPoolResult result;
   fused::Output<R> out;
-  result.spikes =
-      empty(output_shape(extent, options), {.dtype = options.packed ? DType::bits : dtype_of<R>});
+  result.spikes = empty(output_shape(extent, options),
+                        {.dtype = options.packed ? DType::bits : dtype_of<R>, .device = device});
   if (options.packed)
-    out.words = result.spikes.mutable_data<std::uint64_t>();
+    out.words = mutable_data_or_null<std::uint64_t>(result.spikes);
   else
-    out.spikes = result.spikes.mutable_data<R>();
+    out.spikes = mutable_data_or_null<R>(result.spikes);
   std::vector<Tensor> last(options.final_state ? initial.size() : 0);
   for (std::size_t k = 0; k < last.size(); ++k) {
-    last[k] = empty(extent.step, {.dtype = dtype_of<R>});
-    out.state[k] = last[k].mutable_data<R>();
+    last[k] = empty(extent.step, {.dtype = dtype_of<R>, .device = device});
+    out.state[k] = mutable_data_or_null<R>(last[k]);
   }
-  fused::forward_cpu(in, out);
+  const bool recorded = grad_needed(inputs);
+  Tensor checkpoints = recorded ? checkpoints_for(in, device) : Tensor();
+  out.checkpoints = mutable_data_or_null<R>(checkpoints);
+  kernel_for(op, device, fused::Kernels<R>::forward)(device, in, out);
 
-  if (grad_needed(inputs)) {
+  if (recorded) {
     auto node = std::make_shared<NormNeuronPoolBackward<R>>();
     node->input = in;
     for (const Tensor* tensor : {&x, &gamma, &beta}) node->read.emplace_back(*tensor);
     for (const Tensor& variable : initial) node->read.emplace_back(variable);
+    node->checkpoints = checkpoints;
     node->learnables = neuron.learnables;
     node->statistics = statistics;
     node->affine = affine;
@@ -176,6 +214,17 @@ NormNeuronPoolResult run(const Tensor& x, const Tensor& gamma, const Tensor& bet
   return result;
 }
 
+/// The largest of real numbers, which has no fused kernel on a CUDA device.
+NormNeuronPoolResult max_pooled_readout(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                                        const RunningStatistics& running, const Neuron& neuron,
+                                        const NeuronState& state,
+                                        const NormNeuronPoolOptions& options) {
+  const Tensor y = batch_norm(x, gamma, beta, running, options.norm);
+  const ScanResult scanned =
+      scan(neuron, y, state, {.steps = options.steps, .final_state = options.final_state});
+  return {max_pool2d(scanned.spikes, {.kernel = {options.kernel, options.kernel}}), scanned.state};
+}
+
 }  // namespace
 
 NormNeuronPoolResult norm_neuron_pool(const Tensor& x, const Tensor& gamma, const Tensor& beta,
@@ -185,11 +234,14 @@ NormNeuronPoolResult norm_neuron_pool(const Tensor& x, const Tensor& gamma, cons
   const Extent extent = extent_of(neuron, x, options.steps);
   check_scan(neuron, x, state, extent);
   check(neuron, x, gamma, beta, options, extent);
-  BatchNormOptions norm = options.norm;
-  if (options.steps > 0 && norm.mode == BatchNormMode::step) norm.mode = BatchNormMode::batch;
-  const BatchStatistics statistics = batch_norm_statistics(x, running, norm);
-  return detail::visit_real("norm_neuron_pool", x.dtype(), [&]<class R>(detail::Type<R>) {
-    return run<R>(x, gamma, beta, statistics, neuron, state, options, extent);
+  NormNeuronPoolOptions used = options;
+  if (options.steps > 0 && options.norm.mode == BatchNormMode::step)
+    used.norm.mode = BatchNormMode::batch;
+  if (x.device() != cpu_device && !neuron.spiking() && options.pool == SpikePool::max)
+    return max_pooled_readout(x, gamma, beta, running, neuron, state, used);
+  const BatchStatistics statistics = batch_norm_statistics(x, running, used.norm);
+  return detail::visit_real(op, x.dtype(), [&]<class R>(detail::Type<R>) {
+    return run<R>(x, gamma, beta, statistics, neuron, state, used, extent);
   });
 }
 

@@ -4,7 +4,7 @@
 
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/ops/neurons/math.h"
-#include "ranvier/ops/norm/detail/batch_norm_ops.h"
+#include "ranvier/ops/norm/detail/batch_norm_cuda.h"
 #include "ranvier/ops/norm/detail/channel_sums_device.h"
 #include "ranvier/ops/norm/detail/coefficients.h"
 
@@ -159,25 +159,34 @@ void statistics(const Tensor& x, BatchStatistics& result) {
   visit(x.dtype(), [&]<class R>(Type<R>) { statistics_of<R>(x, result); });
 }
 
+}  // namespace
+
 template <class R>
-void sums_of(const Tensor& grad, const Tensor& x, const Tensor& centre, BatchNormSums& sums) {
-  const Extent extent(x, centre.size(0));
-  const GradientTerms<R> terms{elements<R>(op, x), elements<R>(op, grad), elements<R>(op, centre),
-                               extent.channels};
+void gradient_sums(Device device, const Extent& extent, const R* grad, const R* x, const R* centre,
+                   double* sum, double* sum_x) {
+  const GradientTerms<R> terms{x, grad, centre, extent.channels};
   Tensor partials;
-  visit_lanes<R>(extent.channels, {terms.x, terms.grad, terms.origin}, [&](auto lanes) {
-    partials = partial_sums<R, decltype(lanes)::value>(extent, x.device(), terms);
+  visit_lanes<R>(extent.channels, {x, grad, centre}, [&](auto lanes) {
+    partials = partial_sums<R, decltype(lanes)::value>(extent, device, terms);
   });
-  double* const sum = mutable_elements<double>(op, sums.grad);
-  double* const sum_x = mutable_elements<double>(op, sums.grad_x);
   finish_sums(op, partials, [=] __device__(std::int64_t i, double a, double b) {
     sum[i] = a;
     sum_x[i] = b;
   });
 }
+template void gradient_sums(Device, const Extent&, const float*, const float*, const float*,
+                            double*, double*);
+template void gradient_sums(Device, const Extent&, const double*, const double*, const double*,
+                            double*, double*);
+
+namespace {
 
 void sums(const Tensor& grad, const Tensor& x, const Tensor& centre, BatchNormSums& result) {
-  visit(x.dtype(), [&]<class R>(Type<R>) { sums_of<R>(grad, x, centre, result); });
+  visit(x.dtype(), [&]<class R>(Type<R>) {
+    gradient_sums(x.device(), Extent(x, centre.size(0)), elements<R>(op, grad), elements<R>(op, x),
+                  elements<R>(op, centre), mutable_elements<double>(op, result.grad),
+                  mutable_elements<double>(op, result.grad_x));
+  });
 }
 
 // --- per channel --------------------------------------------------------------------------------
@@ -306,28 +315,6 @@ void apply_packs(Device device, const Extent& extent, const R* x, const R* scale
                  });
 }
 
-template <class R>
-void apply_arrays(const Tensor& x, const Tensor& scale, const Tensor& shift, Tensor& y) {
-  const Extent extent(x, scale.size(0));
-  const R* const from = elements<R>(op, x);
-  const R* const a = elements<R>(op, scale);
-  const R* const b = elements<R>(op, shift);
-  R* const to = mutable_elements<R>(op, y);
-  visit_lanes<R>(extent.channels, {from, a, b, to}, [&](auto lanes) {
-    apply_packs<R, decltype(lanes)::value>(x.device(), extent, from, a, b, to);
-  });
-}
-
-void apply(const Tensor& x, const BatchAffine& of, Tensor& y) {
-  visit(x.dtype(), [&]<class R>(Type<R>) { apply_arrays<R>(x, of.scale, of.shift, y); });
-}
-
-template <class R>
-struct GradientArrays {
-  const R *grad, *x, *scale, *slope, *centre, *offset;
-  R* grad_x;
-};
-
 template <class R, int lanes>
 void input_gradient_packs(Device device, const Extent& extent, const GradientArrays<R>& of) {
   const Coefficients coefficients(extent, lanes);
@@ -348,39 +335,57 @@ void input_gradient_packs(Device device, const Extent& extent, const GradientArr
       });
 }
 
+}  // namespace
+
 template <class R>
-void input_gradient_of(const Tensor& grad, const Tensor& x, const BatchNormGradient& of,
-                       Tensor& grad_x) {
-  const Extent extent(x, of.scale.size(0));
-  const GradientArrays<R> arrays{elements<R>(op, grad),          elements<R>(op, x),
-                                 elements<R>(op, of.scale),      elements<R>(op, of.slope),
-                                 elements<R>(op, of.centre),     elements<R>(op, of.offset),
-                                 mutable_elements<R>(op, grad_x)};
-  visit_lanes<R>(extent.channels,
-                 {arrays.grad, arrays.x, arrays.scale, arrays.slope, arrays.centre, arrays.offset,
-                  arrays.grad_x},
-                 [&](auto lanes) {
-                   input_gradient_packs<R, decltype(lanes)::value>(x.device(), extent, arrays);
-                 });
+void apply(Device device, const Extent& extent, const R* x, const R* scale, const R* shift, R* y) {
+  visit_lanes<R>(extent.channels, {x, scale, shift, y}, [&](auto lanes) {
+    apply_packs<R, decltype(lanes)::value>(device, extent, x, scale, shift, y);
+  });
+}
+template void apply(Device, const Extent&, const float*, const float*, const float*, float*);
+template void apply(Device, const Extent&, const double*, const double*, const double*, double*);
+
+template <class R>
+void input_gradient(Device device, const Extent& extent, const GradientArrays<R>& of) {
+  visit_lanes<R>(
+      extent.channels, {of.grad, of.x, of.scale, of.slope, of.centre, of.offset, of.grad_x},
+      [&](auto lanes) { input_gradient_packs<R, decltype(lanes)::value>(device, extent, of); });
+}
+template void input_gradient(Device, const Extent&, const GradientArrays<float>&);
+template void input_gradient(Device, const Extent&, const GradientArrays<double>&);
+
+namespace {
+
+template <class R>
+void apply_to(const Tensor& x, const Tensor& scale, const Tensor& shift, Tensor& y) {
+  apply(x.device(), Extent(x, scale.size(0)), elements<R>(op, x), elements<R>(op, scale),
+        elements<R>(op, shift), mutable_elements<R>(op, y));
 }
 
-void input_gradient(const Tensor& grad, const Tensor& x, const BatchNormGradient& of,
-                    bool from_batch, Tensor& grad_x) {
+void apply_affine(const Tensor& x, const BatchAffine& of, Tensor& y) {
+  visit(x.dtype(), [&]<class R>(Type<R>) { apply_to<R>(x, of.scale, of.shift, y); });
+}
+
+void gradient_of_input(const Tensor& grad, const Tensor& x, const BatchNormGradient& of,
+                       bool from_batch, Tensor& grad_x) {
   visit(x.dtype(), [&]<class R>(Type<R>) {
-    if (from_batch)
-      input_gradient_of<R>(grad, x, of, grad_x);
-    else
-      apply_arrays<R>(grad, of.scale, of.offset, grad_x);
+    if (!from_batch) return apply_to<R>(grad, of.scale, of.offset, grad_x);
+    input_gradient(
+        x.device(), Extent(x, of.scale.size(0)),
+        GradientArrays<R>{elements<R>(op, grad), elements<R>(op, x), elements<R>(op, of.scale),
+                          elements<R>(op, of.slope), elements<R>(op, of.centre),
+                          elements<R>(op, of.offset), mutable_elements<R>(op, grad_x)});
   });
 }
 
 const CudaKernel statistics_kernel(statistics_kernels, statistics);
 const CudaKernel running_kernel(running_kernels, running);
 const CudaKernel affine_kernel(affine_kernels, affine);
-const CudaKernel apply_kernel(apply_kernels, apply);
+const CudaKernel apply_kernel(apply_kernels, apply_affine);
 const CudaKernel sums_kernel(sums_kernels, sums);
 const CudaKernel gradient_kernel(gradient_kernels, gradient);
-const CudaKernel input_gradient_kernel(input_gradient_kernels, input_gradient);
+const CudaKernel input_gradient_kernel(input_gradient_kernels, gradient_of_input);
 
 }  // namespace
 }  // namespace ranvier::norm::device

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "ranvier/ops/fused/detail/fused_cpu.h"
+#include "ranvier/ops/fused/detail/fused_kernels.h"
 #include "ranvier/ops/neurons/detail/blocks.h"
 #include "ranvier/ops/norm/detail/batch_norm_kernels.h"
 

@@ -64,6 +64,26 @@ struct States {
   }
 };
 
+/// Half a word of packed spikes from eight threads of four neurons, or 32 threads of one. All of
+/// them call it; `neuron` counts from the first of `words`.
+template <class R>
+__device__ __forceinline__ void store_bits(std::uint64_t* words, std::int64_t neuron,
+                                           const Pack<R, 4>& spikes) {
+  unsigned nibble = 0;
+#pragma unroll
+  for (int i = 0; i < 4; ++i) nibble |= (spikes.lane[i] != R(0) ? 1u : 0u) << i;
+  const unsigned lane = threadIdx.x % 32;
+  const unsigned group = 0xffu << (lane / 8 * 8);
+  const unsigned half = __reduce_or_sync(group, nibble << (lane % 8 * 4));
+  if (lane % 8 == 0) reinterpret_cast<std::uint32_t*>(words)[neuron / 32] = half;
+}
+template <class R>
+__device__ __forceinline__ void store_bits(std::uint64_t* words, std::int64_t neuron,
+                                           const Pack<R, 1>& spikes) {
+  const unsigned half = __ballot_sync(0xffffffffu, spikes.lane[0] != R(0));
+  if (threadIdx.x % 32 == 0) reinterpret_cast<std::uint32_t*>(words)[neuron / 32] = half;
+}
+
 /// A model's parameters with the values its learnables have now, read from device memory.
 template <class Model, class R>
 __device__ __forceinline__ typename Model::template Params<R> learned(

@@ -23,19 +23,6 @@ __device__ __forceinline__ std::int64_t first_neuron() {
   return (static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * lanes;
 }
 
-/// Eight threads of four neurons make half a word of packed spikes.
-template <class R>
-__device__ __forceinline__ void store_bits(std::uint64_t* words, std::int64_t neuron,
-                                           const Pack<R, 4>& spikes) {
-  unsigned nibble = 0;
-#pragma unroll
-  for (int i = 0; i < 4; ++i) nibble |= (spikes.lane[i] != R(0) ? 1u : 0u) << i;
-  const unsigned lane = threadIdx.x % 32;
-  const unsigned group = 0xffu << (lane / 8 * 8);
-  const unsigned half = __reduce_or_sync(group, nibble << (lane % 8 * 4));
-  if (lane % 8 == 0) reinterpret_cast<std::uint32_t*>(words)[neuron / 32] = half;
-}
-
 /// Where variable k of checkpoint c begins.
 template <class R>
 RV_HD R* checkpoint(R* checkpoints, std::int64_t c, int k, int states, std::int64_t neurons) {

@@ -44,6 +44,8 @@ extern DeviceKernels<InputGradientKernel> input_gradient_kernels;
 struct Extent {
   std::int64_t groups, rows, channels;
 
+  Extent(std::int64_t groups, std::int64_t rows, std::int64_t channels)
+      : groups(groups), rows(rows), channels(channels) {}
   Extent(const Tensor& x, std::int64_t number)
       : groups(number),
         rows(number == 0 ? 0 : x.shape().sub(0, x.rank() - 1).numel() / number),

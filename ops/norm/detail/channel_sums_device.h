@@ -63,13 +63,12 @@ struct Place {
 /// The sum of `value` over the threads of a column, which all threads of the block call; valid in
 /// the column's first thread.
 template <int threads>
-__device__ __forceinline__ double column_sum(double value, const Layout& layout,
-                                             const Place& place) {
+__device__ __forceinline__ double column_sum(double value, const Layout& layout, int down) {
   __shared__ double sums[threads];
   sums[threadIdx.x] = value;
   __syncthreads();
   for (int width = layout.half; width > 0; width /= 2) {
-    if (place.down < width && place.down + width < layout.down)
+    if (down < width && down + width < layout.down)
       sums[threadIdx.x] += sums[threadIdx.x + width * layout.across];
     __syncthreads();
   }
@@ -89,8 +88,8 @@ __device__ __forceinline__ void leave_partials(const double (&first)[lanes],
       (static_cast<std::int64_t>(place.group) * layout.row_blocks + place.row_block) * 2 * channels;
 #pragma unroll
   for (int i = 0; i < lanes; ++i) {
-    const double a = column_sum<threads>(place.idle ? 0 : first[i], layout, place);
-    const double b = column_sum<threads>(place.idle ? 0 : second[i], layout, place);
+    const double a = column_sum<threads>(place.idle ? 0 : first[i], layout, place.down);
+    const double b = column_sum<threads>(place.idle ? 0 : second[i], layout, place.down);
     if (place.idle || place.down != 0) continue;
     share[place.pack * lanes + i] = a;
     share[channels + place.pack * lanes + i] = b;
@@ -115,8 +114,8 @@ __global__ void __launch_bounds__(finish_threads)
       b += at[(part * 2 + 1) * channels + place.pack];
     }
   }
-  a = column_sum<finish_threads>(a, layout, place);
-  b = column_sum<finish_threads>(b, layout, place);
+  a = column_sum<finish_threads>(a, layout, place.down);
+  b = column_sum<finish_threads>(b, layout, place.down);
   if (!place.idle && place.down == 0) body(place.group * channels + place.pack, a, b);
 }
 
