@@ -3,6 +3,7 @@
 // steps share a mask, a thread applies its part to some of the steps, so many that there are enough
 // threads.
 #include "ranvier/core/detail/cuda_launch.h"
+#include "ranvier/core/detail/cuda_pack.h"
 #include "ranvier/core/detail/random_kernels.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/ops/dropout/detail/dropout_kernels.h"
@@ -18,12 +19,6 @@ constexpr const char* op = "dropout";
 constexpr int quarters = kernel::words_per_block;  // of a tile; each has one of the words
 constexpr int neighbours = 4;                      // elements of a quarter that a thread takes
 constexpr int threads_of_tile = kernel::lanes / neighbours;
-
-/// Neighbours that lie at a multiple of 16 bytes.
-template <class R>
-struct alignas(16) Pack {
-  R value[neighbours];
-};
 
 template <class R>
 struct Masked {
@@ -44,11 +39,11 @@ __device__ __forceinline__ void apply_to_step(const Masked<R>& m, const PhiloxWo
   for (int quarter = 0; quarter < quarters; ++quarter) {
     const std::int64_t at = first + quarter * kernel::lanes;
     if (packed && at < m.count) {
-      Pack<R> pack = *reinterpret_cast<const Pack<R>*>(x + at);
+      Pack<R, neighbours> pack = load<R, neighbours>(x + at);
 #pragma unroll
       for (int k = 0; k < neighbours; ++k)
-        pack.value[k] = drawn[k].word[quarter] >= m.threshold ? pack.value[k] * m.scale : R(0);
-      *reinterpret_cast<Pack<R>*>(y + at) = pack;
+        pack.lane[k] = drawn[k].word[quarter] >= m.threshold ? pack.lane[k] * m.scale : R(0);
+      store(y + at, pack);
     } else if (!packed) {
 #pragma unroll
       for (int k = 0; k < neighbours; ++k)
@@ -79,7 +74,10 @@ __global__ void __launch_bounds__(block_threads)
   for (std::int64_t t = first_step; t < end; ++t) apply_to_step<R, packed>(m, drawn, t, first);
 }
 
-bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
+template <class R>
+bool is_aligned(const R* array) {
+  return reinterpret_cast<std::uintptr_t>(array) % alignof(Pack<R, neighbours>) == 0;
+}
 
 template <class R>
 void apply_elements(const Tensor& x, const kernel::Drawn& drawn, Tensor& y) {

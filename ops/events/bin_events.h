@@ -25,9 +25,20 @@ struct EventSlice {
   std::int64_t steps = 0;             ///< how many of the windows are wanted, at most T
 };
 
+/// A table of recordings for a device, i64 [N, 8] on the CPU: `EventSlice`s as they lie in memory.
+Tensor slice_table(std::span<const EventSlice> recordings);
+
 /// Overwrites `frames`, f32 [T, B, ...] with `events.cells` numbers after the second axis: how many
 /// events of recording b are in window t and cell c; zeros from `recordings[b].steps` on. Errors:
 /// other types, shapes or devices; a recording outside of `events`, or with cells of no frame.
 void bin_events(const PackedEvents& events, std::span<const EventSlice> recordings, Tensor& frames);
+
+/// As above for the recordings `samples`, i64 [B], of `table`, a `slice_table` on the device of the
+/// events, where the samples and the frames lie too. On a CUDA device the host reads nothing and
+/// waits for nothing, so that it may be recorded in a graph. What is checked otherwise is not
+/// checked there: recordings and samples that are out of range have no events, steps beyond T are
+/// left out, and a cell of no frame makes a number of its frame NaN.
+void bin_events(const PackedEvents& events, const Tensor& table, const Tensor& samples,
+                Tensor& frames);
 
 }  // namespace ranvier

@@ -42,10 +42,8 @@ void bin_recording(const std::byte* words, const PackedEvents& events, const Eve
 
 }  // namespace
 
-void bin_events_cpu(const BinEventsArguments& arguments) {
-  const PackedEvents& events = arguments.events;
-  const std::span<const EventSlice> recordings = arguments.recordings;
-  Tensor& frames = arguments.frames;
+void bin_events_cpu(const PackedEvents& events, std::span<const EventSlice> recordings,
+                    Tensor& frames) {
   const bool narrow = events.words.size(1) == 4;
   const std::byte* words = events.words.raw_data();
   float* out = frames.mutable_data<float>();

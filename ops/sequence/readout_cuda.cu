@@ -4,6 +4,7 @@
 // step alone: padding changes nothing. Backward writes 4 bytes an element and reads next to
 // nothing.
 #include "ranvier/core/detail/cuda_launch.h"
+#include "ranvier/core/detail/cuda_pack.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/ops/sequence/detail/sequence_kernels.h"
 
@@ -143,12 +144,6 @@ void forward(Readout readout, const Tensor& x, const Tensor& lengths, Tensor& y,
       op, x.dtype(), [&]<class T>(Type<T>) { forward_elements<T>(readout, x, lengths, y, found); });
 }
 
-/// Neighbouring elements of a sample that are written at once.
-template <class T, int width>
-struct alignas(sizeof(T) * width) Pack {
-  T value[width];
-};
-
 constexpr std::int64_t steps_at_once = 16;
 
 template <class T, int width>
@@ -172,8 +167,8 @@ __global__ void __launch_bounds__(block_threads)
     Pack<T, width> pack;
 #pragma unroll
     for (int k = 0; k < width; ++k)
-      pack.value[k] = t < own && (every_step || t == step[k]) ? g[k] : T(0);
-    *reinterpret_cast<Pack<T, width>*>(gx + t * s.elements() + element) = pack;
+      pack.lane[k] = t < own && (every_step || t == step[k]) ? g[k] : T(0);
+    store(gx + t * s.elements() + element, pack);
   }
 }
 
@@ -185,12 +180,11 @@ void backward_elements(Readout readout, const Tensor& grad, const Tensor& length
   const std::int64_t* const step = elements_or_null<std::int64_t>(op, found);
   T* const out = mutable_elements<T>(op, result);
   if (result.numel() == 0) return;
-  constexpr int widest = 16 / sizeof(T);
-  const bool wide = s.inner % widest == 0 && reinterpret_cast<std::uintptr_t>(out) % 16 == 0;
-  const std::int64_t packs = s.batch * s.inner / (wide ? widest : 1);
+  const bool wide = in_packs<T>(s.inner, {out});
+  const std::int64_t packs = s.batch * s.inner / (wide ? full_lanes<T> : 1);
   const std::int64_t parts = (s.steps + steps_at_once - 1) / steps_at_once;
-  launch(op, result.device(), grid_for(packs * parts), wide ? spread<T, widest> : spread<T, 1>, s,
-         readout, packs, g, step, out);
+  launch(op, result.device(), grid_for(packs * parts),
+         wide ? spread<T, full_lanes<T>> : spread<T, 1>, s, readout, packs, g, step, out);
 }
 
 void backward(Readout readout, const Tensor& grad, const Tensor& lengths, const Tensor& found,

@@ -1,3 +1,6 @@
+#include <memory>
+
+#include "ranvier/core/cuda_graph.h"
 #include "ranvier/core/graph_random.h"
 #include "ranvier/ops/dropout/dropout.h"
 #include "ranvier/ops/shape/slice.h"
@@ -92,4 +95,32 @@ TEST_CASE("draws on the CPU and from other generators take no part in a recordin
 TEST_CASE("draws are recorded on CUDA devices only") {
   CHECK_ERROR(GraphRandom(cpu_device), ErrorCode::invalid_argument,
               "[graph_random] work is captured on CUDA devices only; got cpu.");
+}
+
+TEST_CASE("dropout in a graph draws a new mask at each launch, as outside of one", "[cuda]") {
+  RV_NEEDS_CUDA();
+  Tensor x = full({300}, 1, {.device = cuda_device}).set_requires_grad(true);
+  const Tensor ones = full({300}, 1, {.device = cuda_device});
+  GraphRandom random(cuda_device);
+  seed(6);
+  Tensor y;
+  const auto step = [&] {
+    y = dropout(x, {}, true);
+    y.backward(ones);
+  };
+  x.set_grad(zeros({300}, {.device = cuda_device}));
+  std::unique_ptr<CudaGraph> graph;
+  {
+    const GraphRandom::Recording recording(random);
+    graph = std::make_unique<CudaGraph>(cuda_device, step);
+  }
+  const Tensor recorded = y.detach();
+  for (int i = 0; i < 3; ++i) {
+    const Generator before = default_generator();
+    const Tensor expected = dropout(ones, {}, true);
+    default_generator() = before;
+    random.advance();
+    graph->launch();
+    CHECK(same_bits(recorded.to(cpu_device), expected.to(cpu_device)));
+  }
 }
