@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "ranvier/data/detail/resident_kernels.h"
+
 namespace ranvier {
 namespace {
 
@@ -65,7 +67,26 @@ EventSlice slice_of(const ToFrame& framing, const Events& events, std::int64_t f
   return {.first = first, .count = events.size(), .windows = windows, .steps = steps};
 }
 
+void gather_recordings_cpu(const Tensor& all_labels, const Tensor& all_lengths,
+                           const Tensor& samples, std::int64_t steps, Tensor& labels,
+                           Tensor& lengths) {
+  const auto* sample = samples.data<std::int64_t>();
+  const auto* label = all_labels.data<std::int64_t>();
+  const auto* length = all_lengths.data<std::int64_t>();
+  auto* out_labels = labels.mutable_data<std::int64_t>();
+  auto* out_lengths = lengths.mutable_data<std::int64_t>();
+  for (std::int64_t b = 0; b < samples.numel(); ++b) {
+    out_labels[b] = label[sample[b]];
+    out_lengths[b] = std::min(steps, length[sample[b]]);
+  }
+}
+
 }  // namespace
+
+namespace detail {
+constinit DeviceKernels<GatherRecordingsKernel> gather_recordings_kernels{
+    .cpu = gather_recordings_cpu};
+}
 
 ResidentEvents::ResidentEvents(std::shared_ptr<const Recordings> recordings,
                                const EventDatasetOptions& options, Device device)
@@ -87,6 +108,8 @@ ResidentEvents::ResidentEvents(std::shared_ptr<const Recordings> recordings,
   const auto write = width == 4 ? write_words<std::uint32_t> : write_words<std::uint64_t>;
 
   Tensor words = empty({extent.events, width}, {.dtype = DType::u8});
+  Tensor labels = empty({set.size()}, {.dtype = DType::i64});
+  Tensor lengths = empty_like(labels);
   auto* out = words.mutable_data<std::uint8_t>();
   Events events;
   std::int64_t first = 0;
@@ -96,32 +119,41 @@ ResidentEvents::ResidentEvents(std::shared_ptr<const Recordings> recordings,
              "[resident_events] {}: recording {} changed while it was read.", name_, i);
     write(events, set.sensor(), events_.cell_bits, out + first * width);
     slices_.push_back(slice_of(framing, events, first, options.max_steps));
-    labels_.push_back(recordings->label(i));
+    labels.mutable_data<std::int64_t>()[i] = recordings->label(i);
+    lengths.mutable_data<std::int64_t>()[i] = slices_.back().steps;
+    steps_ = std::max(steps_, slices_.back().steps);
     first += events.size();
   }
   events_.words = words.to(device);
+  table_ = slice_table(slices_).to(device);
+  labels_ = labels.to(device);
+  lengths_ = lengths.to(device);
   skipped_ = set.skipped();
 }
 
 void ResidentEvents::fetch(std::span<const std::int64_t> samples, const Draw&, Batch& batch) const {
   const auto count = static_cast<std::int64_t>(samples.size());
   RV_CHECK(count > 0, "[{}] a batch must have recordings.", name_);
-  reuse_or_allocate(batch.labels, {count}, DType::i64);
-  reuse_or_allocate(batch.lengths, {count}, DType::i64);
-  auto* labels = batch.labels.mutable_data<std::int64_t>();
-  auto* lengths = batch.lengths.mutable_data<std::int64_t>();
-  thread_local std::vector<EventSlice> slices;
-  slices.clear();
+  std::int64_t steps = 0;
   for (const std::int64_t sample : samples) {
     RV_CHECK(sample >= 0 && sample < size(), "[{}] recording {} is out of range; there are {}.",
              name_, sample, size());
-    slices.push_back(slices_[static_cast<std::size_t>(sample)]);
-    *labels++ = labels_[static_cast<std::size_t>(sample)];
-    *lengths++ = slices.back().steps;
+    steps = std::max(steps, slices_[static_cast<std::size_t>(sample)].steps);
   }
-  const std::int64_t steps = std::ranges::max(slices, {}, &EventSlice::steps).steps;
+  gather(from_span(samples, {count}).to(device_), steps, batch);
+}
+
+void ResidentEvents::gather(const Tensor& samples, std::int64_t steps, Batch& batch) const {
+  RV_CHECK(samples.dtype() == DType::i64 && samples.rank() == 1 && steps >= 1,
+           "[{}] a batch needs samples, i64 [B], and steps >= 1; got {} {} and {}.", name_,
+           samples.dtype(), samples.shape(), steps);
+  const std::int64_t count = samples.size(0);
+  reuse_or_allocate(batch.labels, {count}, DType::i64, device_);
+  reuse_or_allocate(batch.lengths, {count}, DType::i64, device_);
   reuse_or_allocate(batch.frames, Shape{steps, count}.concat(frame_), DType::f32, device_);
-  bin_events(events_, slices, batch.frames);
+  bin_events(events_, table_, samples, batch.frames);
+  kernel_for("resident_events", device_, detail::gather_recordings_kernels)(
+      labels_, lengths_, samples, steps, batch.labels, batch.lengths);
 }
 
 }  // namespace ranvier

@@ -28,17 +28,24 @@ class ResidentEvents {
   ResidentEvents(std::shared_ptr<const Recordings> recordings, const EventDatasetOptions& options,
                  Device device = cpu_device);
 
-  std::int64_t size() const { return static_cast<std::int64_t>(slices_.size()); }
+  std::int64_t size() const { return labels_.size(0); }
   /// Shape of one time step of one recording.
   const Shape& frame() const { return frame_; }
+  /// Steps of the longest recording.
+  std::int64_t steps() const { return steps_; }
   /// Bytes that the events take.
   std::int64_t bytes() const { return events_.words.nbytes(); }
   /// What `skip_bad` has left out.
   const SkippedRecordings& skipped() const { return skipped_; }
 
-  /// Frames `samples` into `batch`, whose frames lie on the device, labels and lengths on the CPU;
-  /// `draw` is not used. Errors: an index out of range; no kernel for the device.
+  /// Frames `samples` into `batch`, all of which lies on the device; `draw` is not used. Errors: an
+  /// index out of range; no kernel for the device.
   void fetch(std::span<const std::int64_t> samples, const Draw& draw, Batch& batch) const;
+  /// As `fetch`, of the samples that `samples`, i64 [B] on the device, holds and in frames of
+  /// `steps` steps; longer recordings are cut. On a CUDA device the host reads nothing, so that it
+  /// may be recorded in a graph; an index out of range gives empty frames, the label -1 and the
+  /// length 1 there.
+  void gather(const Tensor& samples, std::int64_t steps, Batch& batch) const;
 
  private:
   std::string name_;
@@ -46,7 +53,8 @@ class ResidentEvents {
   Device device_;
   PackedEvents events_;
   std::vector<EventSlice> slices_;
-  std::vector<std::int64_t> labels_;
+  Tensor table_, labels_, lengths_;  // of all recordings, on the device
+  std::int64_t steps_ = 0;
   SkippedRecordings skipped_;
 };
 

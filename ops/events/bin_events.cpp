@@ -1,5 +1,6 @@
 #include "ranvier/ops/events/bin_events.h"
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -51,6 +52,7 @@ void bin_samples_cpu(const PackedEvents& events, const Tensor& table, const Tens
     RV_CHECK(sample[b] >= 0 && sample[b] < table.size(0),
              "[bin_events] sample {} is {}; there are {} recordings.", b, sample[b], table.size(0));
     std::memcpy(static_cast<void*>(&recordings[b]), slices + 8 * sample[b], sizeof(EventSlice));
+    recordings[b].steps = std::min(recordings[b].steps, frames.size(0));
   }
   check_recordings(events, recordings, frames);
   detail::bin_events_cpu(events, recordings, frames);
