@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ranvier/core/philox.h"
-#include "ranvier/data/detail/streams.h"
+#include "ranvier/data/detail/image_variation.h"
 
 namespace ranvier {
 namespace {
@@ -44,24 +43,13 @@ Augment::Augment(const AugmentOptions& options, const Shape& image_shape)
     const double mean = options.mean[options.mean.size() == 1 ? 0 : channel];
     const double deviation = options.deviation[options.deviation.size() == 1 ? 0 : channel];
     scale_.push_back(static_cast<float>(1.0 / (255.0 * deviation)));
-    offset_.push_back(static_cast<float>(-mean / deviation));
+    // 0 and not -0 for a mean of 0: the sum of a zero byte and the offset has the offset's bits.
+    offset_.push_back(static_cast<float>(0.0 - mean / deviation));
   }
 }
 
-Augment::Variation Augment::vary(std::int64_t sample, const Draw& draw) const {
-  if (options_.shift == 0 && !options_.flip) return {};
-  const PhiloxWords random = philox(draw.seed, static_cast<std::uint64_t>(sample),
-                                    detail::stream(detail::StreamUse::augment, draw.epoch));
-  const auto offset = [&](std::uint32_t word) {
-    const auto choices = static_cast<std::uint64_t>(2 * options_.shift + 1);
-    return static_cast<std::int64_t>((word * choices) >> 32) - options_.shift;
-  };
-  return {.down = offset(random.word[0]),
-          .right = offset(random.word[1]),
-          .mirrored = options_.flip && (random.word[2] & 1u) != 0};
-}
-
-void Augment::write_row(const std::uint8_t* row, const Variation& variation, float* out) const {
+void Augment::write_row(const std::uint8_t* row, const detail::ImageVariation& variation,
+                        float* out) const {
   const std::int64_t row_size = width_ * channels_;
   const float* scale = scale_.data();
   const float* offset = offset_.data();
@@ -80,7 +68,7 @@ void Augment::write_row(const std::uint8_t* row, const Variation& variation, flo
     return;
   }
   for (std::int64_t x = 0; x < width_; ++x) {
-    const std::int64_t from = width_ - 1 - x - variation.right;
+    const std::int64_t from = detail::source_column(variation, width_, x);
     const bool inside = from >= 0 && from < width_;
     for (std::int64_t c = 0; c < channels_; ++c) {
       const std::int64_t i = x * channels_ + c;
@@ -92,10 +80,11 @@ void Augment::write_row(const std::uint8_t* row, const Variation& variation, flo
 
 void Augment::operator()(const std::uint8_t* image, std::int64_t sample, const Draw& draw,
                          float* out) const {
-  const Variation variation = vary(sample, draw);
+  const detail::ImageVariation variation =
+      detail::image_variation(options_.shift, options_.flip, draw.seed, draw.epoch, sample);
   const std::int64_t row_size = width_ * channels_;
   for (std::int64_t y = 0; y < height_; ++y) {
-    const std::int64_t from = y - variation.down;
+    const std::int64_t from = detail::source_row(variation, y);
     const bool inside = from >= 0 && from < height_;
     write_row(inside ? image + from * row_size : nullptr, variation, out + y * row_size);
   }

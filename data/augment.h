@@ -10,6 +10,10 @@
 
 namespace ranvier {
 
+namespace detail {
+struct ImageVariation;
+}
+
 /// What becomes of an image on its way into a batch, in this order: shift, flip, scale the bytes to
 /// [0, 1], normalise.
 struct AugmentOptions {
@@ -32,18 +36,18 @@ class Augment {
   void operator()(const std::uint8_t* image, std::int64_t sample, const Draw& draw,
                   float* out) const;
 
+  const AugmentOptions& options() const { return options_; }
+  /// A number of a row, [W, C], is its byte times the scale plus the offset at its place.
+  std::span<const float> scale() const { return scale_; }
+  std::span<const float> offset() const { return offset_; }
+
  private:
-  struct Variation {
-    std::int64_t down = 0;
-    std::int64_t right = 0;
-    bool mirrored = false;
-  };
-  Variation vary(std::int64_t sample, const Draw& draw) const;
-  void write_row(const std::uint8_t* row, const Variation& variation, float* out) const;
+  void write_row(const std::uint8_t* row, const detail::ImageVariation& variation,
+                 float* out) const;
 
   AugmentOptions options_;
   std::int64_t height_, width_, channels_;
-  // out = scale * byte + offset, spelled out for a whole row so that channels need no inner loop.
+  // Spelled out for a whole row so that channels need no inner loop.
   std::vector<float> scale_, offset_;
 };
 

@@ -42,6 +42,9 @@ class ImageDataset {
   /// [H, W, C]
   Shape image_shape() const { return images_.shape().sub(1, 4); }
 
+  /// What happens to them when they are fetched.
+  const Augment& augment() const { return augment_; }
+
   /// The same images, varied and normalised by `options` when they are fetched. Errors:
   /// `Augment`'s.
   ImageDataset augmented(const AugmentOptions& options) const;

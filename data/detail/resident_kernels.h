@@ -5,6 +5,8 @@
 
 #include "ranvier/core/dispatch.h"
 #include "ranvier/core/tensor.h"
+#include "ranvier/data/augment.h"
+#include "ranvier/data/image_dataset.h"
 
 namespace ranvier::detail {
 
@@ -14,5 +16,19 @@ using GatherRecordingsKernel = void(const Tensor& all_labels, const Tensor& all_
                                     const Tensor& samples, std::int64_t steps, Tensor& labels,
                                     Tensor& lengths);
 extern DeviceKernels<GatherRecordingsKernel> gather_recordings_kernels;
+
+/// Images and their labels in the memory of a device.
+struct ResidentImageSet {
+  Tensor images;   ///< u8 [N, H, W, C]
+  Tensor labels;   ///< i64 [N]
+  Tensor scaling;  ///< f32 [2, W, C]: scale and offset of `augment`
+  Augment augment;
+};
+
+/// Makes `batch`, whose arrays have their shapes, of `samples`. The variations are those of
+/// `device_draw`, i64 [2] on the device: seed and epoch, or of `draw` if it is undefined.
+using GatherImagesKernel = void(const ResidentImageSet& set, const Tensor& samples,
+                                const Draw& draw, const Tensor& device_draw, ImageBatch& batch);
+extern DeviceKernels<GatherImagesKernel> gather_images_kernels;
 
 }  // namespace ranvier::detail

@@ -4,12 +4,14 @@
 
 #include <cstdint>
 
+#include "ranvier/core/platform.h"
+
 namespace ranvier::detail {
 
 enum class StreamUse : std::uint64_t { shuffle = 1, augment = 2, transform = 3 };
 
 /// The stream of `use` in `epoch`.
-inline std::uint64_t stream(StreamUse use, std::int64_t epoch) {
+RV_HD std::uint64_t stream(StreamUse use, std::int64_t epoch) {
   return (static_cast<std::uint64_t>(use) << 56) | static_cast<std::uint64_t>(epoch);
 }
 

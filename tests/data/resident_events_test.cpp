@@ -4,6 +4,7 @@
 #include "ranvier/data/loader.h"
 #include "tests/data/event_examples.h"
 #include "tests/support/catch.h"
+#include "tests/support/cuda.h"
 #include "tests/support/errors.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/threads.h"
@@ -21,7 +22,7 @@ std::vector<Tensor> epoch_of(const Set& set, int workers = 0) {
   std::vector<Tensor> all;
   for (const EventBatch& batch : loader.epoch({}))
     for (const Tensor* part : {&batch.frames, &batch.labels, &batch.lengths})
-      all.push_back(clone(*part));
+      all.push_back(clone(*part).to(cpu_device));
   return all;
 }
 
@@ -57,6 +58,44 @@ TEST_CASE("from the source, from a cache and from memory come the same batches")
         CHECK(same(epoch_of(ResidentEvents(cache, options)), expected));
       }
     }
+}
+
+TEST_CASE("from the memory of a CUDA device come the same batches", "[cuda]") {
+  RV_NEEDS_CUDA();
+  for (const Sensor& sensor :
+       {Sensor{.width = 20}, Sensor{.width = 256, .height = 256, .polarities = 2}})
+    for (const ToFrame& framing : framings) {
+      INFO(framing.describe());
+      const auto source = example_recordings(40, sensor);
+      const EventDatasetOptions options{.framing = framing, .max_steps = 3};
+      CHECK(same(epoch_of(ResidentEvents(source, options, cuda_device)),
+                 epoch_of(EventDataset(source, options))));
+    }
+}
+
+TEST_CASE("resident events are gathered by indices on their device in frames of any length") {
+  const auto source = example_recordings(10);
+  const EventDatasetOptions options{.framing = ToFrame{.time_window = 1000}};
+  const std::vector<Device> devices =
+      is_available(cuda_device) ? std::vector{cpu_device, cuda_device} : std::vector{cpu_device};
+  for (const Device device : devices) {
+    const ResidentEvents resident(source, options, device);
+    const std::vector<std::int64_t> chosen{3, 9, 3, 0};
+    EventBatch fetched, gathered;
+    resident.fetch(chosen, {}, fetched);
+    const std::int64_t own = fetched.frames.size(0);
+    const Tensor samples = from_vector(chosen, {4}).to(device);
+    for (const std::int64_t steps : {own + 3, own, std::int64_t{2}}) {
+      resident.gather(samples, steps, gathered);
+      REQUIRE(gathered.frames.size(0) == steps);
+      CHECK(to_vector(gathered.labels) == to_vector(fetched.labels));
+      std::vector<double> frames = to_vector(fetched.frames), lengths = to_vector(fetched.lengths);
+      frames.resize(static_cast<std::size_t>(gathered.frames.numel()));
+      for (double& length : lengths) length = std::min(length, static_cast<double>(steps));
+      CHECK(to_vector(gathered.frames) == frames);
+      CHECK(to_vector(gathered.lengths) == lengths);
+    }
+  }
 }
 
 TEST_CASE("a fixed transform is the same before a cache, behind it and in memory") {
@@ -125,9 +164,11 @@ TEST_CASE("resident events refuse what they cannot keep") {
   CHECK_ERROR(resident.fetch(std::vector<std::int64_t>{3}, {}, batch), invalid,
               "[demo] recording 3 is out of range; there are 3.");
   CHECK_ERROR(resident.fetch({}, {}, batch), invalid, "[demo] a batch must have recordings.");
-  const Device cuda{DeviceType::cuda};
-  if (!is_available(cuda))
-    CHECK_ERROR(ResidentEvents(source, {.framing = framing}, cuda), ErrorCode::device, "cuda");
+  CHECK_ERROR((resident.gather(zeros({1}), 1, batch), 0), invalid,
+              "[demo] a batch needs samples, i64 [B], and steps >= 1; got f32 (1,) and 1.");
+  if (!is_available(cuda_device))
+    CHECK_ERROR(ResidentEvents(source, {.framing = framing}, cuda_device), ErrorCode::device,
+                "cuda");
 }
 
 }  // namespace ranvier::test
