@@ -71,6 +71,7 @@ void add_camera_options(CLI::App& app, CameraOptions& o) {
 
 Task camera_task(const CameraOptions& o) {
   check(o);
+  const Device device = parse_device(o.train.device);
   const auto part = [&](Split split, std::int64_t count) {
     return first_recordings(
         open_event_set(o.dataset, {.split = split, .directory = o.train.data_dir}), count);
@@ -92,8 +93,8 @@ Task camera_task(const CameraOptions& o) {
       .score_name = "mean membrane",
       .loss = [](const Tensor& scores,
                  const Tensor& labels) { return cross_entropy(scores, labels); },
-      .train = fed_recordings(train, training, o.feed),
-      .test = fed_recordings(part(Split::test, o.train.test_samples), pipeline, o.feed),
+      .train = fed_recordings(train, training, o.feed, device),
+      .test = fed_recordings(part(Split::test, o.train.test_samples), pipeline, o.feed, device),
       .names = {.many = "recordings", .brief = "rec"},
       .recipe = {{"dataset", o.dataset},
                  {"size", fmt::format("{}", o.size)},

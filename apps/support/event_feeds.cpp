@@ -51,7 +51,7 @@ std::shared_ptr<const Recordings> cached_recordings(std::shared_ptr<const Record
 
 std::unique_ptr<Samples> fed_recordings(std::shared_ptr<const Recordings> recordings,
                                         const EventPipeline& pipeline,
-                                        const EventFeedOptions& options) {
+                                        const EventFeedOptions& options, Device device) {
   if (options.feed == "file")
     return event_samples(std::move(recordings),
                          framed(pipeline, pipeline.fixed | pipeline.varied, options.skip_bad));
@@ -65,8 +65,8 @@ std::unique_ptr<Samples> fed_recordings(std::shared_ptr<const Recordings> record
       !pipeline.varied.is_random(),
       "--feed device keeps recordings as they are and cannot vary them by {}; use --feed disk.",
       pipeline.varied.describe());
-  return resident_samples(std::move(recordings),
-                          framed(pipeline, pipeline.fixed, options.skip_bad));
+  return resident_samples(std::move(recordings), framed(pipeline, pipeline.fixed, options.skip_bad),
+                          device);
 }
 
 }  // namespace ranvier::apps

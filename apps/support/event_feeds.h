@@ -39,10 +39,11 @@ std::shared_ptr<const Recordings> cached_recordings(std::shared_ptr<const Record
                                                     const EventTransform& fixed,
                                                     const std::filesystem::path& folder);
 
-/// `recordings` by the way of `options.feed`. Errors: no such feed; `varied` or `time_bins` with
-/// the feed "device", which keeps events as they are; those of caches and data sets.
+/// `recordings` by the way of `options.feed`, for training on `device`. Errors: no such feed;
+/// `varied` or `time_bins` with the feed "device", which keeps events as they are; those of caches
+/// and data sets.
 std::unique_ptr<Samples> fed_recordings(std::shared_ptr<const Recordings> recordings,
                                         const EventPipeline& pipeline,
-                                        const EventFeedOptions& options);
+                                        const EventFeedOptions& options, Device device);
 
 }  // namespace ranvier::apps

@@ -26,18 +26,15 @@ class EventSamples final : public LoadedSamples<EventDataset> {
 
 class ResidentSamples final : public LoadedSamples<ResidentEvents> {
  public:
-  ResidentSamples(std::shared_ptr<const Recordings> recordings, const EventDatasetOptions& options)
-      : LoadedSamples(ResidentEvents(recordings, options)), recordings_(std::move(recordings)) {}
+  ResidentSamples(std::shared_ptr<const Recordings> recordings, const EventDatasetOptions& options,
+                  Device device)
+      : LoadedSamples(ResidentEvents(recordings, options, device), true),
+        recordings_(std::move(recordings)) {}
 
   const std::string& name() const override { return recordings_->name(); }
   const std::vector<std::string>& classes() const override { return recordings_->classes(); }
   std::int64_t label(std::int64_t sample) const override { return recordings_->label(sample); }
   SkippedRecordings skipped() const override { return dataset_.skipped(); }
-  std::unique_ptr<Feed> feed(const LoaderOptions& options) const override {
-    LoaderOptions in_turn = options;
-    in_turn.workers = 0;  // it computes on all cores, in turn with the training step
-    return LoadedSamples::feed(in_turn);
-  }
 
  private:
   std::shared_ptr<const Recordings> recordings_;
@@ -77,8 +74,8 @@ std::unique_ptr<Samples> event_samples(std::shared_ptr<const Recordings> recordi
 }
 
 std::unique_ptr<Samples> resident_samples(std::shared_ptr<const Recordings> recordings,
-                                          const EventDatasetOptions& options) {
-  return std::make_unique<ResidentSamples>(std::move(recordings), options);
+                                          const EventDatasetOptions& options, Device device) {
+  return std::make_unique<ResidentSamples>(std::move(recordings), options, device);
 }
 
 std::shared_ptr<const Recordings> first_recordings(std::shared_ptr<const Recordings> recordings,

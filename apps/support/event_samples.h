@@ -12,10 +12,10 @@ namespace ranvier::apps {
 std::unique_ptr<Samples> event_samples(std::shared_ptr<const Recordings> recordings,
                                        const EventDatasetOptions& options);
 
-/// Recordings that are read once and kept in memory; a feed frames them without workers. Errors:
-/// `ResidentEvents`'s.
+/// Recordings that are read once and kept in the memory of `device`; a feed frames them there,
+/// without workers. Errors: `ResidentEvents`'s.
 std::unique_ptr<Samples> resident_samples(std::shared_ptr<const Recordings> recordings,
-                                          const EventDatasetOptions& options);
+                                          const EventDatasetOptions& options, Device device);
 
 /// The first `count` of `recordings`; all of them if `count` is 0 or not smaller than their number.
 std::shared_ptr<const Recordings> first_recordings(std::shared_ptr<const Recordings> recordings,

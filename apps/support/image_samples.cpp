@@ -1,22 +1,39 @@
 #include "apps/support/image_samples.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "apps/support/loaded_samples.h"
+#include "ranvier/data/resident_images.h"
 
 namespace ranvier::apps {
 namespace {
 
-class ImageSamples final : public LoadedSamples<ImageDataset> {
+/// Images of `D`, which is made of an `ImageDataset`.
+template <class D>
+class ImageSamples final : public LoadedSamples<D> {
  public:
-  using LoadedSamples::LoadedSamples;
+  ImageSamples(D images, ImageDataset names_and_labels, bool in_turn)
+      : LoadedSamples<D>(std::move(images), in_turn), source_(std::move(names_and_labels)) {}
 
-  const std::string& name() const override { return dataset_.name(); }
-  const std::vector<std::string>& classes() const override { return dataset_.classes(); }
+  const std::string& name() const override { return source_.name(); }
+  const std::vector<std::string>& classes() const override { return source_.classes(); }
   std::int64_t label(std::int64_t sample) const override {
-    return dataset_.labels().data<std::int64_t>()[sample];
+    return source_.labels().template data<std::int64_t>()[sample];
   }
+
+ private:
+  ImageDataset source_;
 };
+
+/// On a CUDA device images lie there, and on the CPU workers make them ready beside the training.
+std::unique_ptr<Samples> image_samples(const ImageDataset& images, const TrainOptions& o) {
+  const Device device = parse_device(o.device);
+  if (device == cpu_device)
+    return std::make_unique<ImageSamples<ImageDataset>>(images, images, false);
+  return std::make_unique<ImageSamples<ResidentImages>>(ResidentImages(images, device), images,
+                                                        true);
+}
 
 ImageDataset first_or_all(const ImageDataset& images, std::int64_t count) {
   return count == 0 ? images : images.first(std::min(count, images.size()));
@@ -25,12 +42,13 @@ ImageDataset first_or_all(const ImageDataset& images, std::int64_t count) {
 }  // namespace
 
 std::unique_ptr<Samples> training_images(const ImageDataset& images, const TrainOptions& o) {
-  return std::make_unique<ImageSamples>(
-      first_or_all(images, o.train_samples).augmented({.shift = o.shift ? 2 : 0, .flip = o.flip}));
+  return image_samples(
+      first_or_all(images, o.train_samples).augmented({.shift = o.shift ? 2 : 0, .flip = o.flip}),
+      o);
 }
 
 std::unique_ptr<Samples> test_images(const ImageDataset& images, const TrainOptions& o) {
-  return std::make_unique<ImageSamples>(first_or_all(images, o.test_samples));
+  return image_samples(first_or_all(images, o.test_samples), o);
 }
 
 }  // namespace ranvier::apps

@@ -9,10 +9,11 @@
 
 namespace ranvier::apps {
 
-/// The first `--train-samples` images, varied by `--shift` and `--flip`.
+/// The first `--train-samples` images, varied by `--shift` and `--flip`. With `--device cuda` they
+/// are kept on the device.
 std::unique_ptr<Samples> training_images(const ImageDataset& images, const TrainOptions& options);
 
-/// The first `--test-samples` images, as they are.
+/// The first `--test-samples` images, as they are, kept likewise.
 std::unique_ptr<Samples> test_images(const ImageDataset& images, const TrainOptions& options);
 
 }  // namespace ranvier::apps

@@ -53,20 +53,28 @@ class LoaderFeed final : public Feed {
 template <class D>
 class LoadedSamples : public Samples {
  public:
-  explicit LoadedSamples(D dataset) : dataset_(std::move(dataset)) {}
+  /// `in_turn`: the data set computes on all cores or on a device, in turn with the training step,
+  /// and so without workers.
+  explicit LoadedSamples(D dataset, bool in_turn = false)
+      : dataset_(std::move(dataset)), in_turn_(in_turn) {}
 
   std::int64_t size() const final { return dataset_.size(); }
   TrainingBatch fetch(std::span<const std::int64_t> samples) const final {
     typename D::Batch batch;
     dataset_.fetch(samples, {}, batch);
-    return to_training_batch(batch);
+    return on_device(to_training_batch(batch), cpu_device);
   }
-  std::unique_ptr<Feed> feed(const LoaderOptions& options) const override {
-    return std::make_unique<LoaderFeed<D>>(dataset_, options);
+  std::unique_ptr<Feed> feed(const LoaderOptions& options) const final {
+    LoaderOptions own = options;
+    if (in_turn_) own.workers = 0;
+    return std::make_unique<LoaderFeed<D>>(dataset_, own);
   }
 
  protected:
   const D dataset_;
+
+ private:
+  const bool in_turn_;
 };
 
 }  // namespace ranvier::apps

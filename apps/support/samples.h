@@ -22,6 +22,9 @@ struct TrainingBatch {
   std::int64_t size() const { return labels.defined() ? labels.size(0) : 0; }
 };
 
+/// `batch` on `device`.
+TrainingBatch on_device(const TrainingBatch& batch, Device device);
+
 /// Batches of some samples, epoch by epoch; `DataLoader` without its type.
 class Feed {
  public:
@@ -52,9 +55,10 @@ class Samples {
   /// One name per class; labels are indices into it.
   virtual const std::vector<std::string>& classes() const = 0;
   virtual std::int64_t label(std::int64_t sample) const = 0;
-  /// The batch of `samples`, with the variations of epoch 0 if they are varied.
+  /// The batch of `samples` on the CPU, with the variations of epoch 0 if they are varied.
   virtual TrainingBatch fetch(std::span<const std::int64_t> samples) const = 0;
-  /// Batches of all samples, which must outlive it. Errors: `DataLoader`'s.
+  /// Batches of all samples, which must outlive it, on the device that keeps the samples if one
+  /// does, and else on the CPU. Errors: `DataLoader`'s.
   virtual std::unique_ptr<Feed> feed(const LoaderOptions& options) const = 0;
   /// What could not be read so far and was left out.
   virtual SkippedRecordings skipped() const { return {}; }

@@ -184,6 +184,7 @@ SpikeTrainOptions completed(SpikeTrainOptions o) {
 }
 
 Task spike_train_task(const SpikeTrainOptions& o) {
+  const Device device = parse_device(o.train.device);
   const auto part = [&](Split split, std::int64_t count) {
     return first_recordings(
         open_event_set(o.dataset, {.split = split, .directory = o.train.data_dir}), count);
@@ -205,8 +206,8 @@ Task spike_train_task(const SpikeTrainOptions& o) {
           .score_name = o.model == "mlp" ? "spike count" : o.readout + " of the membrane",
           .loss = [](const Tensor& scores,
                      const Tensor& labels) { return cross_entropy(scores, labels); },
-          .train = fed_recordings(train, training, o.feed),
-          .test = fed_recordings(part(Split::test, o.train.test_samples), pipeline, o.feed),
+          .train = fed_recordings(train, training, o.feed, device),
+          .test = fed_recordings(part(Split::test, o.train.test_samples), pipeline, o.feed, device),
           .names = {.many = "recordings", .brief = "rec"},
           .recipe = recipe(o),
           .data_seconds = true};

@@ -60,14 +60,6 @@ Task& moved(Task& task, Device device) {
   return task;
 }
 
-TrainingBatch on_device(const TrainingBatch& batch, Device device) {
-  const auto move = [&](const Tensor& tensor) {
-    return tensor.defined() ? tensor.to(device) : tensor;
-  };
-  return {
-      .inputs = move(batch.inputs), .labels = move(batch.labels), .lengths = move(batch.lengths)};
-}
-
 std::string machine(Device device) {
   if (device != cpu_device) return describe(device);
   return fmt::format("{} thread(s)", num_threads());

@@ -36,8 +36,8 @@ void bin_events(const PackedEvents& events, std::span<const EventSlice> recordin
 /// As above for the recordings `samples`, i64 [B], of `table`, a `slice_table` on the device of the
 /// events, where the samples and the frames lie too; steps beyond T are left out. On a CUDA device
 /// the host reads nothing and waits for nothing, so that it may be recorded in a graph, and nobody
-/// checks the numbers: recordings and samples that are out of range have no events, and a cell of no
-/// frame makes a number of its frame NaN.
+/// checks the numbers: recordings and samples that are out of range have no events, and a cell of
+/// no frame makes a number of its frame NaN.
 void bin_events(const PackedEvents& events, const Tensor& table, const Tensor& samples,
                 Tensor& frames);
 
