@@ -31,4 +31,9 @@ using GatherImagesKernel = void(const ResidentImageSet& set, const Tensor& sampl
                                 const Draw& draw, const Tensor& device_draw, ImageBatch& batch);
 extern DeviceKernels<GatherImagesKernel> gather_images_kernels;
 
+/// Writes the next of `order`, i64 [N], from place `place` on, to `samples`, -1 where it ends, and
+/// moves `place`, an i64 scalar, past them.
+using NextSamplesKernel = void(const Tensor& order, Tensor& place, Tensor& samples);
+extern DeviceKernels<NextSamplesKernel> next_samples_kernels;
+
 }  // namespace ranvier::detail
