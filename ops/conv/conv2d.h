@@ -23,7 +23,7 @@ struct Conv2dOptions {
 /// OH = (H + 2 padding - dilation (kh - 1) - 1) / stride + 1, rounded down. x is f32, f64 or packed
 /// spikes (with f32 weights); all else has the weight's dtype. Sparse packed spikes are convolved
 /// event by event where groups is 1, see ops/spikes/event_thresholds.h. An `AutocastGuard` makes
-/// f32 convolutions compute in bf16. Errors: shapes, dtypes or options that do not fit.
+/// f32 convolutions compute in 16 bit. Errors: shapes, dtypes or options that do not fit.
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
               Conv2dOptions options = {});
 
