@@ -1,7 +1,7 @@
 // Convolutions with few input channels in a group, where nothing is worth a matrix product: the
-// forward pass writes y and the weight gradient reads gy once, 16 bytes a thread, and what else
-// they touch stays in the L1 cache. Neighbouring threads take neighbouring output channels of one
-// pixel; so input pixels are read by a warp at once, as one address.
+// forward pass writes y once and the weight gradient reads gy once for each 18 rows of the weight,
+// 16 bytes a thread, and what else they touch is small. Neighbouring threads take neighbouring
+// output channels of one pixel; so input pixels are read by a warp at once, as one address.
 #include <algorithm>
 #include <bit>
 #include <limits>
