@@ -15,7 +15,7 @@ Tensor to_bits(const Tensor& x);
 /// is not packed; `dtype` is `bits`.
 Tensor from_bits(const Tensor& spikes, DType dtype = DType::f32);
 
-/// Number of spikes of a packed tensor. Error: the tensor is not packed.
+/// Number of spikes of a packed tensor; waits for a CUDA device. Error: the tensor is not packed.
 std::int64_t count_spikes(const Tensor& spikes);
 
 /// Spikes per element, in [0, 1]; 0 for a tensor without elements. Error as `count_spikes`.
