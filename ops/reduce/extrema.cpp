@@ -1,8 +1,7 @@
 #include "ranvier/ops/reduce/extrema.h"
 
-#include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/tape.h"
-#include "ranvier/ops/reduce/detail/reduce_cpu.h"
+#include "ranvier/ops/reduce/detail/reduce_kernels.h"
 
 namespace ranvier {
 namespace {
@@ -24,16 +23,9 @@ struct ExtremumBackward final : Node {
     return which == Extremum::largest ? "MaxBackward" : "MinBackward";
   }
   std::vector<Tensor> backward(std::span<const Tensor> grads) override {
-    Tensor gx = zeros(shape, {.dtype = grads[0].dtype()});
-    const std::int64_t* position = positions.get().data<std::int64_t>();
-    detail::visit_real(name(), gx.dtype(), [&]<class T>(detail::Type<T>) {
-      const T* in = grads[0].data<T>();
-      T* out = gx.mutable_data<T>();
-      for (std::int64_t result = 0; result < plan.results(); ++result) {
-        const std::int64_t outer = result / plan.inner, column = result % plan.inner;
-        out[(outer * plan.count + position[result]) * plan.inner + column] = in[result];
-      }
-    });
+    Tensor gx = zeros(shape, {.dtype = grads[0].dtype(), .device = grads[0].device()});
+    kernel_for(name(), gx.device(), detail::extremum_backward_kernels)(
+        name(), plan, positions.get(), grads[0], gx);
     return {gx};
   }
   void release() override { positions.reset(); }
@@ -50,10 +42,7 @@ Found find(const char* op, Extremum which, const Tensor& input, const std::vecto
   RV_CHECK(plan.count > 0, "[{}] {} has no elements to choose from.", op, input.shape());
   Tensor values = empty(shape, {.dtype = x.dtype(), .device = x.device()});
   Tensor positions = empty(shape, {.dtype = DType::i64, .device = x.device()});
-  detail::visit_real(op, x.dtype(), [&, &x = x, &plan = plan]<class T>(detail::Type<T>) {
-    detail::extremum_cpu(plan, which, x.template data<T>(), values.mutable_data<T>(),
-                         positions.mutable_data<std::int64_t>());
-  });
+  kernel_for(op, x.device(), detail::extremum_kernels)(op, plan, which, x, values, positions);
   if (grad_needed({x}))
     attach(std::make_shared<ExtremumBackward>(which, x.shape(), plan, positions), {x}, {values});
   return {values, positions};

@@ -3,9 +3,9 @@
 #include <bit>
 #include <type_traits>
 
-#include "ranvier/core/dtype.h"
+#include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/parallel.h"
-#include "ranvier/ops/reduce/detail/reduce_cpu.h"
+#include "ranvier/ops/reduce/detail/reduce_kernels.h"
 
 namespace ranvier::detail {
 namespace {
@@ -120,13 +120,6 @@ void sum_terms(const ReducePlan& plan, const T* x, Term term, Finish finish) {
                       total += partials[(outer * tiling.chunks + chunk) * plan.inner + column];
                     finish(result, total);
                   });
-}
-
-// The first NaN wins, so that it is noticed. Without branches, so that loops over it vectorise.
-template <Extremum which, class T>
-bool beats(T value, T best) {
-  const bool better = which == Extremum::largest ? value > best : value < best;
-  return better | ((value != value) & (best == best));
 }
 
 /// The winner of each of up to `column_block` columns; positions are as wide as values.
@@ -257,17 +250,22 @@ void count_words(std::int64_t steps, std::int64_t stride, std::int64_t words,
   }
 }
 
-}  // namespace
-
 template <class T, class Y>
-void sum_cpu(const ReducePlan& plan, const T* x, double divisor, Y* y) {
+void sum_of(const ReducePlan& plan, const T* x, double divisor, Y* y) {
   sum_terms(
       plan, x, [](T value, std::int64_t) { return static_cast<double>(value); },
       [=](std::int64_t result, double total) { y[result] = static_cast<Y>(total / divisor); });
 }
 
+void sum_cpu(const char* op, const ReducePlan& plan, const Tensor& x, double divisor, Tensor& y) {
+  visit_real(op, x.dtype(), [&]<class T>(Type<T>) {
+    visit_real(op, y.dtype(),
+               [&]<class Y>(Type<Y>) { sum_of(plan, x.data<T>(), divisor, y.mutable_data<Y>()); });
+  });
+}
+
 template <class T>
-void squares_cpu(const ReducePlan& plan, const T* x, const double* means, double divisor, T* y) {
+void squares_of(const ReducePlan& plan, const T* x, const double* means, double divisor, T* y) {
   sum_terms(
       plan, x,
       [=](T value, std::int64_t result) {
@@ -277,9 +275,16 @@ void squares_cpu(const ReducePlan& plan, const T* x, const double* means, double
       [=](std::int64_t result, double total) { y[result] = static_cast<T>(total / divisor); });
 }
 
+void squares_cpu(const ReducePlan& plan, const Tensor& x, const Tensor& means, double divisor,
+                 Tensor& y) {
+  visit_real("var", x.dtype(), [&]<class T>(Type<T>) {
+    squares_of(plan, x.data<T>(), means.data<double>(), divisor, y.mutable_data<T>());
+  });
+}
+
 template <class T>
-void squares_backward_cpu(const ReducePlan& plan, const T* x, const double* means, double divisor,
-                          const T* gy, T* gx) {
+void squares_gradient(const ReducePlan& plan, const T* x, const double* means, double divisor,
+                      const T* gy, T* gx) {
   const std::int64_t count = std::max<std::int64_t>(1, plan.count);
   parallel_for(0, plan.outer * plan.count,
                std::max<std::int64_t>(1, grain / std::max<std::int64_t>(1, plan.inner)),
@@ -296,17 +301,41 @@ void squares_backward_cpu(const ReducePlan& plan, const T* x, const double* mean
                });
 }
 
-template <class T>
-void extremum_cpu(const ReducePlan& plan, Extremum which, const T* x, T* values,
-                  std::int64_t* positions) {
-  if (which == Extremum::largest)
-    find_extrema<Extremum::largest>(plan, x, values, positions);
-  else
-    find_extrema<Extremum::smallest>(plan, x, values, positions);
+void squares_backward_cpu(const ReducePlan& plan, const Tensor& x, const Tensor& means,
+                          double divisor, const Tensor& gy, Tensor& gx) {
+  visit_real("var", x.dtype(), [&]<class T>(Type<T>) {
+    squares_gradient(plan, x.data<T>(), means.data<double>(), divisor, gy.data<T>(),
+                     gx.mutable_data<T>());
+  });
 }
 
-void count_spikes_cpu(std::int64_t steps, std::int64_t rows, std::int64_t columns,
-                      const std::uint64_t* x, double divisor, float* y) {
+void extremum_cpu(const char* op, const ReducePlan& plan, Extremum which, const Tensor& x,
+                  Tensor& values, Tensor& positions) {
+  visit_real(op, x.dtype(), [&]<class T>(Type<T>) {
+    auto* const find = which == Extremum::largest ? find_extrema<Extremum::largest, T>
+                                                  : find_extrema<Extremum::smallest, T>;
+    find(plan, x.data<T>(), values.mutable_data<T>(), positions.mutable_data<std::int64_t>());
+  });
+}
+
+void extremum_backward_cpu(const char* op, const ReducePlan& plan, const Tensor& positions,
+                           const Tensor& gy, Tensor& gx) {
+  const auto* position = positions.data<std::int64_t>();
+  visit_real(op, gx.dtype(), [&]<class T>(Type<T>) {
+    const T* in = gy.data<T>();
+    T* out = gx.mutable_data<T>();
+    for (std::int64_t result = 0; result < plan.results(); ++result) {
+      const std::int64_t outer = result / plan.inner, column = result % plan.inner;
+      out[(outer * plan.count + position[result]) * plan.inner + column] = in[result];
+    }
+  });
+}
+
+void count_spikes_cpu(const char* /*op*/, const Tensor& spikes, double divisor, Tensor& rates) {
+  const std::int64_t steps = spikes.size(0), columns = spikes.size(-1);
+  const std::int64_t rows = spikes.shape().sub(1, spikes.rank() - 1).numel();
+  const auto* x = spikes.data<std::uint64_t>();
+  float* y = rates.mutable_data<float>();
   const std::int64_t row_words = words_per_row(columns), words = rows * row_words;
   const std::int64_t groups = (words + width - 1) / width;
   const std::int64_t cost = width * (steps + 64);
@@ -328,16 +357,15 @@ void count_spikes_cpu(std::int64_t steps, std::int64_t rows, std::int64_t column
                });
 }
 
-#define RANVIER_INSTANTIATE(T)                                                                     \
-  template void squares_cpu(const ReducePlan&, const T*, const double*, double, T*);               \
-  template void squares_backward_cpu(const ReducePlan&, const T*, const double*, double, const T*, \
-                                     T*);                                                          \
-  template void extremum_cpu(const ReducePlan&, Extremum, const T*, T*, std::int64_t*);
-RANVIER_INSTANTIATE(float)
-RANVIER_INSTANTIATE(double)
-#undef RANVIER_INSTANTIATE
-template void sum_cpu(const ReducePlan&, const float*, double, float*);
-template void sum_cpu(const ReducePlan&, const float*, double, double*);
-template void sum_cpu(const ReducePlan&, const double*, double, double*);
+}  // namespace
+
+constinit DeviceKernels<SumKernel> sum_kernels{.cpu = sum_cpu};
+constinit DeviceKernels<SquaresKernel> squares_kernels{.cpu = squares_cpu};
+constinit DeviceKernels<SquaresBackwardKernel> squares_backward_kernels{.cpu =
+                                                                            squares_backward_cpu};
+constinit DeviceKernels<ExtremumKernel> extremum_kernels{.cpu = extremum_cpu};
+constinit DeviceKernels<ExtremumBackwardKernel> extremum_backward_kernels{
+    .cpu = extremum_backward_cpu};
+constinit DeviceKernels<CountSpikesKernel> count_spikes_kernels{.cpu = count_spikes_cpu};
 
 }  // namespace ranvier::detail

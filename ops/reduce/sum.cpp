@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/pointwise/pointwise.h"
-#include "ranvier/ops/reduce/detail/reduce_cpu.h"
+#include "ranvier/ops/reduce/detail/reduce_kernels.h"
 #include "ranvier/ops/shape/detail/copy_kernels.h"
 
 namespace ranvier {
@@ -51,12 +50,9 @@ Tensor add_up(Kind kind, const Tensor& input, const std::vector<int>& axes, Redu
   const double divisor = kind == Kind::mean ? static_cast<double>(plan.count) : 1;
   Tensor y = empty(shape, {.dtype = packed ? DType::f32 : x.dtype(), .device = x.device()});
   if (packed)
-    detail::count_spikes_cpu(x.size(0), x.shape().sub(1, x.rank() - 1).numel(), x.size(-1),
-                             x.data<std::uint64_t>(), divisor, y.mutable_data<float>());
+    kernel_for(op, x.device(), detail::count_spikes_kernels)(op, x, divisor, y);
   else
-    detail::visit_real(op, x.dtype(), [&, &x = x, &plan = plan]<class T>(detail::Type<T>) {
-      detail::sum_cpu(plan, x.template data<T>(), divisor, y.mutable_data<T>());
-    });
+    kernel_for(op, x.device(), detail::sum_kernels)(op, plan, x, divisor, y);
   if (grad_needed({x}))
     attach(std::make_shared<SumBackward>(kind == Kind::mean ? "MeanBackward" : "SumBackward",
                                          x.shape(), plan, divisor),

@@ -1,8 +1,7 @@
 #include "ranvier/ops/reduce/variance.h"
 
-#include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/tape.h"
-#include "ranvier/ops/reduce/detail/reduce_cpu.h"
+#include "ranvier/ops/reduce/detail/reduce_kernels.h"
 
 namespace ranvier {
 namespace {
@@ -20,10 +19,8 @@ struct VarBackward final : Node {
   const char* name() const override { return "VarBackward"; }
   std::vector<Tensor> backward(std::span<const Tensor> grads) override {
     Tensor gx = empty_like(x.get());
-    detail::visit_real("var", gx.dtype(), [&]<class T>(detail::Type<T>) {
-      detail::squares_backward_cpu(plan, x.get().data<T>(), means.get().data<double>(), divisor,
-                                   grads[0].data<T>(), gx.mutable_data<T>());
-    });
+    kernel_for("var", gx.device(), detail::squares_backward_kernels)(plan, x.get(), means.get(),
+                                                                     divisor, grads[0], gx);
     return {gx};
   }
   void release() override {
@@ -44,12 +41,9 @@ Tensor var(const Tensor& input, const std::vector<int>& axes, VarianceOptions op
   const auto divisor = static_cast<double>(plan.count - options.correction);
   Tensor y = empty(shape, {.dtype = x.dtype(), .device = x.device()});
   Tensor means = empty(shape, {.dtype = DType::f64, .device = x.device()});
-  detail::visit_real("var", x.dtype(), [&, &x = x, &plan = plan]<class T>(detail::Type<T>) {
-    const T* in = x.template data<T>();
-    double* const mean = means.mutable_data<double>();
-    detail::sum_cpu(plan, in, static_cast<double>(plan.count), mean);
-    detail::squares_cpu(plan, in, mean, divisor, y.mutable_data<T>());
-  });
+  kernel_for("var", x.device(), detail::sum_kernels)("var", plan, x,
+                                                     static_cast<double>(plan.count), means);
+  kernel_for("var", x.device(), detail::squares_kernels)(plan, x, means, divisor, y);
   if (grad_needed({x})) attach(std::make_shared<VarBackward>(x, means, plan, divisor), {x}, {y});
   return y;
 }
