@@ -18,7 +18,8 @@
 namespace ranvier {
 
 /// A place in a Philox stream that kernels read from device memory, so that each replay of captured
-/// work draws new numbers: those that the same work would have drawn outside of a graph.
+/// work draws new numbers: those that the same work would have drawn outside of a graph. It has to
+/// outlive the graph.
 class GraphRandom {
  public:
   /// Error: `device` is not an available CUDA device.

@@ -22,34 +22,51 @@ constexpr int threads_of_tile = kernel::lanes / neighbours;
 
 template <class R>
 struct Masked {
-  const R* __restrict__ x;
-  R* __restrict__ y;
+  const R* x;
+  R* y;
   std::int64_t count, steps, steps_at_once;
   std::uint32_t threshold;
   R scale;
 };
 
-/// Applies the words of four blocks to step `t`; `first` is the thread's first element of it.
+/// As `store`, said so that the compiler cannot take it apart into accesses of 4 bytes, as it does
+/// with one of the four stores of a step.
+template <class R>
+__device__ __forceinline__ void store_whole(R* to, const Pack<R, neighbours>& values) {
+#pragma unroll
+  for (int i = 0; i < static_cast<int>(sizeof values / sizeof(int4)); ++i)
+    __stwb(reinterpret_cast<int4*>(to) + i, reinterpret_cast<const int4*>(&values)[i]);
+}
+
+/// Applies the words of four blocks to step `t`; `first` is the thread's first element of it. All
+/// loads come before the first store, which the compiler cannot know to be of other arrays.
 template <class R, bool packed>
-__device__ __forceinline__ void apply_to_step(const Masked<R>& m, const PhiloxWords (&drawn)[4],
+__device__ __forceinline__ void apply_to_step(const Masked<R>& m,
+                                              const PhiloxWords (&drawn)[neighbours],
                                               std::int64_t t, std::int64_t first) {
   const R* const x = m.x + t * m.count;
   R* const y = m.y + t * m.count;
+  Pack<R, neighbours> packs[quarters];
 #pragma unroll
   for (int quarter = 0; quarter < quarters; ++quarter) {
     const std::int64_t at = first + quarter * kernel::lanes;
-    if (packed && at < m.count) {
-      Pack<R, neighbours> pack = load<R, neighbours>(x + at);
+    if (packed && at < m.count) packs[quarter] = load<R, neighbours>(x + at);
 #pragma unroll
-      for (int k = 0; k < neighbours; ++k)
-        pack.lane[k] = drawn[k].word[quarter] >= m.threshold ? pack.lane[k] * m.scale : R(0);
-      store(y + at, pack);
-    } else if (!packed) {
+    for (int k = 0; k < neighbours; ++k)
+      if (!packed && at + k < m.count) packs[quarter].lane[k] = x[at + k];
+  }
 #pragma unroll
-      for (int k = 0; k < neighbours; ++k)
-        if (at + k < m.count)
-          y[at + k] = drawn[k].word[quarter] >= m.threshold ? x[at + k] * m.scale : R(0);
-    }
+  for (int quarter = 0; quarter < quarters; ++quarter) {
+    const std::int64_t at = first + quarter * kernel::lanes;
+    Pack<R, neighbours> kept;
+#pragma unroll
+    for (int k = 0; k < neighbours; ++k)
+      kept.lane[k] =
+          drawn[k].word[quarter] >= m.threshold ? packs[quarter].lane[k] * m.scale : R(0);
+    if (packed && at < m.count) store_whole(y + at, kept);
+#pragma unroll
+    for (int k = 0; k < neighbours; ++k)
+      if (!packed && at + k < m.count) y[at + k] = kept.lane[k];
   }
 }
 
