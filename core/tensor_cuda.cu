@@ -1,6 +1,6 @@
 // What tensors themselves need of a CUDA device.
 #include "ranvier/core/detail/convert_value.h"
-#include "ranvier/core/detail/cuda_launch.h"
+#include "ranvier/core/detail/cuda_map.h"
 #include "ranvier/core/detail/tensor_kernels.h"
 #include "ranvier/core/detail/visit_dtype.h"
 
@@ -12,10 +12,10 @@ using ranvier::detail::Type;
 // nvcc wants device lambdas in functions of their own, not within the lambdas that visit dtypes.
 template <class T>
 void fill_elements(Tensor& target, double value) {
-  T* const out = mutable_elements<T>("fill", target);
   const T element = ranvier::detail::from_double<T>(value);
-  for_each("fill", target.device(), target.numel(),
-           [=] __device__(std::int64_t i) { out[i] = element; });
+  map(
+      "fill", target.device(), target.numel(), [=] __device__() { return element; },
+      mutable_elements<T>("fill", target));
 }
 
 void fill(Tensor& target, double value) {
@@ -25,10 +25,10 @@ void fill(Tensor& target, double value) {
 
 template <class From, class To>
 void convert_elements(const Tensor& source, Tensor& result) {
-  const From* const in = elements<From>("to", source);
-  To* const out = mutable_elements<To>("to", result);
-  for_each("to", source.device(), source.numel(),
-           [=] __device__(std::int64_t i) { out[i] = ranvier::detail::convert<From, To>(in[i]); });
+  map(
+      "to", source.device(), source.numel(),
+      [] __device__(From value) { return ranvier::detail::convert<From, To>(value); },
+      mutable_elements<To>("to", result), elements<From>("to", source));
 }
 
 void convert(const Tensor& source, Tensor& result) {
@@ -40,11 +40,10 @@ void convert(const Tensor& source, Tensor& result) {
 
 template <class R>
 void accumulate_elements(const Tensor& a, const Tensor& b, Tensor& result) {
-  const R* const left = elements<R>("accumulate", a);
-  const R* const right = elements<R>("accumulate", b);
-  R* const out = mutable_elements<R>("accumulate", result);
-  for_each("accumulate", a.device(), a.numel(),
-           [=] __device__(std::int64_t i) { out[i] = left[i] + right[i]; });
+  map(
+      "accumulate", a.device(), a.numel(), [] __device__(R left, R right) { return left + right; },
+      mutable_elements<R>("accumulate", result), elements<R>("accumulate", a),
+      elements<R>("accumulate", b));
 }
 
 void accumulate(const Tensor& a, const Tensor& b, Tensor& result) {

@@ -1,15 +1,19 @@
 // Elementwise kernels: out[i] = body(in[i]...), 16 bytes at a time where the arrays allow it.
 #pragma once
 
+#include <algorithm>
+
 #include "ranvier/core/detail/cuda_launch.h"
 #include "ranvier/core/detail/cuda_pack.h"
 
 namespace ranvier::cuda {
 
-/// Neighbours that a thread computes: 16 bytes of them, but one of f64, which is for checks and
-/// whose divisions and exponentials are calls that leave few registers.
-template <class R>
-inline constexpr int map_lanes = sizeof(R) == 8 ? 1 : full_lanes<R>;
+/// Neighbours that a thread computes: 16 bytes of the widest type, but one of 8 bytes: f64 is for
+/// checks, and its divisions and exponentials are calls that leave few registers.
+template <class... Types>
+inline constexpr int map_lanes = std::max({sizeof(Types)...}) == 8
+                                     ? 1
+                                     : static_cast<int>(16 / std::max({sizeof(Types)...}));
 
 namespace kernels {
 template <class R, int lanes, class Body, class... In>
@@ -38,9 +42,8 @@ __global__ void __launch_bounds__(block_threads)
 template <class R, class Body, class... In>
 void map(const char* op, Device device, std::int64_t count, const Body& body, R* out,
          const In*... in) {
-  static_assert(((sizeof(In) <= sizeof(R)) && ...), "packs of the result's width");
   if (count == 0) return;
-  constexpr int lanes = map_lanes<R>;
+  constexpr int lanes = map_lanes<R, In...>;
   if (lanes > 1 && in_packs<R>(full_lanes<R>, {out, in...}))
     launch(op, device, grid_for((count + lanes - 1) / lanes), kernels::map<R, lanes, Body, In...>,
            count, body, out, in...);
