@@ -38,6 +38,28 @@ struct Rows {
   std::int64_t neurons;
 };
 
+template <class R>
+void divide(Device device, const R* from, R divisor, std::int64_t count, R* to) {
+  cuda::for_each(op, device, count, [=] __device__(std::int64_t i) { to[i] = from[i] / divisor; });
+}
+
+/// Gives each pixel of a mean its share of the gradient: a factor where that is exact, else the
+/// gradient in `scratch`.
+template <class R>
+void share_means(Device device, BackwardArgs<R>& args, Tensor& scratch) {
+  const int area = args.grid.kernel * args.grid.kernel;
+  if (args.grid.pool != SpikePool::average || args.grad_in.spikes == nullptr) return;
+  if ((area & (area - 1)) == 0) {
+    args.share = R(1) / static_cast<R>(area);
+    return;
+  }
+  const std::int64_t count = args.in.steps * args.grid.outputs;
+  scratch = empty({count}, {.dtype = dtype_of<R>, .device = device});
+  R* const shares = cuda::mutable_elements<R>(op, scratch);
+  divide(device, args.grad_in.spikes, static_cast<R>(area), count, shares);
+  args.grad_in.spikes = shares;
+}
+
 /// One walk. `sums`: wanted; then the result holds the blocks' shares [1, blocks, 2, channels].
 template <class R>
 Tensor walk(Device device, BackwardArgs<R>& args, bool sums, double* learnables) {
@@ -45,6 +67,8 @@ Tensor walk(Device device, BackwardArgs<R>& args, bool sums, double* learnables)
   const int count = in.program.learnables;
   Rows<R> carried(device, in.steps > span ? in.program.states : 0, args.grid.neurons);
   for (int k = 0; in.steps > span && k < in.program.states; ++k) args.carried[k] = carried.row(k);
+  Tensor divided;
+  share_means(device, args, divided);
   const bool fours = in_fours(args);
   // Few blocks where their shares have to be added up, as many as there are cells where not.
   const std::int64_t most_blocks = sums || learnables != nullptr ? 1024 : 1 << 30;
@@ -65,7 +89,8 @@ Tensor walk(Device device, BackwardArgs<R>& args, bool sums, double* learnables)
 
 template <class R>
 BackwardArgs<R> args_for(const Input<R>& in, const GradInput<R>& grad_in) {
-  return {in, grad_in, CellGrid(in.geometry), {}, {}, {}, nullptr, {}, nullptr, nullptr, nullptr};
+  return {in,      grad_in, CellGrid(in.geometry), {}, {}, {}, nullptr, {}, R(1), nullptr,
+          nullptr, nullptr};
 }
 
 void add_partials(const Tensor& partials, double* sum, double* sum_x) {

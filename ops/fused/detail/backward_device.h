@@ -8,6 +8,7 @@
 #pragma once
 
 #include "ranvier/ops/fused/detail/cells_device.h"
+#include "ranvier/ops/neurons/neuron.h"
 #include "ranvier/ops/norm/detail/channel_sums_device.h"
 
 namespace ranvier::fused::device {
@@ -25,6 +26,7 @@ struct BackwardArgs {
   R* grad_state[max_states];  // null: not wanted
   R* grad_x;                  // of x, or of y if `to_x` has no scale; null: not wanted
   NormGradient<R> to_x;
+  R share;           // of a window's gradient that a pixel takes: 1, or 1 / area of a mean
   const R* centre;   // of the sums
   double* partials;  // sums over a block, as `leave_partials` leaves them; null: not wanted
   double* shares;    // [blocks, 2, learnables], the second unused; null: not wanted
@@ -37,13 +39,31 @@ inline constexpr int backward_threads = 128;
 template <class R>
 void launch_backward(Device device, const BackwardArgs<R>& args, bool fours);
 
-/// What a thread adds up over its cells.
+/// What is known of the input when a kernel is compiled: registers are saved where it is much.
+enum class Shown { either, still, moving };
+
+template <Shown shown, class R>
+__device__ __forceinline__ bool is_static(const Input<R>& in) {
+  return shown == Shown::either ? in.static_input : shown == Shown::still;
+}
+
+/// What a thread adds up over its cells. The sums per channel are touched once in a few steps, so
+/// they leave the registers to others.
 template <class Model, class R, int lanes>
 struct Totals {
   using Learnable = typename Model::template Learnable<R>;
   static constexpr int learnables = count_of<Learnable, R>;
-  double grad[lanes] = {}, grad_x[lanes] = {};
+  double (*sums)[backward_threads];  // [2 lanes, threads]
   double learnt[learnables > 0 ? learnables : 1] = {};
+
+  __device__ explicit Totals(double (*memory)[backward_threads]) : sums(memory) {
+#pragma unroll
+    for (int i = 0; i < 2 * lanes; ++i) sums[i][threadIdx.x] = 0;
+  }
+  __device__ __forceinline__ void add(int i, R sum, R sum_x) {
+    sums[i][threadIdx.x] += static_cast<double>(sum);
+    sums[lanes + i][threadIdx.x] += static_cast<double>(sum_x);
+  }
 };
 
 /// A thread's pixel on its way back through a span.
@@ -88,7 +108,7 @@ __device__ __forceinline__ Pack<R, lanes> input_gradient(const NormGradient<R>& 
 }
 
 /// Steps [t, t + interval) of a pixel.
-template <class Model, class Slope, class R, int lanes>
+template <Shown shown, class Model, class Slope, class R, int lanes>
 __device__ __forceinline__ void walk_interval(const BackwardArgs<R>& args,
                                               const typename Model::template Params<R>& params,
                                               const Slope& slope, Normalise<R, lanes>& normalise,
@@ -102,7 +122,7 @@ __device__ __forceinline__ void walk_interval(const BackwardArgs<R>& args,
 #pragma unroll
   for (int s = 0; s < interval; ++s) {
     x[s] = walk.x;
-    if (!in.static_input && t + s < walk.end)
+    if (!is_static<shown>(in) && t + s < walk.end)
       x[s] = load<R, lanes>(in.x + (t + s) * args.grid.neurons + walk.neuron);
   }
 #pragma unroll
@@ -110,10 +130,6 @@ __device__ __forceinline__ void walk_interval(const BackwardArgs<R>& args,
     grad_out[s] = {};
     if (args.grad_in.spikes != nullptr && walk.output >= 0 && t + s < walk.end)
       grad_out[s] = load<R, lanes>(args.grad_in.spikes + (t + s) * args.grid.outputs + walk.output);
-    if (args.grid.pool == SpikePool::average)
-#pragma unroll
-      for (int i = 0; i < lanes; ++i)
-        grad_out[s].lane[i] /= static_cast<R>(args.grid.kernel * args.grid.kernel);
   }
   unsigned takes[lanes];  // bit s: the gradient of step t + s is this pixel's
 #pragma unroll
@@ -146,11 +162,11 @@ __device__ __forceinline__ void walk_interval(const BackwardArgs<R>& args,
     Pack<R, lanes> grad;
 #pragma unroll
     for (int i = 0; i < lanes; ++i) {
-      const R of_spike = (takes[i] >> s & 1u) != 0 ? grad_out[s].lane[i] : R(0);
+      const R of_spike = (takes[i] >> s & 1u) != 0 ? args.share * grad_out[s].lane[i] : R(0);
       grad.lane[i] = Model::adjoint(params, before[s].lane[i], y.lane[i], of_spike,
                                     walk.grad.lane[i], walk.learnt[i], slope);
     }
-    if (in.static_input) {
+    if (is_static<shown>(in)) {
 #pragma unroll
       for (int i = 0; i < lanes; ++i) walk.grad_sum.lane[i] += grad.lane[i];
       continue;
@@ -169,11 +185,9 @@ __device__ __forceinline__ void walk_interval(const BackwardArgs<R>& args,
                           ? grad
                           : input_gradient<R, lanes>(args.to_x, channel, grad, x[s]));
   }
+  if (is_static<shown>(in) || args.partials == nullptr) return;
 #pragma unroll
-  for (int i = 0; i < lanes; ++i) {
-    totals.grad[i] += static_cast<double>(sum[i]);
-    totals.grad_x[i] += static_cast<double>(sum_x[i]);
-  }
+  for (int i = 0; i < lanes; ++i) totals.add(i, sum[i], sum_x[i]);
 }
 
 /// A static input's gradient, summed over time, is complete at its first step.
@@ -185,14 +199,11 @@ __device__ __forceinline__ void finish_static(const BackwardArgs<R>& args, int c
   if (walk.begin > 0 || args.partials == nullptr) return;
   const auto centre = load<R, lanes>(args.centre + channel);
 #pragma unroll
-  for (int i = 0; i < lanes; ++i) {
-    const R term = walk.grad_sum.lane[i] * (walk.x.lane[i] - centre.lane[i]);
-    totals.grad[i] += static_cast<double>(walk.grad_sum.lane[i]);
-    totals.grad_x[i] += static_cast<double>(term);
-  }
+  for (int i = 0; i < lanes; ++i)
+    totals.add(i, walk.grad_sum.lane[i], walk.grad_sum.lane[i] * (walk.x.lane[i] - centre.lane[i]));
 }
 
-template <class Model, class Slope, class R, int lanes>
+template <Shown shown, class Model, class Slope, class R, int lanes>
 __device__ __forceinline__ void walk_pixel(const BackwardArgs<R>& args,
                                            const typename Model::template Params<R>& params,
                                            const Slope& slope, Normalise<R, lanes>& normalise,
@@ -203,17 +214,17 @@ __device__ __forceinline__ void walk_pixel(const BackwardArgs<R>& args,
   const R zeros[max_states] = {};
   const bool last = walk.end == in.steps;
   walk.grad.read(last ? args.grad_in.state : args.carried, zeros, walk.neuron);
-  if (in.static_input) {
+  if (is_static<shown>(in)) {
     walk.x = load<R, lanes>(in.x + walk.neuron);
     if (!last) walk.grad_sum = load<R, lanes>(args.grad_x + walk.neuron);
   }
 #pragma unroll 1
   for (int t = walk.begin + (walk.end - walk.begin - 1) / checkpoint_interval * checkpoint_interval;
        t >= walk.begin; t -= checkpoint_interval)
-    walk_interval<Model, Slope, R, lanes>(args, params, slope, normalise, channel, t, fired, walk,
-                                          totals);
+    walk_interval<shown, Model, Slope, R, lanes>(args, params, slope, normalise, channel, t, fired,
+                                                 walk, totals);
   walk.grad.write(walk.begin == 0 ? args.grad_state : args.carried, walk.neuron);
-  if (in.static_input) finish_static(args, channel, walk, totals);
+  if (is_static<shown>(in)) finish_static(args, channel, walk, totals);
 #pragma unroll
   for (int l = 0; l < Totals<Model, R, lanes>::learnables; ++l)
 #pragma unroll
@@ -222,7 +233,7 @@ __device__ __forceinline__ void walk_pixel(const BackwardArgs<R>& args,
 }
 
 /// When the first pixel of a window fires.
-template <class Model, class R, int lanes>
+template <Shown shown, class Model, class R, int lanes>
 __device__ __forceinline__ void find_first(const BackwardArgs<R>& args,
                                            const typename Model::template Params<R>& params,
                                            Normalise<R, lanes>& normalise, std::int64_t neuron,
@@ -232,8 +243,8 @@ __device__ __forceinline__ void find_first(const BackwardArgs<R>& args,
       state_before<Model, R, lanes>(in, args.grid.neurons, begin, neuron);
 #pragma unroll 4
   for (int t = begin; t < end; ++t) {
-    const Pack<R, lanes> y =
-        normalise(t, load<R, lanes>(in.x + (in.static_input ? 0 : t * args.grid.neurons) + neuron));
+    const Pack<R, lanes> y = normalise(
+        t, load<R, lanes>(in.x + (is_static<shown>(in) ? 0 : t * args.grid.neurons) + neuron));
 #pragma unroll
     for (int i = 0; i < lanes; ++i)
       if (Model::step(params, state.lane[i], y.lane[i], neurons::Fire{}) != R(0))
@@ -243,7 +254,7 @@ __device__ __forceinline__ void find_first(const BackwardArgs<R>& args,
   for (int i = 0; i < lanes; ++i) fired.before[i] = fired.first[i];
 }
 
-template <class Model, class Slope, class R, int lanes>
+template <Shown shown, class Model, class Slope, class R, int lanes>
 __device__ __forceinline__ void walk_cell(const BackwardArgs<R>& args,
                                           const typename Model::template Params<R>& params,
                                           const Slope& slope, Normalise<R, lanes>& normalise,
@@ -255,7 +266,7 @@ __device__ __forceinline__ void walk_cell(const BackwardArgs<R>& args,
     const int end = min(begin + span, steps);
     Fired<lanes> fired;
     if (contested)
-      find_first<Model, R, lanes>(args, params, normalise, cell.first, begin, end, fired);
+      find_first<shown, Model, R, lanes>(args, params, normalise, cell.first, begin, end, fired);
 #pragma unroll 1
     for (int k = 1; k <= pixels; ++k) {
       const int pixel = k == pixels ? 0 : k;
@@ -265,29 +276,46 @@ __device__ __forceinline__ void walk_cell(const BackwardArgs<R>& args,
                                  .end = end,
                                  .takes_all = !contested,
                                  .is_first = pixel == 0};
-      walk_pixel<Model, Slope, R, lanes>(args, params, slope, normalise, channel, fired, walk,
-                                         totals);
+      walk_pixel<shown, Model, Slope, R, lanes>(args, params, slope, normalise, channel, fired,
+                                                walk, totals);
     }
   }
 }
 
-template <class Model, class Slope, class R, int lanes>
-__global__ void __launch_bounds__(backward_threads, 1)
+/// Blocks that share a multiprocessor: as many as fit without spilling.
+template <Shown shown, class Model>
+constexpr int least_blocks() {
+  constexpr int states = neurons::field_count<Model::template State>;
+  constexpr bool learns = neurons::field_count<Model::template Learnable> != 0;
+  if (shown == Shown::either || states != 1) return 1;
+  if (shown == Shown::still) return learns ? 3 : 4;
+  return learns ? 2 : 3;
+}
+
+template <Shown shown, class Model, class Slope, class R, int lanes>
+__global__ void __launch_bounds__(backward_threads, least_blocks<shown, Model>())
     backward(const BackwardArgs<R> args, const typename Model::template Params<R> given,
              const Slope slope) {
   const Place place(args.layout);
-  Totals<Model, R, lanes> totals;
+  __shared__ double sums[2 * lanes][backward_threads];
+  Totals<Model, R, lanes> totals(sums);
   if (!place.idle) {
     const auto params = learned<Model, R>(given, args.in.learnables);
     const int channel = static_cast<int>(place.pack) * lanes;
     Normalise<R, lanes> normalise(args.in, channel);
     for (std::int64_t cell = place.row; cell < args.grid.cells; cell += args.layout.row_step())
-      walk_cell<Model, Slope, R, lanes>(args, params, slope, normalise, channel,
-                                        static_cast<int>(cell), totals);
+      walk_cell<shown, Model, Slope, R, lanes>(args, params, slope, normalise, channel,
+                                               static_cast<int>(cell), totals);
   }
-  if (args.partials != nullptr)
-    norm::device::leave_partials<backward_threads>(totals.grad, totals.grad_x, args.layout, place,
-                                                   args.partials);
+  if (args.partials != nullptr) {
+    double grad[lanes], grad_x[lanes];
+#pragma unroll
+    for (int i = 0; i < lanes; ++i) {
+      grad[i] = sums[i][threadIdx.x];
+      grad_x[i] = sums[lanes + i][threadIdx.x];
+    }
+    norm::device::leave_partials<backward_threads>(grad, grad_x, args.layout, place, args.partials);
+  }
   constexpr int learnables = Totals<Model, R, lanes>::learnables;
   if (learnables == 0 || args.shares == nullptr) return;
   Layout column{};  // the whole block as one

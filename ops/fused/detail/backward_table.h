@@ -22,10 +22,14 @@ void launch_kernel(Device device, const BackwardArgs<R>& args, bool fours) {
   const auto params = typed<typename Model::template Params<R>>(args.in.program.params);
   const auto slope = typed<Slope>(args.in.program.slope);
   const cuda::Grid grid{args.layout.blocks(), backward_threads};
-  if constexpr (std::is_same_v<R, float>)  // four of f64 would not fit the registers
-    if (fours)
-      return cuda::launch(op, device, grid, backward<Model, Slope, R, 4>, args, params, slope);
-  cuda::launch(op, device, grid, backward<Model, Slope, R, 1>, args, params, slope);
+  const auto run = [&](auto kernel) {
+    cuda::launch(op, device, grid, kernel, args, params, slope);
+  };
+  if constexpr (std::is_same_v<R, float>) {  // four of f64 would not fit the registers
+    if (fours && args.in.static_input) return run(backward<Shown::still, Model, Slope, R, 4>);
+    if (fours) return run(backward<Shown::moving, Model, Slope, R, 4>);
+  }
+  run(backward<Shown::either, Model, Slope, R, 1>);
 }
 
 template <class R>
