@@ -39,6 +39,7 @@ void add_machine_options(CLI::App& app, TrainOptions& o) {
   add("--device", o.device, "cpu or cuda[:index]");
   add("--threads", o.threads, "Threads that compute; 0: one per core");
   add("--amp", o.amp, "none, or bf16: products in bf16, the rest in f32");
+  add("--graph", o.graph, "on: a CUDA device records a step once and repeats it; or off");
   app.add_flag("--no-fuse", o.no_fuse, "Run every layer on its own")->group("Machine");
   app.add_flag("--deterministic", o.deterministic, "Fixed kernel choices, none by timing")
       ->group("Machine");
@@ -79,6 +80,7 @@ void check_train_options(const TrainOptions& o) {
   at_least("train-samples", o.train_samples, 0);
   at_least("test-samples", o.test_samples, 0);
   RV_CHECK(o.lr > 0, "--lr must be > 0; got {}.", o.lr);
+  RV_CHECK(o.graph == "on" || o.graph == "off", "--graph must be on or off; got '{}'.", o.graph);
   RV_CHECK(o.amp == "none" || o.amp == "bf16", "--amp must be none or bf16; got '{}'.", o.amp);
 }
 

@@ -30,6 +30,7 @@ struct TrainOptions {
   std::optional<std::filesystem::path> resume{};  ///< empty path: the output directory's checkpoint
   int workers = 1;
   std::string amp = "none";
+  std::string graph = "on";
   bool no_fuse = false;
   bool eval_only = false;
   int threads = 0;                                   ///< 0: one per core

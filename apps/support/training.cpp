@@ -10,7 +10,6 @@
 
 #include "apps/support/progress.h"
 #include "apps/support/training_report.h"
-#include "ranvier/core/autocast.h"
 #include "ranvier/core/build_info.h"
 #include "ranvier/core/parallel.h"
 #include "ranvier/core/tape.h"
@@ -18,7 +17,6 @@
 #include "ranvier/ops/loss/loss.h"
 #include "ranvier/ops/reduce/extrema.h"
 #include "ranvier/ops/spikes/event_thresholds.h"
-#include "ranvier/optim/clip.h"
 
 namespace ranvier::apps {
 namespace {
@@ -40,6 +38,9 @@ LoaderOptions training_batches(const TrainOptions& o) {
 LoaderOptions test_batches(const TrainOptions& o) {
   return {.batch_size = o.batch_size, .workers = o.workers};
 }
+
+/// Steps that a device does before it is waited for: to look costs a CUDA device a pause.
+std::int64_t steps_between_looks(Device device) { return device == cpu_device ? 1 : 32; }
 
 void add(Totals& sum, const Totals& more) {
   sum.loss += more.loss;
@@ -86,7 +87,8 @@ Training::Training(Task& task, const TrainOptions& options)
       schedule_(
           make_schedule(options.scheduler, {.lr = options.lr,
                                             .length = options.epochs * train_feed_->batches(),
-                                            .warmup = options.warmup * train_feed_->batches()})) {
+                                            .warmup = options.warmup * train_feed_->batches()})),
+      step_(task, options, *optimizer_) {
   task_.network.set_fuse(!options_.no_fuse);
   create_output_directory(options_.output_dir);
   if (options_.resume || options_.eval_only)
@@ -164,39 +166,30 @@ bool Training::train_epoch(const StopSignal& stop) {
                     train_feed_->batches() * options_.batch_size,
                     {.already_done = state_.epoch.samples, .unit = task_.names.brief});
   const auto pass = train_feed_->epoch(state_.next);
-  while (!stop.requested()) {
-    const auto start = Clock::now();
-    const TrainingBatch* batch = pass->next();
-    if (batch == nullptr) return true;
-    const double waited = seconds_since(start);
-    Totals step = train_step(on_device(*batch, device_));
-    step.data_seconds = waited;
-    step.seconds = seconds_since(start);
-    add(state_.epoch, step);
-    state_.next = pass->cursor();
+  auto start = Clock::now();
+  const auto look = [&] {
+    add(state_.epoch, step_.collect());
+    state_.epoch.seconds += seconds_since(start);
+    start = Clock::now();
     progress.update(state_.epoch.samples, state_.epoch.mean_loss(), state_.epoch.accuracy());
+  };
+  while (!stop.requested()) {
+    const auto asked = Clock::now();
+    const TrainingBatch* batch = pass->next();
+    state_.epoch.data_seconds += seconds_since(asked);
+    if (batch == nullptr) {
+      look();
+      return true;
+    }
+    optimizer_->set_lr(schedule_(step_number()));
+    explaining(*batch, [&] {
+      step_.run(*batch);
+      state_.next = pass->cursor();
+      if (state_.next.batch % steps_between_looks(device_) == 0) look();
+    });
   }
+  look();
   return false;
-}
-
-Totals Training::train_step(const TrainingBatch& batch) {
-  optimizer_->set_lr(schedule_(step_number()));
-  zero_grad(optimizer_->parameters());
-  Totals step{.samples = batch.size()};
-  {
-    std::optional<AutocastGuard> autocast;
-    if (options_.amp == "bf16") autocast.emplace(DType::bf16, device_);
-    const Tensor scores = task_.scores(task_.network(batch.inputs), batch.lengths);
-    const Tensor loss = task_.loss(scores, batch.labels);
-    const double value = loss.item();
-    if (!std::isfinite(value)) explain_non_finite(batch, fmt::format("the loss became {}", value));
-    loss.backward();
-    step.loss = value * static_cast<double>(batch.size());
-    step.correct = count_correct(scores.detach(), batch.labels);
-  }
-  check_gradients(batch);
-  optimizer_->step();
-  return step;
 }
 
 std::optional<Evaluation> Training::evaluate(const StopSignal& stop) {
@@ -267,13 +260,15 @@ bool Training::try_save() {
 
 void Training::save() { save_run(checkpoint_path(), task_, options_, *optimizer_, state_); }
 
-// A neuron does not fire on NaN, so a network may lose a layer without a trace in its loss; the
-// gradients show it.
-void Training::check_gradients(const TrainingBatch& batch) {
+// Runs `body`, and if it meets a number that is not finite, finds the layer it comes from.
+template <class Body>
+void Training::explaining(const TrainingBatch& batch, Body body) {
+  const LoaderCursor at = state_.next;
   try {
-    grad_norm(optimizer_->parameters());
+    body();
   } catch (const Error& error) {
     if (error.code() != ErrorCode::non_finite) throw;
+    state_.next = at;
     explain_non_finite(batch, error.what());
   }
 }
@@ -287,7 +282,7 @@ void Training::explain_non_finite(const TrainingBatch& batch, const std::string&
   });
   {
     const NoGradGuard no_grad;
-    task_.network(batch.inputs);
+    task_.network(batch.inputs.to(device_));
   }
   task_.network.observe({});
   fail(ErrorCode::non_finite,

@@ -12,6 +12,7 @@
 #include "apps/support/signals.h"
 #include "apps/support/task.h"
 #include "apps/support/train_options.h"
+#include "apps/support/train_step.h"
 #include "ranvier/optim/optimizer.h"
 #include "ranvier/optim/schedule.h"
 
@@ -35,14 +36,14 @@ class Training {
   void resume();
   void print_plan();
   bool train_epoch(const StopSignal& stop);
-  Totals train_step(const TrainingBatch& batch);
   std::optional<Evaluation> evaluate(const StopSignal& stop);
   void finish_epoch(const Totals& test, MetricsLog& metrics);
   int stopped(const StopSignal& stop);
   void save();
   bool try_save();
   void report(const Evaluation& evaluation);
-  void check_gradients(const TrainingBatch& batch);
+  template <class Body>
+  void explaining(const TrainingBatch& batch, Body body);
   [[noreturn]] void explain_non_finite(const TrainingBatch& batch, const std::string& symptom);
   std::filesystem::path checkpoint_path() const;
   std::int64_t step_number() const;
@@ -53,6 +54,7 @@ class Training {
   std::unique_ptr<Feed> train_feed_, test_feed_;
   std::unique_ptr<Optimizer> optimizer_;
   Schedule schedule_;
+  TrainStep step_;
   RunState state_;
   bool saved_ = false;  // the checkpoint is that of `state_`
 };

@@ -40,10 +40,11 @@ inline void check_same(const Tensor& on_cuda, const Tensor& on_cpu, double toler
                       std::abs(got[i] - wanted[i]) <= tolerance * largest;
     if (!same && wrong++ == 0) first = i;
   }
-  if (wrong == 0) return;
-  INFO("element " << first << ": " << got[first] << " on CUDA, " << wanted[first] << " on the CPU; "
-                  << wrong << " of " << got.size() << " differ");
-  CHECK(wrong == 0);
+  if (wrong == 0)
+    SUCCEED();
+  else
+    FAIL_CHECK("element " << first << ": " << got[first] << " on CUDA, " << wanted[first]
+                          << " on the CPU; " << wrong << " of " << got.size() << " differ");
 }
 
 /// `x` on the CUDA device, a leaf that wants a gradient if `x` does.

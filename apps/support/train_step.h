@@ -1,0 +1,57 @@
+// One step of learning from a batch, on the CPU or on a CUDA device.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "apps/support/run_state.h"
+#include "apps/support/task.h"
+#include "apps/support/train_options.h"
+#include "ranvier/core/cuda_graph.h"
+#include "ranvier/core/graph_random.h"
+#include "ranvier/optim/optimizer.h"
+
+namespace ranvier::apps {
+
+/// `batch` with its tensors on `device`.
+TrainingBatch on_device(const TrainingBatch& batch, Device device);
+
+/// Teaches a task's network, batch by batch: forward, loss, backward, optimizer, and what it
+/// achieved.
+///
+/// On a CUDA device nothing is waited for until `collect`. With `--graph on` the second step is
+/// recorded, and from then on a step is a copy of the batch and one launch; where it cannot be
+/// recorded, steps go on one operation at a time and a line says why.
+class TrainStep {
+ public:
+  /// The network is on the device that `options` name.
+  TrainStep(Task& task, const TrainOptions& options, Optimizer& optimizer);
+
+  /// Learns from `batch`, at the optimizer's learning rate. On the CPU an error of code non_finite
+  /// tells of a loss or gradient that is NaN or infinite; the weights are as they were.
+  void run(const TrainingBatch& batch);
+  /// What the steps since the last call achieved; seconds are not among it. Waits for the device.
+  /// Error (non_finite): a loss was NaN or infinite.
+  Totals collect();
+
+ private:
+  void run_eagerly(const TrainingBatch& batch);
+  void differentiate(const TrainingBatch& batch);
+  void add_up(const Tensor& scores, const Tensor& loss, const TrainingBatch& batch);
+  void run_recorded(const TrainingBatch& batch);
+  void record(const TrainingBatch& batch);
+  bool fits_record(const TrainingBatch& batch) const;
+
+  Task& task_;
+  Optimizer& optimizer_;
+  Device device_;
+  DType compute_;
+  bool record_steps_;
+  std::int64_t steps_ = 0, samples_ = 0;
+  Tensor loss_sum_, correct_sum_;  // f64 scalars on the device
+  TrainingBatch recorded_;         // the batch that the graph reads
+  std::optional<GraphRandom> random_;
+  std::unique_ptr<CudaGraph> graph_;
+};
+
+}  // namespace ranvier::apps
