@@ -28,14 +28,6 @@ bool same_shape(const Tensor& a, const Tensor& b) {
 
 }  // namespace
 
-TrainingBatch on_device(const TrainingBatch& batch, Device device) {
-  const auto move = [&](const Tensor& tensor) {
-    return tensor.defined() ? tensor.to(device) : tensor;
-  };
-  return {
-      .inputs = move(batch.inputs), .labels = move(batch.labels), .lengths = move(batch.lengths)};
-}
-
 TrainStep::TrainStep(Task& task, const TrainOptions& options, Optimizer& optimizer)
     : task_(task),
       optimizer_(optimizer),

@@ -13,9 +13,6 @@
 
 namespace ranvier::apps {
 
-/// `batch` with its tensors on `device`.
-TrainingBatch on_device(const TrainingBatch& batch, Device device);
-
 /// Teaches a task's network, batch by batch: forward, loss, backward, optimizer, and what it
 /// achieved.
 ///
