@@ -2,11 +2,11 @@
 #include <fmt/core.h>
 
 #include <functional>
-#include <optional>
 
 #include "apps/support/benchmark.h"
 #include "ranvier/core/allocator.h"
 #include "ranvier/core/autocast.h"
+#include "ranvier/core/cuda_graph.h"
 #include "ranvier/core/random.h"
 #include "ranvier/layers/event_networks.h"
 #include "ranvier/layers/networks.h"
@@ -28,27 +28,61 @@ Tensor random_labels(std::int64_t batch, std::int64_t classes = 10) {
   return from_vector(labels, {batch});
 }
 
-Measurement measure_steps(const std::string& name, const BenchOptions& o, Sequential& network,
-                          Optimizer& optimizer, const Tensor& images, const Loss& loss, bool bf16) {
-  allocator(o.device).release_kept();
-  allocator(o.device).reset_peak();
-  const auto step = [&] {
-    zero_grad(optimizer.parameters());
-    std::optional<AutocastGuard> autocast;
-    if (bf16) autocast.emplace(DType::bf16, o.device);
-    loss(network(images)).backward();
-    optimizer.step();
-  };
-  step();
-  step();
-  const std::int64_t allocations = allocator(o.device).stats().system_allocations;
-  Measurement m = measure(name, o.runs, step, o.device);
-  const MemoryStats stats = allocator(o.device).stats();
-  m.figures = {{"samples/s", 1e3 * static_cast<double>(o.batch) / m.median_ms},
-               {"MB peak", static_cast<double>(stats.peak_bytes_in_use) / 1e6},
-               {"allocations", static_cast<double>(stats.system_allocations - allocations)}};
-  return m;
-}
+/// One training step again and again; on a CUDA device also recorded as a graph.
+class StepBench {
+ public:
+  StepBench(const BenchOptions& o, Sequential& network, Optimizer& optimizer, const Tensor& inputs,
+            const Loss& loss)
+      : o_(o), network_(network), optimizer_(optimizer), inputs_(inputs), loss_(loss) {}
+
+  /// Appends to `results` what a step takes whose products are in `compute`.
+  void run(const std::string& name, DType compute, std::vector<Measurement>& results) const {
+    const AutocastGuard autocast(compute, o_.device);
+    allocator(o_.device).release_kept();
+    allocator(o_.device).reset_peak();
+    const auto step = [&] {
+      differentiate();
+      optimizer_.step();
+    };
+    step();
+    results.push_back(measured(name, step));
+    if (o_.device == cpu_device) return;
+    const CudaGraph graph(o_.device, [&] {
+      differentiate();
+      optimizer_.launch_step();
+    });
+    results.push_back(measured(name + "_graph", [&] {
+      optimizer_.prepare_step();
+      graph.launch();
+    }));
+  }
+
+ private:
+  void differentiate() const {
+    zero_grad(optimizer_.parameters());
+    loss_(network_(inputs_)).backward();
+  }
+
+  template <class Step>
+  Measurement measured(const std::string& name, Step step) const {
+    step();
+    const std::int64_t allocations = allocator(o_.device).stats().system_allocations;
+    Measurement m = measure(name, o_.runs, step, o_.device);
+    const MemoryStats stats = allocator(o_.device).stats();
+    m.figures = {{"samples/s", 1e3 * static_cast<double>(o_.batch) / m.median_ms},
+                 {"MB peak", static_cast<double>(stats.peak_bytes_in_use) / 1e6},
+                 {"allocations", static_cast<double>(stats.system_allocations - allocations)}};
+    return m;
+  }
+
+  const BenchOptions& o_;
+  Sequential& network_;
+  Optimizer& optimizer_;
+  const Tensor& inputs_;
+  const Loss& loss_;
+};
+
+bool multiplies_bf16(Device device) { return device.type == DeviceType::cuda || bf16_supported(); }
 
 }  // namespace
 
@@ -60,10 +94,10 @@ std::vector<Measurement> bench_csnn(const BenchOptions& o) {
   const Tensor images = uniform({o.batch, 28, 28, 1}, 0, 1).to(o.device);
   const Tensor targets = one_hot(random_labels(o.batch), 10).to(o.device);
   const Loss loss = [&](const Tensor& spikes) { return mse_loss(mean(spikes, {0}), targets); };
-  std::vector<Measurement> results{
-      measure_steps("csnn_step_f32", o, network, *optimizer, images, loss, false)};
-  if (bf16_supported())
-    results.push_back(measure_steps("csnn_step_bf16", o, network, *optimizer, images, loss, true));
+  const StepBench bench(o, network, *optimizer, images, loss);
+  std::vector<Measurement> results;
+  bench.run("csnn_step_f32", DType::f32, results);
+  if (multiplies_bf16(o.device)) bench.run("csnn_step_bf16", DType::bf16, results);
   return results;
 }
 
@@ -75,10 +109,10 @@ std::vector<Measurement> bench_mlp(const BenchOptions& o) {
   const Tensor images = uniform({o.batch, 28, 28, 1}, 0, 1).to(o.device);
   const Tensor labels = random_labels(o.batch).to(o.device);
   const Loss loss = [&](const Tensor& spikes) { return cross_entropy(sum(spikes, {0}), labels); };
-  std::vector<Measurement> results{
-      measure_steps("mlp_step_f32", o, network, *optimizer, images, loss, false)};
-  if (bf16_supported())
-    results.push_back(measure_steps("mlp_step_bf16", o, network, *optimizer, images, loss, true));
+  const StepBench bench(o, network, *optimizer, images, loss);
+  std::vector<Measurement> results;
+  bench.run("mlp_step_f32", DType::f32, results);
+  if (multiplies_bf16(o.device)) bench.run("mlp_step_bf16", DType::bf16, results);
   return results;
 }
 
@@ -97,7 +131,7 @@ std::vector<Measurement> bench_ssc(const BenchOptions& o) {
   const auto add = [&](const std::string& name, Sequential network) {
     move_to(network, o.device);
     const auto optimizer = make_optimizer("adam", parameters(network), {.lr = 1e-3});
-    results.push_back(measure_steps(name, o, network, *optimizer, events, loss, false));
+    StepBench(o, network, *optimizer, events, loss).run(name, DType::f32, results);
   };
   add("ssc_step_iaf", event_mlp());
   add("ssc_step_recurrent", recurrent_net({.inputs = channels, .classes = classes}));

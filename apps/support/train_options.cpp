@@ -39,7 +39,7 @@ void add_machine_options(CLI::App& app, TrainOptions& o) {
   add("--device", o.device, "cpu or cuda[:index]");
   add("--threads", o.threads, "Threads that compute; 0: one per core");
   add("--amp", o.amp, "none, or bf16: products in bf16, the rest in f32");
-  add("--graph", o.graph, "on: a CUDA device records a step once and repeats it; or off");
+  add("--graph", o.graph, "on: record a CUDA device's step and repeat it; off");
   app.add_flag("--no-fuse", o.no_fuse, "Run every layer on its own")->group("Machine");
   app.add_flag("--deterministic", o.deterministic, "Fixed kernel choices, none by timing")
       ->group("Machine");

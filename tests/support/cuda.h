@@ -72,6 +72,8 @@ inline void check_on_cuda(const std::function<Tensor(const std::vector<Tensor>&)
   REQUIRE(on_cuda.requires_grad());
   const DType dtype = on_cpu.dtype() == DType::bits ? DType::f32 : on_cpu.dtype();
   const Tensor seed = normal(on_cpu.shape(), 0, 1).to(dtype);
+  for (Tensor leaf : leaves)  // they may have served before
+    if (leaf.defined()) leaf.set_grad({});
   on_cpu.backward(seed);
   on_cuda.backward(seed.to(cuda_device));
   for (std::size_t i = 0; i < leaves.size(); ++i) {
