@@ -42,7 +42,7 @@ const std::vector<Case>& every_case() {
       {{3000, 128}, {0}},            // packed columns in chunks
       {{40000, 36}, {0}},            // and many
       {{6, 49, 64}, {1}},            // means of images
-      {{3, 1000, 5}, {1}},           // columns of several outer indices in chunks
+      {{3, 3000, 5}, {1}},           // columns of several outer indices in chunks
       {{10, 6, 20, 3}, {0, 2}},      // axes with another between them
       {{9, 8, 7, 6}, {1, -1}},       // and at the end
       {{2, 1, 5, 1, 3}, {1, 2, 3}},  // axes of extent 1
