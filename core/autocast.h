@@ -12,10 +12,10 @@ bool bf16_supported();
 /// While alive, linear layers and convolutions that this thread records on devices of the type of
 /// `device` compute in `compute`. With bf16, and on CUDA devices f16, they round f32 inputs,
 /// weights and gradients to 16 bit, sum in f32 and give f32 results and f32 gradients; spikes are
-/// exact. (On CUDA devices, results of convolutions with kernels larger than 1 x 1 and more than 4
-/// input channels are rounded to 16 bit as well.) What is recorded under the guard is also
-/// differentiated that way. f64 operands are not affected. Error: `compute` is none of these, or
-/// the processor lacks bf16.
+/// exact. (On CUDA devices, results of convolutions with kernels larger than 1 x 1 are rounded to
+/// 16 bit as well; but convolutions of at most 4 input channels round their input only.) What is
+/// recorded under the guard is also differentiated that way. f64 operands are not affected. Error:
+/// `compute` is none of these, or the processor lacks bf16.
 class AutocastGuard {
  public:
   explicit AutocastGuard(DType compute, Device device = cpu_device);

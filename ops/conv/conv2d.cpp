@@ -15,24 +15,17 @@ namespace {
 using detail::ConvShape;
 
 struct Conv2dBackward final : Node {
-  Conv2dBackward(const ConvShape& shape_in, const Tensor& x_in, const Tensor& weight_in,
-                 DType compute_in)
-      : shape(shape_in),
-        x_shape(x_in.shape()),
-        weight_shape(weight_in.shape()),
-        compute(compute_in) {
-    if (weight_in.requires_grad()) x = x_in;
-    if (x_in.requires_grad()) weight = weight_in;
-  }
-  Saved x, weight;
+  Saved x;  // as it was multiplied
+  Saved weight;
   ConvShape shape;
   Shape x_shape, weight_shape;
-  DType compute;
+  DType compute = DType::f32;
 
   const char* name() const override { return "Conv2dBackward"; }
   std::vector<Tensor> backward(std::span<const Tensor> grads) override {
-    const Tensor& gy = grads[0];
-    const TensorOptions options{.dtype = gy.dtype(), .device = gy.device()};
+    const TensorOptions options{.dtype = grads[0].dtype(), .device = grads[0].device()};
+    const bool shared = needs(0) && needs(1);
+    const Tensor gy = shared ? detail::product_operand(grads[0], compute) : grads[0];
     std::vector<Tensor> result(3);
     if (needs(0)) {
       result[0] = empty(x_shape, options);
@@ -44,7 +37,7 @@ struct Conv2dBackward final : Node {
       kernel_for("conv2d", gy.device(), detail::conv_weight_gradient_kernels)(shape, x.get(), gy,
                                                                               compute, result[1]);
     }
-    if (needs(2)) result[2] = detail::gradient_of_bias("conv2d", gy);
+    if (needs(2)) result[2] = detail::gradient_of_bias("conv2d", grads[0]);
     return result;
   }
   void release() override {
@@ -137,11 +130,20 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Conv2dO
   const Shape y_shape =
       x.shape().sub(0, x.rank() - 3).concat(Shape{shape.out_height, shape.out_width, shape.out});
   Tensor y = empty(y_shape, {.dtype = weight.dtype(), .device = weight.device()});
-  kernel_for("conv2d", x.device(), detail::conv_forward_kernels)(shape, x, weight, bias,
-                                                                 autocast_dtype(x.device()), y);
-  if (grad_needed({x, weight, bias}))
-    attach(std::make_shared<Conv2dBackward>(shape, x, weight, autocast_dtype(x.device())),
-           {x, weight, bias}, {y});
+  const DType compute = autocast_dtype(x.device());
+  const Tensor in = detail::product_operand(x, compute);
+  kernel_for("conv2d", x.device(), detail::conv_forward_kernels)(shape, in, weight, bias, compute,
+                                                                 y);
+  if (grad_needed({x, weight, bias})) {
+    auto node = std::make_shared<Conv2dBackward>();
+    if (weight.requires_grad()) node->x = in;
+    if (x.requires_grad()) node->weight = weight;
+    node->shape = shape;
+    node->x_shape = x.shape();
+    node->weight_shape = weight.shape();
+    node->compute = compute;
+    attach(std::move(node), {x, weight, bias}, {y});
+  }
   return y;
 }
 

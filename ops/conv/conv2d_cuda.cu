@@ -3,6 +3,8 @@
 //   f64                                    direct kernels, for checks
 //   at most 4 input channels in a group    our own kernels, memory-bound (not the input gradient)
 //   all else                               cuDNN, or direct kernels where it has none
+// Our own kernels multiply in f32 whatever the compute dtype: they wait for memory, not for
+// products, and to round their operands would be another pass.
 #include "ranvier/core/detail/cuda_launch.h"
 #include "ranvier/ops/conv/detail/conv_kernels.h"
 #include "ranvier/ops/conv/detail/cuda_conv.h"
@@ -63,7 +65,7 @@ void forward(const ConvShape& shape, const Tensor& x, const Tensor& weight, cons
   }
   const auto own =
       dtype == DType::f64 || !has_few_channels(shape) ? direct_forward : few_channels_forward;
-  own(shape, rounded_operand(op, x, dtype), rounded_operand(op, weight, dtype), bias, y);
+  own(shape, wide_operand(op, x), weight, bias, y);
 }
 
 void input_gradient(const ConvShape& shape, const Tensor& gy, const Tensor& weight, DType compute,
@@ -86,8 +88,7 @@ void input_gradient(const ConvShape& shape, const Tensor& gy, const Tensor& weig
       return;
     }
   }
-  direct_input_gradient(shape, rounded_operand(op, gy, dtype), rounded_operand(op, weight, dtype),
-                        gx);
+  direct_input_gradient(shape, wide_operand(op, gy), weight, gx);
 }
 
 void weight_gradient(const ConvShape& shape, const Tensor& x, const Tensor& gy, DType compute,
@@ -110,7 +111,7 @@ void weight_gradient(const ConvShape& shape, const Tensor& x, const Tensor& gy, 
   }
   const auto own = dtype == DType::f64 || !has_few_channels(shape) ? direct_weight_gradient
                                                                    : few_channels_weight_gradient;
-  own(shape, rounded_operand(op, x, dtype), rounded_operand(op, gy, dtype), gw);
+  own(shape, wide_operand(op, x), wide_operand(op, gy), gw);
 }
 
 const CudaKernel forward_kernel(ranvier::detail::conv_forward_kernels, forward);

@@ -10,23 +10,19 @@ namespace ranvier {
 namespace {
 
 struct LinearBackward final : Node {
-  LinearBackward(const Tensor& x_in, const Tensor& weight_in, DType compute_in)
-      : x_shape(x_in.shape()), compute(compute_in) {
-    if (weight_in.requires_grad()) x = x_in;
-    if (x_in.requires_grad()) weight = weight_in;
-  }
-  Saved x, weight;
+  LinearBackward(const Shape& x, DType compute_in) : x_shape(x), compute(compute_in) {}
+  Saved x, weight;  // as they were multiplied
   Shape x_shape;
   DType compute;
 
   const char* name() const override { return "LinearBackward"; }
   std::vector<Tensor> backward(std::span<const Tensor> grads) override {
-    const Tensor& gy = grads[0];
+    const Tensor gy = detail::product_operand(grads[0], compute);
     std::vector<Tensor> result(3);
     if (needs(0))
       result[0] = detail::gradient_of_input("linear", gy, weight.get(), x_shape, compute);
     if (needs(1)) result[1] = detail::gradient_of_weight("linear", x.get(), gy, compute);
-    if (needs(2)) result[2] = detail::gradient_of_bias("linear", gy);
+    if (needs(2)) result[2] = detail::gradient_of_bias("linear", grads[0]);
     return result;
   }
   void release() override {
@@ -65,11 +61,16 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   check_linear(x, weight, bias);
   Tensor y = empty(x.shape().with(-1, weight.size(1)),
                    {.dtype = weight.dtype(), .device = weight.device()});
-  kernel_for("linear", x.device(), detail::linear_forward_kernels)(x, weight, bias,
-                                                                   autocast_dtype(x.device()), y);
-  if (grad_needed({x, weight, bias}))
-    attach(std::make_shared<LinearBackward>(x, weight, autocast_dtype(x.device())),
-           {x, weight, bias}, {y});
+  const DType compute = autocast_dtype(x.device());
+  const Tensor rows = detail::product_operand(x, compute);
+  const Tensor matrix = detail::product_operand(weight, compute);
+  kernel_for("linear", x.device(), detail::linear_forward_kernels)(rows, matrix, bias, compute, y);
+  if (grad_needed({x, weight, bias})) {
+    auto node = std::make_shared<LinearBackward>(x.shape(), compute);
+    if (weight.requires_grad()) node->x = rows;
+    if (x.requires_grad()) node->weight = matrix;
+    attach(std::move(node), {x, weight, bias}, {y});
+  }
   return y;
 }
 

@@ -24,8 +24,7 @@ void visit_compute(const char* op, DType dtype, Body&& body) {
   fail(ErrorCode::invalid_argument, "[{}] cannot multiply in {}.", op, dtype);
 }
 
-// f32 as To, by way of Through.
-template <class Through, class To>
+template <class To>
 void convert_floats(const char* op, const Tensor& x, Tensor& result) {
   const float* const in = elements<float>(op, x);
   To* const out = mutable_elements<To>(op, result);
@@ -36,12 +35,11 @@ void convert_floats(const char* op, const Tensor& x, Tensor& result) {
     if (whole_packs && first + 4 <= count) {
       const auto values = reinterpret_cast<const Pack<float, 4>*>(in)[i];
       Pack<To, 4> converted;
-      for (int k = 0; k < 4; ++k)
-        converted.lane[k] = convert<Through, To>(convert<float, Through>(values.lane[k]));
+      for (int k = 0; k < 4; ++k) converted.lane[k] = convert<float, To>(values.lane[k]);
       reinterpret_cast<Pack<To, 4>*>(out)[i] = converted;
     } else {
       for (std::int64_t k = first; k < first + 4 && k < count; ++k)
-        out[k] = convert<Through, To>(convert<float, Through>(in[k]));
+        out[k] = convert<float, To>(in[k]);
     }
   });
 }
@@ -141,18 +139,13 @@ Tensor operand(const char* op, const Tensor& x, DType compute) {
   if (x.dtype() == compute) return x;
   if (x.dtype() == DType::bits) return spikes_as(op, x, compute);
   Tensor result = empty(x.shape(), {.dtype = compute, .device = x.device()});
-  visit_compute(op, compute, [&]<class To>(Type<To>) { convert_floats<To, To>(op, x, result); });
+  visit_compute(op, compute, [&]<class To>(Type<To>) { convert_floats<To>(op, x, result); });
   return result;
 }
 
-Tensor rounded_operand(const char* op, const Tensor& x, DType compute) {
+Tensor wide_operand(const char* op, const Tensor& x) {
   if (x.dtype() == DType::bits) return spikes_as(op, x, DType::f32);
-  if (x.dtype() == DType::f64 || compute == DType::f32) return x;
-  Tensor result = empty_like(x);
-  visit_compute(op, compute, [&]<class Through>(Type<Through>) {
-    convert_floats<Through, float>(op, x, result);
-  });
-  return result;
+  return x.dtype() == DType::f64 ? x : x.to(DType::f32);
 }
 
 void fill_rows(const char* op, const Tensor& bias, Tensor& y) {

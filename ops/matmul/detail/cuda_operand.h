@@ -8,8 +8,8 @@ namespace ranvier::cuda {
 /// f32 `x` or packed spikes as `compute` (f32, f16 or bf16): x itself, or a copy.
 Tensor operand(const char* op, const Tensor& x, DType compute);
 
-/// f32 `x` or packed spikes rounded to `compute` and kept in f32: x itself, or a copy. f64 stays.
-Tensor rounded_operand(const char* op, const Tensor& x, DType compute);
+/// `x` of 16 bit or packed spikes in f32, or x itself if it is f32 or f64.
+Tensor wide_operand(const char* op, const Tensor& x);
 
 /// y[r, c] = bias[c] over the rows of y, or 0 if `bias` is undefined.
 void fill_rows(const char* op, const Tensor& bias, Tensor& y);
