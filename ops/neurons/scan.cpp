@@ -104,7 +104,7 @@ struct ScanBackward final : Node {
 /// The state at regular distances in time, for the backward pass of a CUDA device.
 template <class R>
 Tensor checkpoints_for(const ScanInput<R>& in, Device device) {
-  const std::int64_t count = checkpoint_count(in.program.states, in.steps);
+  const std::int64_t count = checkpoint_count(in.steps);
   if (device == cpu_device || count == 0) return {};
   return empty({count, in.program.states, in.neurons}, {.dtype = dtype_of<R>, .device = device});
 }

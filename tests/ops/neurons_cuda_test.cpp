@@ -103,9 +103,9 @@ TEST_CASE("neurons on a CUDA device give the CPU's bits", "[cuda]") {
 
 TEST_CASE("threads of four neurons give the CPU's bits", "[cuda]") {
   RV_NEEDS_CUDA();
-  for (const Neuron& neuron : every_model()) compare({neuron, {19, 1 << 18}, 0, DType::f32, true});
-  compare({LIFOptions{}, {35, (1 << 18) + 4}});
-  compare({LIFOptions{}, {5, (1 << 18) + 3}});
+  for (const Neuron& neuron : every_model()) compare({neuron, {19, 1 << 16}, 0, DType::f32, true});
+  compare({LIFOptions{}, {35, (1 << 16) + 4}});
+  compare({LIFOptions{}, {5, (1 << 16) + 3}});
 }
 
 TEST_CASE("a static input on a CUDA device is read once", "[cuda]") {
@@ -113,7 +113,7 @@ TEST_CASE("a static input on a CUDA device is read once", "[cuda]") {
   for (const Neuron& neuron : every_model())
     for (const std::int64_t steps : {1, 4, 25}) {
       compare({neuron, {50, 3}, steps, DType::f32, true});
-      compare({neuron, {1 << 18}, steps});
+      compare({neuron, {1 << 16}, steps});
     }
 }
 

@@ -47,7 +47,7 @@ template <class Model, class R, int lanes>
 __global__ void __launch_bounds__(threads) forward(const ScanInput<R> in, const ScanOutput<R> out,
                                                    const typename Model::template Params<R> given) {
   constexpr int ahead = steps_in_flight<lanes>;
-  constexpr std::int64_t interval = checkpoint_interval(States<Model, R, lanes>::variables);
+  constexpr std::int64_t interval = checkpoint_interval;
   const std::int64_t first = first_neuron<lanes>();
   if (first >= in.neurons) return;
   const auto params = learned<Model, R>(given, in.learnables);
@@ -111,7 +111,7 @@ __device__ __forceinline__ void walk_interval(const BackwardArgs<R>& args,
                                               const Slope& slope, States<Model, R, lanes> state,
                                               std::int64_t begin, std::int64_t first,
                                               Carried<Model, R, lanes>& carried) {
-  constexpr int interval = checkpoint_interval(States<Model, R, lanes>::variables);
+  constexpr int interval = checkpoint_interval;
   const ScanInput<R>& in = args.in;
   States<Model, R, lanes> before[interval];
   Pack<R, lanes> x[interval], grad_out[interval];
@@ -159,7 +159,7 @@ __device__ __forceinline__ void walk_back(const BackwardArgs<R>& args,
                                           const Slope& slope, std::int64_t first,
                                           Carried<Model, R, lanes>& carried) {
   constexpr int variables = States<Model, R, lanes>::variables;
-  constexpr std::int64_t interval = checkpoint_interval(variables);
+  constexpr std::int64_t interval = checkpoint_interval;
   const ScanInput<R>& in = args.in;
   const R zeros[max_states] = {};
   carried.grad.read(args.grad_in.state, zeros, first);
@@ -183,7 +183,8 @@ __device__ __forceinline__ void walk_back(const BackwardArgs<R>& args,
 }
 
 template <class Model, class Slope, class R, int lanes>
-__global__ void __launch_bounds__(threads)
+// Three blocks a multiprocessor leave each thread the registers it needs.
+__global__ void __launch_bounds__(threads, 3)
     backward(const BackwardArgs<R> args, const typename Model::template Params<R> given,
              const Slope slope) {
   using Learnable = typename Model::template Learnable<R>;
@@ -217,11 +218,11 @@ T typed(const std::byte* bytes) {
 }
 
 /// Neurons that keep a device busy although threads take several.
-inline constexpr std::int64_t enough_neurons = 1 << 18;
+inline constexpr std::int64_t enough_neurons = 1 << 16;
 
 /// Neurons of a thread of the backward pass, whose registers hold an interval of each: more would
-/// leave room for too few threads.
-inline constexpr int backward_lanes = 2;
+/// leave room for too few threads; fewer would have each wait for its own arithmetic (measured).
+inline constexpr int backward_lanes = 4;
 
 /// True if every row of every array can be read `lanes` values at a time.
 template <class R>

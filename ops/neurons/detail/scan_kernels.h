@@ -77,11 +77,11 @@ struct ScanKernels {
 
 /// Steps whose states a thread of a CUDA device recomputes into registers. A scan that will be
 /// differentiated there leaves its state after every so many steps (`ScanOutput::checkpoints`).
-constexpr std::int64_t checkpoint_interval(int states) { return states <= 1 ? 16 : 8; }
+inline constexpr std::int64_t checkpoint_interval = 8;
 
 /// Checkpoints of a scan of `steps` steps: none after the last interval.
-constexpr std::int64_t checkpoint_count(int states, std::int64_t steps) {
-  return (steps - 1) / checkpoint_interval(states);
+constexpr std::int64_t checkpoint_count(std::int64_t steps) {
+  return (steps - 1) / checkpoint_interval;
 }
 
 }  // namespace ranvier::neurons
