@@ -78,11 +78,8 @@ struct Cell {
                    : -1;
   }
   __device__ int pixels() const { return rows * columns; }
-  /// Neuron of the pixel at `position`, in row order.
-  __device__ std::int64_t neuron(int position) const {
-    const int row = position / columns;
-    return first + static_cast<std::int64_t>(row) * row_step +
-           (position - row * columns) * column_step;
+  __device__ std::int64_t neuron(int row, int column) const {
+    return first + static_cast<std::int64_t>(row) * row_step + column * column_step;
   }
 };
 

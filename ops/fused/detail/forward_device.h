@@ -133,8 +133,10 @@ __global__ void __launch_bounds__(forward_threads, 1)
     Collector collected;
     Pack<R, lanes> next_x{};
     if (in.static_input) next_x = load<R, lanes>(in.x + cell.first);
-    for (int p = 0; p < pixels; ++p) {
-      const std::int64_t neuron = cell.neuron(p);
+    std::int64_t neuron = cell.first, next = cell.first;
+    for (int p = 0, row = 0, column = 0; p < pixels; ++p, neuron = next) {
+      if (++column == cell.columns) column = 0, ++row;
+      if (p + 1 < pixels) next = cell.neuron(row, column);
       if (begin == 0)
         state.read(in.state, in.program.rest, neuron);
       else if (pixels > 1)
@@ -142,7 +144,7 @@ __global__ void __launch_bounds__(forward_threads, 1)
       Pack<R, lanes> still{};
       if (in.static_input) {  // while this pixel is stepped, the next one's x is on its way
         still = normalise(0, next_x);
-        if (p + 1 < pixels) next_x = load<R, lanes>(in.x + cell.neuron(p + 1));
+        next_x = load<R, lanes>(in.x + next);
       }
       run_span<Model, R, lanes>(args, params, normalise, state, still, neuron, begin, end, p == 0,
                                 collected);
