@@ -97,6 +97,8 @@ __device__ __forceinline__ void leave_partials(const double (&first)[lanes],
 }
 
 inline constexpr int finish_threads = 256;
+/// Channels of a block that adds up partial sums: few, so that many blocks share the work.
+inline constexpr int finish_channels = 2;
 
 /// Calls `body(i, sum of the first numbers, of the second)` for each i of [groups, channels].
 template <class Body>
@@ -126,15 +128,15 @@ inline Tensor partials_for(Device device, const Layout& layout, std::int64_t gro
                {.dtype = DType::f64, .device = device});
 }
 
-/// Adds up what `leave_partials` left: `body` is a __device__ lambda, called as above. Few channels
-/// to a block, so that many blocks share the work.
+/// Adds up what `leave_partials` left: `body` is a __device__ lambda, called as above.
 template <class Body>
 void finish_sums(const char* op, const Tensor& partials, const Body& body) {
   const std::int64_t groups = partials.size(0), parts = partials.size(1),
                      channels = partials.size(3);
   if (groups * channels == 0) return;
-  Layout layout{parts, channels, finish_threads, 8, finish_threads / 8, finish_threads / 16, 0, 1};
-  layout.column_blocks = static_cast<unsigned>((channels + 7) / 8);
+  constexpr int down = finish_threads / finish_channels;
+  Layout layout{parts, channels, finish_threads, finish_channels, down, down / 2, 0, 1};
+  layout.column_blocks = static_cast<unsigned>((channels + finish_channels - 1) / finish_channels);
   cuda::launch(op, partials.device(),
                {static_cast<unsigned>(groups) * layout.column_blocks, finish_threads},
                add_partials<Body>, cuda::elements<double>(op, partials),
