@@ -88,6 +88,8 @@ Tensor step_mask(const Tensor& lengths, std::int64_t steps) {
 double firing_rate(const Tensor& spikes, const Tensor& lengths) {
   RV_CHECK(spikes.rank() >= 2 && spikes.numel() > 0,
            "[firing_rate] spikes must be [T, B, ...] and not empty; got {}.", spikes.shape());
+  RV_CHECK(spikes.dtype() != DType::bits || spikes.rank() >= 3,
+           "[firing_rate] packed spikes must be [T, B, N, ...]; got {}.", spikes.shape());
   if (lengths.defined())
     detail::check_lengths("firing_rate", lengths, spikes.size(0), spikes.size(1));
   return kernel_for("firing_rate", spikes.device(), detail::firing_rate_kernels)(spikes, lengths);

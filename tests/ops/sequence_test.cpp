@@ -120,6 +120,8 @@ TEST_CASE("readouts refuse lengths that do not fit") {
   CHECK_ERROR(step_mask(lengths_of({4}), 3), code, "[step_mask] length 0 is 4;");
   CHECK_ERROR(step_mask(lengths_of({4}), 0), code, "at least one step; got 0.");
   CHECK_ERROR(step_mask(zeros({2, 2}), 3), code, "[step_mask] lengths must be [B]; got (2, 2).");
+  CHECK_ERROR(firing_rate(to_bits(zeros({4, 2}))), code,
+              "[firing_rate] packed spikes must be [T, B, N, ...]; got (4, 2).");
   CHECK_ERROR(firing_rate(zeros({0, 2, 3})), code,
               "must be [T, B, ...] and not empty; got (0, 2, 3).");
 }
