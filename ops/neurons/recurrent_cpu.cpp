@@ -1,7 +1,7 @@
 // Rows (samples) do not hear each other, so threads take blocks of them through all of time: the
 // state and the last spikes stay in the cache of one core, and nobody waits for anybody. The cut
 // into blocks depends on shapes only; what is summed over rows is added up in their order.
-#include "ranvier/ops/neurons/detail/recurrent_cpu.h"
+#include "ranvier/ops/neurons/detail/recurrent_kernels.h"
 
 #include <algorithm>
 #include <optional>
@@ -259,10 +259,8 @@ class BackwardRows {
   std::int64_t first_ = 0, count_ = 0;  // neurons of the block
 };
 
-}  // namespace
-
 template <class R>
-void recurrent_forward_cpu(const RecurrentInput<R>& in, const RecurrentOutput<R>& out) {
+void forward_cpu(Device, const RecurrentInput<R>& in, const RecurrentOutput<R>& out) {
   if (in.step() == 0) return;
   const RowBlocks blocks(in.rows);
   RangeScratch scratch = scratch_for<R>(ForwardRows<R>::memory_elements(in, blocks));
@@ -273,9 +271,8 @@ void recurrent_forward_cpu(const RecurrentInput<R>& in, const RecurrentOutput<R>
 }
 
 template <class R>
-void recurrent_backward_cpu(const RecurrentInput<R>& in, const R* currents,
-                            const RecurrentGradInput<R>& grad_in,
-                            const RecurrentGradOutput<R>& grad_out) {
+void backward_cpu(Device, const RecurrentInput<R>& in, const R* currents,
+                  const RecurrentGradInput<R>& grad_in, const RecurrentGradOutput<R>& grad_out) {
   const int learnables = in.program.learnables;
   std::vector<double> shares(static_cast<std::size_t>(in.rows * learnables));
   if (in.step() > 0) {
@@ -294,13 +291,16 @@ void recurrent_backward_cpu(const RecurrentInput<R>& in, const R* currents,
     grad_out.learnables[i % static_cast<std::size_t>(learnables)] += shares[i];
 }
 
-template void recurrent_forward_cpu(const RecurrentInput<float>&, const RecurrentOutput<float>&);
-template void recurrent_forward_cpu(const RecurrentInput<double>&, const RecurrentOutput<double>&);
-template void recurrent_backward_cpu(const RecurrentInput<float>&, const float*,
-                                     const RecurrentGradInput<float>&,
-                                     const RecurrentGradOutput<float>&);
-template void recurrent_backward_cpu(const RecurrentInput<double>&, const double*,
-                                     const RecurrentGradInput<double>&,
-                                     const RecurrentGradOutput<double>&);
+}  // namespace
+
+template <class R>
+constinit DeviceKernels<RecurrentForwardKernel<R>> RecurrentKernels<R>::forward{.cpu =
+                                                                                    forward_cpu<R>};
+template <class R>
+constinit DeviceKernels<RecurrentBackwardKernel<R>> RecurrentKernels<R>::backward{
+    .cpu = backward_cpu<R>};
+
+template struct RecurrentKernels<float>;
+template struct RecurrentKernels<double>;
 
 }  // namespace ranvier::neurons

@@ -6,7 +6,8 @@
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/matmul/detail/matmul_gradients.h"
-#include "ranvier/ops/neurons/detail/recurrent_cpu.h"
+#include "ranvier/ops/neurons/detail/recurrent_kernels.h"
+#include "ranvier/ops/neurons/detail/scan_kernels.h"
 #include "ranvier/ops/neurons/detail/scan_op.h"
 #include "ranvier/ops/shape/slice.h"
 
@@ -35,6 +36,12 @@ Initial split(const Neuron& neuron, const NeuronState& state) {
   return {NeuronState(std::move(variables)), output};
 }
 
+void check_device(const char* what, const Tensor& tensor, const Tensor& x) {
+  if (tensor.defined() && tensor.device() != x.device())
+    fail(ErrorCode::device, "[recurrent_scan] {} is on {} and x on {}; all must be on one device.",
+         what, tensor.device(), x.device());
+}
+
 void check_recurrent(const Neuron& neuron, const Tensor& x, const Tensor& weight,
                      const Initial& initial, const Extent& extent) {
   check_scan(neuron, x, initial.state, extent);
@@ -47,6 +54,8 @@ void check_recurrent(const Neuron& neuron, const Tensor& x, const Tensor& weight
   RV_CHECK(!output.defined() || (output.shape() == extent.step && output.dtype() == x.dtype()),
            "[recurrent_scan] the last output must be {} {}, as one step of x; got {} {}.",
            x.dtype(), extent.step, output.dtype(), output.shape());
+  check_device("the weight", weight, x);
+  check_device("the last output", output, x);
 }
 
 /// Keeps the currents, from which the membranes are recomputed, and the outputs, for W.
@@ -55,6 +64,7 @@ struct RecurrentScanBackward final : Node {
   RecurrentInput<R> scan;  // its pointers are set in backward
   Saved currents, outputs, weight, first_output;
   std::vector<Saved> first_state;
+  Saved checkpoints;  // on a CUDA device
   std::vector<Tensor> learnables;
   Shape step;
 
@@ -62,39 +72,58 @@ struct RecurrentScanBackward final : Node {
 
   // Inputs: x, W, the state's variables, the output before, the learnables.
   std::vector<Tensor> backward(std::span<const Tensor> grads) override {
-    RecurrentInput<R> in = scan;
-    const int states = in.program.states;
-    in.weight = weight.get().template data<R>();
-    RecurrentGradInput<R> grad_in;
+    const int states = scan.program.states;
+    const Device device = currents.get().device();
     std::vector<Tensor> held(grads.begin(), grads.end());  // outputs, state variables, last output
     for (Tensor& grad : held)
       if (grad.defined()) grad = grad.to(dtype_of<R>);
-    grad_in.outputs = data_or_null<R>(held.front());
-    grad_in.last = data_or_null<R>(held.back());
-
-    std::vector<Tensor> results(3 + static_cast<std::size_t>(states) + learnables.size());
+    std::vector<Tensor> results(3 + static_cast<std::size_t>(states));
     RecurrentGradOutput<R> grad_out;
     const auto wanted = [&](int i, const Shape& shape) -> R* {
       Tensor& result = results[static_cast<std::size_t>(i)];
-      result = empty(shape, {.dtype = dtype_of<R>});
-      return result.template mutable_data<R>();
+      result = empty(shape, {.dtype = dtype_of<R>, .device = device});
+      return mutable_data_or_null<R>(result);
     };
     grad_out.x = wanted(0, currents.get().shape());
-    for (int k = 0; k < states; ++k) {
-      in.state[k] = data_or_null<R>(first_state[static_cast<std::size_t>(k)].get());
-      grad_in.state[k] = data_or_null<R>(held[static_cast<std::size_t>(k) + 1]);
+    for (int k = 0; k < states; ++k)
       if (needs(2 + k)) grad_out.state[k] = wanted(2 + k, step);
-    }
     if (needs(2 + states)) grad_out.output = wanted(2 + states, step);
-    double grad_learnables[max_learnables];
-    if (!learnables.empty()) grad_out.learnables = grad_learnables;
+    Tensor sums = learnables.empty()
+                      ? Tensor()
+                      : empty({scan.program.learnables}, {.dtype = DType::f64, .device = device});
+    grad_out.learnables = mutable_data_or_null<double>(sums);
 
-    recurrent_backward_cpu(in, currents.get().template data<R>(), grad_in, grad_out);
+    kernel_for(op, device, RecurrentKernels<R>::backward)(
+        device, input(), data_or_null<R>(currents.get()), gradients_of(held), grad_out);
     if (needs(1)) results[1] = weight_gradient(results[0]);
-    for (std::size_t l = 0; l < learnables.size(); ++l)
-      results[3 + static_cast<std::size_t>(states) + l] =
-          full(learnables[l].shape(), grad_learnables[l], {.dtype = learnables[l].dtype()});
+    for (Tensor& gradient : learnable_gradients(learnables, sums))
+      results.push_back(std::move(gradient));
     return results;
+  }
+
+  void release() override {
+    for (Saved* saved : {&currents, &outputs, &weight, &first_output, &checkpoints}) saved->reset();
+    first_state.clear();
+  }
+
+ private:
+  RecurrentInput<R> input() const {
+    RecurrentInput<R> in = scan;
+    in.weight = data_or_null<R>(weight.get());
+    for (int k = 0; k < in.program.states; ++k)
+      in.state[k] = data_or_null<R>(first_state[static_cast<std::size_t>(k)].get());
+    learnables_of(learnables, in.learnables);
+    in.checkpoints = data_or_null<R>(checkpoints.get());
+    return in;
+  }
+
+  RecurrentGradInput<R> gradients_of(const std::vector<Tensor>& held) const {
+    RecurrentGradInput<R> grad_in;
+    grad_in.outputs = data_or_null<R>(held.front());
+    grad_in.last = data_or_null<R>(held.back());
+    for (int k = 0; k < scan.program.states; ++k)
+      grad_in.state[k] = data_or_null<R>(held[static_cast<std::size_t>(k) + 1]);
+    return grad_in;
   }
 
   /// One product over all of time: the outputs of steps t - 1, transposed, times the currents'
@@ -109,12 +138,44 @@ struct RecurrentScanBackward final : Node {
     return accumulate(std::move(sum),
                       detail::gradient_of_weight(op, first_output.get(), first, DType::f32));
   }
-
-  void release() override {
-    for (Saved* saved : {&currents, &outputs, &weight, &first_output}) saved->reset();
-    first_state.clear();
-  }
 };
+
+/// What a scan writes, and the tensors that hold it.
+template <class R>
+struct Written {
+  Tensor currents, outputs, words, checkpoints;
+  std::vector<Tensor> last;  // the state's variables and the last output
+  RecurrentOutput<R> out;
+};
+
+/// Spikes that the CPU hears event by event are always written as words there.
+template <class R>
+Written<R> make_outputs(const Neuron& neuron, const Extent& extent, Device device,
+                        const RecurrentScanOptions& options, bool recorded) {
+  const TensorOptions real{.dtype = dtype_of<R>, .device = device};
+  const bool by_events = std::is_same_v<R, float> && neuron.spiking();
+  const auto states = static_cast<std::size_t>(neuron.states());
+  Written<R> made;
+  if (recorded) made.currents = empty(extent.sequence, real);
+  if (!options.packed || !by_events) made.outputs = empty(extent.sequence, real);
+  if (options.packed || (by_events && device == cpu_device))
+    made.words = empty(extent.sequence, {.dtype = DType::bits, .device = device});
+  const std::int64_t count = checkpoint_count(extent.steps);
+  if (recorded && device != cpu_device && count > 0)
+    made.checkpoints = empty(Shape{count, neuron.states()}.concat(extent.step), real);
+  made.last.resize(options.final_state ? states + 1 : 0);
+  for (Tensor& variable : made.last) variable = empty(extent.step, real);
+  made.out.currents = mutable_data_or_null<R>(made.currents);
+  made.out.outputs = mutable_data_or_null<R>(made.outputs);
+  made.out.words = mutable_data_or_null<std::uint64_t>(made.words);
+  made.out.checkpoints = mutable_data_or_null<R>(made.checkpoints);
+  if (options.final_state) {
+    for (std::size_t k = 0; k < states; ++k)
+      made.out.state[k] = mutable_data_or_null<R>(made.last[k]);
+    made.out.last = mutable_data_or_null<R>(made.last.back());
+  }
+  return made;
+}
 
 template <class R>
 RecurrentScanResult run(const Neuron& neuron, const Tensor& x, const Tensor& weight,
@@ -128,51 +189,39 @@ RecurrentScanResult run(const Neuron& neuron, const Tensor& x, const Tensor& wei
   inputs.insert(inputs.end(), scanned.end() - learnables, scanned.end());
   const bool recorded = grad_needed(inputs);
 
-  const std::int64_t columns = extent.step[-1];
   const auto states = static_cast<std::size_t>(neuron.states());
   RecurrentInput<R> in{.program = program_of<R>(neuron),
                        .steps = extent.steps,
                        .rows = extent.step.sub(0, extent.step.rank() - 1).numel(),
-                       .columns = columns,
-                       .x = x.data<R>(),
-                       .weight = weight.data<R>(),
+                       .columns = extent.step[-1],
+                       .x = data_or_null<R>(x),
+                       .weight = data_or_null<R>(weight),
                        .output = data_or_null<R>(initial.output)};
-  const TensorOptions real{.dtype = dtype_of<R>};
-  const bool by_events = std::is_same_v<R, float> && neuron.spiking();
-  Tensor currents, outputs, words;
-  RecurrentOutput<R> out;
-  if (recorded) out.currents = (currents = empty(extent.sequence, real)).template mutable_data<R>();
-  if (!options.packed || !by_events)
-    out.outputs = (outputs = empty(extent.sequence, real)).template mutable_data<R>();
-  if (options.packed || by_events)
-    out.words = (words = empty(extent.sequence, {.dtype = DType::bits}))
-                    .template mutable_data<std::uint64_t>();
-  std::vector<Tensor> last(options.final_state ? states + 1 : 0);
-  for (Tensor& variable : last) variable = empty(extent.step, real);
-  for (std::size_t k = 0; k < states; ++k) {
-    in.state[k] = data_or_null<R>(inputs[2 + k]);
-    if (options.final_state) out.state[k] = last[k].mutable_data<R>();
-  }
-  if (options.final_state) out.last = last.back().mutable_data<R>();
-  recurrent_forward_cpu(in, out);
+  for (std::size_t k = 0; k < states; ++k) in.state[k] = data_or_null<R>(inputs[2 + k]);
+  learnables_of(neuron.learnables, in.learnables);
+  Written<R> made = make_outputs<R>(neuron, extent, x.device(), options, recorded);
+  kernel_for(op, x.device(), RecurrentKernels<R>::forward)(x.device(), in, made.out);
 
-  const Tensor spikes = options.packed ? words : outputs;
+  const Tensor spikes = options.packed ? made.words : made.outputs;
   if (recorded) {
     auto node = std::make_shared<RecurrentScanBackward<R>>();
     node->scan = in;
-    node->currents = currents;
-    node->outputs = by_events ? words : outputs;
+    node->currents = made.currents;
+    // For W: spikes as words where there are any; those of f64 are multiplied as numbers.
+    node->outputs = std::is_same_v<R, float> && made.words.defined() ? made.words : made.outputs;
     node->weight = weight;
     node->first_output = initial.output;
+    node->checkpoints = made.checkpoints;
     for (std::size_t k = 0; k < states; ++k) node->first_state.emplace_back(inputs[2 + k]);
     node->learnables = neuron.learnables;
     node->step = extent.step;
     std::vector<Tensor> results{spikes};
-    results.insert(results.end(), last.begin(), last.end());
+    results.insert(results.end(), made.last.begin(), made.last.end());
     results.resize(2 + states);
     attach(std::move(node), inputs, results);
   }
-  return {spikes, options.final_state ? NeuronState(std::move(last)) : NeuronState::not_kept()};
+  return {spikes,
+          options.final_state ? NeuronState(std::move(made.last)) : NeuronState::not_kept()};
 }
 
 }  // namespace

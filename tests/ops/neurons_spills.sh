@@ -9,9 +9,9 @@ if [ -z "$nvcc" ]; then
 fi
 cubin=$(mktemp)
 trap 'rm -f "$cubin"' EXIT
-report=$(for type in f32 f64; do
+report=$(for kernels in {scan,recurrent}_{f32,f64}; do
   "$nvcc" -std=c++20 -arch=sm_90 -cubin --fmad=false --expt-relaxed-constexpr --extended-lambda \
-    -DFMT_USE_CONSTEXPR=1 -Xptxas=-v -I"$include" ops/neurons/scan_"$type"_cuda.cu -o "$cubin" 2>&1
+    -DFMT_USE_CONSTEXPR=1 -Xptxas=-v -I"$include" ops/neurons/"$kernels"_cuda.cu -o "$cubin" 2>&1
 done)
 kernels=$(grep -c 'bytes stack frame' <<<"$report" || true)
 spilling=$(grep 'bytes stack frame' <<<"$report" | grep -vc ' 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads' || true)

@@ -9,10 +9,8 @@
 // a spill an error.
 #pragma once
 
-#include <cstring>
-
 #include "ranvier/core/detail/cuda_launch.h"
-#include "ranvier/ops/neurons/detail/neuron_device.h"
+#include "ranvier/ops/neurons/detail/checkpoints_device.h"
 #include "ranvier/ops/neurons/detail/scan_kernels.h"
 #include "ranvier/ops/neurons/neuron.h"
 
@@ -21,22 +19,6 @@ namespace ranvier::neurons::device {
 template <int lanes>
 __device__ __forceinline__ std::int64_t first_neuron() {
   return (static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * lanes;
-}
-
-/// Where variable k of checkpoint c begins.
-template <class R>
-RV_HD R* checkpoint(R* checkpoints, std::int64_t c, int k, int states, std::int64_t neurons) {
-  return checkpoints + (c * states + k) * neurons;
-}
-
-template <class Model, class R, int lanes>
-__device__ __forceinline__ void leave_checkpoint(R* checkpoints, std::int64_t c,
-                                                 States<Model, R, lanes>& state,
-                                                 std::int64_t neurons, std::int64_t first) {
-  constexpr int variables = States<Model, R, lanes>::variables;
-#pragma unroll
-  for (int k = 0; k < variables; ++k)
-    store<R, lanes>(checkpoint(checkpoints, c, k, variables, neurons) + first, state.variable(k));
 }
 
 /// Steps whose loads are in flight at once.
@@ -207,15 +189,7 @@ __global__ void __launch_bounds__(threads, 3)
   }
 }
 
-// --- launching
-// ------------------------------------------------------------------------------------
-
-template <class T>
-T typed(const std::byte* bytes) {
-  T value;
-  std::memcpy(&value, bytes, sizeof(value));
-  return value;
-}
+// --- launching ----------------------------------------------------------------------------------
 
 /// Neurons that keep a device busy although threads take several.
 inline constexpr std::int64_t enough_neurons = 1 << 16;

@@ -1,8 +1,11 @@
-// Recurrent neurons over time on the CPU, over arrays: neurons that hear each other's last output.
+// The engines that run recurrent neurons, which hear each other's last output, over time: one for
+// each kind of device.
 #pragma once
 
 #include <cstdint>
 
+#include "ranvier/core/dispatch.h"
+#include "ranvier/core/platform.h"
 #include "ranvier/ops/neurons/kernels.h"
 
 namespace ranvier::neurons {
@@ -16,8 +19,12 @@ struct RecurrentInput {
   const R* weight = nullptr;  ///< [columns, columns]: from neuron i to neuron j at [i, j]
   const R* state[max_states] = {};
   const R* output = nullptr;  ///< of the step before the first; null: zero
+  /// On a CUDA device: what the neuron learns, read there; and for backward the states that forward
+  /// left, [count, variables, rows, columns], at the distances of `checkpoint_interval`.
+  const R* learnables[max_learnables] = {};
+  const R* checkpoints = nullptr;
 
-  std::int64_t step() const { return rows * columns; }
+  RV_HD std::int64_t step() const { return rows * columns; }
 };
 
 /// Where its results go; null: not wanted.
@@ -27,13 +34,9 @@ struct RecurrentOutput {
   R* outputs = nullptr;            ///< [steps, rows, columns]
   std::uint64_t* words = nullptr;  ///< the same as packed spikes
   R* state[max_states] = {};
-  R* last = nullptr;  ///< the output of the last step
+  R* last = nullptr;         ///< the output of the last step
+  R* checkpoints = nullptr;  ///< on a CUDA device, of a scan that will be differentiated
 };
-
-/// At least one of `outputs` and `words` is wanted; spikes of f32 always as words, from which the
-/// next step's currents are added up event by event.
-template <class R>
-void recurrent_forward_cpu(const RecurrentInput<R>& in, const RecurrentOutput<R>& out);
 
 /// Gradients of the results; null: zero.
 template <class R>
@@ -52,10 +55,23 @@ struct RecurrentGradOutput {
   double* learnables = nullptr;
 };
 
+/// Arrays lie on `device`; there is at least one step. At least one of `outputs` and `words` is
+/// wanted; on the CPU spikes of f32 always as words, from which the next step's currents are added
+/// up event by event.
+template <class R>
+using RecurrentForwardKernel = void(Device device, const RecurrentInput<R>& in,
+                                    const RecurrentOutput<R>& out);
 /// `currents` are what forward gave; x and the outputs are not read.
 template <class R>
-void recurrent_backward_cpu(const RecurrentInput<R>& in, const R* currents,
-                            const RecurrentGradInput<R>& grad_in,
-                            const RecurrentGradOutput<R>& grad_out);
+using RecurrentBackwardKernel = void(Device device, const RecurrentInput<R>& in, const R* currents,
+                                     const RecurrentGradInput<R>& grad_in,
+                                     const RecurrentGradOutput<R>& grad_out);
+
+/// The engines for R float or double.
+template <class R>
+struct RecurrentKernels {
+  static DeviceKernels<RecurrentForwardKernel<R>> forward;
+  static DeviceKernels<RecurrentBackwardKernel<R>> backward;
+};
 
 }  // namespace ranvier::neurons

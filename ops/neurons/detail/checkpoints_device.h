@@ -1,0 +1,35 @@
+// What the CUDA engines share beside neurons: states left at distances in time, and a program's
+// bytes as what they are.
+#pragma once
+
+#include <cstring>
+
+#include "ranvier/ops/neurons/detail/neuron_device.h"
+
+namespace ranvier::neurons::device {
+
+/// Where variable k of checkpoint c begins.
+template <class R>
+RV_HD R* checkpoint(R* checkpoints, std::int64_t c, int k, int states, std::int64_t neurons) {
+  return checkpoints + (c * states + k) * neurons;
+}
+
+template <class Model, class R, int lanes>
+__device__ __forceinline__ void leave_checkpoint(R* checkpoints, std::int64_t c,
+                                                 States<Model, R, lanes>& state,
+                                                 std::int64_t neurons, std::int64_t first) {
+  constexpr int variables = States<Model, R, lanes>::variables;
+#pragma unroll
+  for (int k = 0; k < variables; ++k)
+    store<R, lanes>(checkpoint(checkpoints, c, k, variables, neurons) + first, state.variable(k));
+}
+
+/// The object that a program's bytes are.
+template <class T>
+T typed(const std::byte* bytes) {
+  T value;
+  std::memcpy(&value, bytes, sizeof(value));
+  return value;
+}
+
+}  // namespace ranvier::neurons::device
