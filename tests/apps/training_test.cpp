@@ -15,6 +15,7 @@
 #include "ranvier/ops/reduce/sum.h"
 #include "ranvier/ops/spikes/event_thresholds.h"
 #include "tests/support/catch.h"
+#include "tests/support/cuda.h"
 #include "tests/support/errors.h"
 #include "tests/support/temporary_folder.h"
 
@@ -213,4 +214,46 @@ TEST_CASE("options out of range are refused by name") {
   options = small_options("unused");
   options.scheduler = "magic";
   CHECK_ERROR(train(options), ErrorCode::invalid_argument, "magic");
+}
+
+TEST_CASE("on a CUDA device a run is the same as a graph, step by step, and resumed", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const test::TemporaryFolder graph, eager, parts;
+  TrainOptions options = small_options(graph.path());
+  options.device = "cuda";
+  CHECK(train(options) == 0);
+  options.output_dir = eager.path();
+  options.graph = "off";
+  CHECK(train(options) == 0);
+  CHECK(values(eager.path()) == values(graph.path()));
+
+  options.output_dir = parts.path();
+  options.graph = "on";
+  {
+    Task task = small_task(options);
+    int calls = 0;
+    task.loss = [&, inner = task.loss](const Tensor& rates, const Tensor& labels) {
+      if (++calls == 2) std::raise(SIGINT);  // while the step is recorded
+      return inner(rates, labels);
+    };
+    CHECK(Training(task, options).run() == 130);
+  }
+  options.resume = std::filesystem::path();
+  CHECK(train(options) == 0);
+  CHECK(values(parts.path()) == values(graph.path()));
+}
+
+TEST_CASE("a step that reads from a CUDA device is not recorded, and training goes on", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const test::TemporaryFolder folder;
+  TrainOptions options = small_options(folder.path());
+  options.device = "cuda";
+  Task task = small_task(options);
+  task.loss = [inner = task.loss](const Tensor& rates, const Tensor& labels) {
+    const Tensor loss = inner(rates, labels);
+    loss.item();
+    return loss;
+  };
+  CHECK(Training(task, options).run() == 0);
+  CHECK(lines(folder / "metrics.csv") == 4);
 }

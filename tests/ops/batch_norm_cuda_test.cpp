@@ -50,7 +50,7 @@ TEST_CASE("batch norm on a CUDA device agrees with the CPU for any shape", "[cud
       check_batch_norm(shape, {}, dtype);
 }
 
-TEST_CASE("batch norm on a CUDA device agrees with the CPU in every mode", "[cuda]") {
+TEST_CASE("batch norm on a CUDA device agrees with the CPU in every mode", "[cuda][memcheck]") {
   RV_NEEDS_CUDA();
   for (const DType dtype : {DType::f32, DType::f64})
     for (const BatchNormMode mode :

@@ -64,7 +64,7 @@ TEST_CASE("convolutions on a CUDA device give what the CPU gives", "[cuda]") {
   for (const Case& c : small_cases) check_case(c, DType::f32, 3e-6);
 }
 
-TEST_CASE("convolutions on a CUDA device compute in f64", "[cuda]") {
+TEST_CASE("convolutions on a CUDA device compute in f64", "[cuda][memcheck]") {
   RV_NEEDS_CUDA();
   for (const Case& c : small_cases) check_case(c, DType::f64, 1e-12);
 }
@@ -85,7 +85,7 @@ TEST_CASE("convolutions on a CUDA device take no images", "[cuda]") {
   check_case({{0, 6, 6, 8}, {3, 3}, 4, {}}, DType::f32, 0);
 }
 
-TEST_CASE("convolutions on a CUDA device take packed spikes", "[cuda]") {
+TEST_CASE("convolutions on a CUDA device take packed spikes", "[cuda][memcheck]") {
   RV_NEEDS_CUDA();
   const std::int64_t in = GENERATE(2, 3, 16, 70);
   const Case c{{2, 3, 8, 8, in}, {3, 3}, 16, {.padding = {1, 1}}};

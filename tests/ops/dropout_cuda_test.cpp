@@ -36,7 +36,8 @@ TEST_CASE("dropout and its gradient are the CPU's bit for bit on a CUDA device",
       }
 }
 
-TEST_CASE("dropout of values that begin anywhere is the CPU's on a CUDA device", "[cuda]") {
+TEST_CASE("dropout of values that begin anywhere is the CPU's on a CUDA device",
+          "[cuda][memcheck]") {
   RV_NEEDS_CUDA();
   const Tensor x = random_values({1001}, 2);
   const auto of_rest = [&](const Tensor& all) {

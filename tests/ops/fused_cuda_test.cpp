@@ -136,7 +136,7 @@ TEST_CASE("fused on a CUDA device equals its parts, for images of every size", "
                      .options = {.steps = steps, .pool = pool}});
 }
 
-TEST_CASE("fused on a CUDA device equals its parts for windows of every size", "[cuda]") {
+TEST_CASE("fused on a CUDA device equals its parts for windows of every size", "[cuda][memcheck]") {
   RV_NEEDS_CUDA();
   for (const std::int64_t kernel : {1, 2, 3, 4, 7})
     for (const SpikePool pool : {SpikePool::max, SpikePool::average})

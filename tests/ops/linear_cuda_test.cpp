@@ -67,7 +67,7 @@ TEST_CASE("linear layers on a CUDA device take empty operands", "[cuda]") {
   check_on_cuda(linear_of, {leaf({0, 8}, 1), leaf({8, 4}, 2), leaf({4}, 3)}, 0);
 }
 
-TEST_CASE("linear layers on a CUDA device take shards that begin anywhere", "[cuda]") {
+TEST_CASE("linear layers on a CUDA device take shards that begin anywhere", "[cuda][memcheck]") {
   RV_NEEDS_CUDA();
   const Tensor x = random_values({9, 7}, 1).to(cuda_device);
   const Tensor shard(x.storage(), 7 * 4, {8, 7}, DType::f32);

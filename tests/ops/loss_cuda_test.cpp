@@ -32,7 +32,7 @@ double tolerance(DType dtype) { return dtype == DType::f32 ? 1e-6 : 1e-12; }
 
 }  // namespace
 
-TEST_CASE("cross entropy and its gradient are the CPU's on a CUDA device", "[cuda]") {
+TEST_CASE("cross entropy and its gradient are the CPU's on a CUDA device", "[cuda][memcheck]") {
   RV_NEEDS_CUDA();
   for (const DType dtype : {DType::f32, DType::f64})
     for (const Shape& shape : score_shapes)
@@ -61,7 +61,7 @@ TEST_CASE("extreme scores give the CPU's cross entropy on a CUDA device", "[cuda
   }
 }
 
-TEST_CASE("a label that is no class makes losses on a CUDA device NaN", "[cuda]") {
+TEST_CASE("a label that is no class makes losses on a CUDA device NaN", "[cuda][memcheck]") {
   RV_NEEDS_CUDA();
   for (const std::int64_t wrong : {std::int64_t{-1}, std::int64_t{3}, std::int64_t{1} << 40}) {
     const Tensor labels = from_vector(std::vector<std::int64_t>{0, wrong}, {2}).to(cuda_device);

@@ -117,7 +117,7 @@ TEST_CASE("a static input on a CUDA device is read once", "[cuda]") {
     }
 }
 
-TEST_CASE("every surrogate has the CPU's gradient on a CUDA device", "[cuda]") {
+TEST_CASE("every surrogate has the CPU's gradient on a CUDA device", "[cuda][memcheck]") {
   RV_NEEDS_CUDA();
   AllSurrogates::for_each([]<class S>(int) {
     for (const DType dtype : {DType::f32, DType::f64})
@@ -125,7 +125,7 @@ TEST_CASE("every surrogate has the CPU's gradient on a CUDA device", "[cuda]") {
   });
 }
 
-TEST_CASE("packed spikes of a CUDA device are the CPU's", "[cuda]") {
+TEST_CASE("packed spikes of a CUDA device are the CPU's", "[cuda][memcheck]") {
   RV_NEEDS_CUDA();
   const Tensor x = normal({6, 10, 128}, 0.6, 1.0);
   const Neuron neuron = LIFOptions{};

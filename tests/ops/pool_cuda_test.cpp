@@ -53,7 +53,7 @@ TEST_CASE("sliding pools on a CUDA device give the CPU's numbers", "[cuda]") {
       }
 }
 
-TEST_CASE("adaptive and global pools on a CUDA device give the CPU's numbers", "[cuda]") {
+TEST_CASE("adaptive and global pools on a CUDA device give the CPU's numbers", "[cuda][memcheck]") {
   RV_NEEDS_CUDA();
   for (const DType dtype : {DType::f32, DType::f64})
     for (const std::array<std::int64_t, 2> size :

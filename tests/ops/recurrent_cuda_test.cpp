@@ -132,7 +132,7 @@ TEST_CASE("rows longer than a block of a CUDA device take turns", "[cuda]") {
   compare({LeakyIntegratorOptions{}, 9, 2, 1100, DType::f32, true});
 }
 
-TEST_CASE("packed spikes of recurrent neurons on a CUDA device are the CPU's", "[cuda]") {
+TEST_CASE("packed spikes of recurrent neurons on a CUDA device are the CPU's", "[cuda][memcheck]") {
   RV_NEEDS_CUDA();
   for (const DType dtype : {DType::f32, DType::f64})
     for (const std::int64_t columns : {1, 31, 64, 100, 128})

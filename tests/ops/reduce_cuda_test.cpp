@@ -143,7 +143,7 @@ TEST_CASE("views that begin anywhere are reduced on a CUDA device", "[cuda]") {
   check_same(sum(shifted(on_cuda)), sum(clone(shifted(on_cuda))).to(cpu_device), 0);
 }
 
-TEST_CASE("packed spikes are counted along time on a CUDA device", "[cuda]") {
+TEST_CASE("packed spikes are counted along time on a CUDA device", "[cuda][memcheck]") {
   RV_NEEDS_CUDA();
   for (const std::int64_t steps : {1, 4, 100, 300})
     for (const std::int64_t columns : {1, 3, 8, 63, 64, 72, 130}) {

@@ -29,7 +29,7 @@ Tensor lengths_for(const Shape& shape) {
 
 }  // namespace
 
-TEST_CASE("readouts and their gradients are the CPU's on a CUDA device", "[cuda]") {
+TEST_CASE("readouts and their gradients are the CPU's on a CUDA device", "[cuda][memcheck]") {
   RV_NEEDS_CUDA();
   for (const DType dtype : {DType::f32, DType::f64})
     for (const Shape& shape : shapes)
@@ -76,7 +76,7 @@ TEST_CASE("padding does not change a bit of a readout on a CUDA device", "[cuda]
   }
 }
 
-TEST_CASE("a length out of range on a CUDA device makes its sample NaN", "[cuda]") {
+TEST_CASE("a length out of range on a CUDA device makes its sample NaN", "[cuda][memcheck]") {
   RV_NEEDS_CUDA();
   const std::int64_t huge = std::int64_t{1} << 40;
   const Tensor lengths = from_vector(std::vector<std::int64_t>{0, 4, 5, -huge, huge}, {5});

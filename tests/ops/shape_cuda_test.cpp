@@ -109,7 +109,7 @@ TEST_CASE("tensors are repeated on a CUDA device", "[cuda]") {
   }
 }
 
-TEST_CASE("rows are chosen on a CUDA device", "[cuda]") {
+TEST_CASE("rows are chosen on a CUDA device", "[cuda][memcheck]") {
   RV_NEEDS_CUDA();
   const Tensor places = indices({3, 0, 3, 6, 1, 3, 0});
   for (const DType dtype : every_dtype)

@@ -7,7 +7,7 @@
 using namespace ranvier;
 using namespace ranvier::test;
 
-TEST_CASE("spikes are packed and unpacked on a CUDA device", "[cuda]") {
+TEST_CASE("spikes are packed and unpacked on a CUDA device", "[cuda][memcheck]") {
   RV_NEEDS_CUDA();
   for (const std::int64_t columns : {1, 3, 31, 33, 64, 65, 72, 128, 1000})
     for (const std::int64_t rows : {1, 7, 301})
