@@ -256,8 +256,10 @@ template <class R>
 void backward_cpu(Device /*device*/, const Input<R>& in, const GradInput<R>& grad_in,
                   const GradOutput<R>& grad_out) {
   const std::int64_t channels = in.geometry.channels, learnables = in.program.learnables;
-  std::fill_n(grad_out.sum, in.groups * channels, 0.0);
-  std::fill_n(grad_out.sum_x, in.groups * channels, 0.0);
+  grad_out.sums->grad = zeros({in.groups, channels}, {.dtype = DType::f64});
+  grad_out.sums->grad_x = zeros({in.groups, channels}, {.dtype = DType::f64});
+  double* const sum = grad_out.sums->grad.template mutable_data<double>();
+  double* const sum_x = grad_out.sums->grad_x.template mutable_data<double>();
   if (grad_out.learnables != nullptr) std::fill_n(grad_out.learnables, learnables, 0.0);
   if (in.geometry.neurons() == 0) return;
 
@@ -279,8 +281,8 @@ void backward_cpu(Device /*device*/, const Input<R>& in, const GradInput<R>& gra
     const double* const share = first_share + part * (sums + learnables);
     for (std::int64_t group = 0; group < in.groups; ++group) {
       const double* const row = share + group * 2 * plan.width;
-      add_folded(row, plan.width, channels, grad_out.sum + group * channels);
-      add_folded(row + plan.width, plan.width, channels, grad_out.sum_x + group * channels);
+      add_folded(row, plan.width, channels, sum + group * channels);
+      add_folded(row + plan.width, plan.width, channels, sum_x + group * channels);
     }
     for (std::int64_t l = 0; l < learnables && grad_out.learnables != nullptr; ++l)
       grad_out.learnables[l] += share[sums + l];

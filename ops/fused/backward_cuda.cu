@@ -93,13 +93,6 @@ BackwardArgs<R> args_for(const Input<R>& in, const GradInput<R>& grad_in) {
           nullptr, nullptr};
 }
 
-void add_partials(const Tensor& partials, double* sum, double* sum_x) {
-  norm::device::finish_sums(op, partials, [=] __device__(std::int64_t c, double a, double b) {
-    sum[c] = a;
-    sum_x[c] = b;
-  });
-}
-
 template <class R>
 norm::Extent extent_of(const Input<R>& in) {
   const std::int64_t steps = in.static_input ? 1 : in.steps;
@@ -114,18 +107,16 @@ void run(Device device, const Input<R>& in, const GradInput<R>& grad_in,
   args.centre = grad_out.centre;
   for (int k = 0; k < in.program.states; ++k) args.grad_state[k] = grad_out.state[k];
   if (walked_twice(in)) {
-    const Tensor partials = walk(device, args, true, grad_out.learnables);
-    return add_partials(partials, grad_out.sum, grad_out.sum_x);
+    grad_out.sums->partials = walk(device, args, true, grad_out.learnables);
+    return;
   }
   const std::int64_t size = in.geometry.neurons() * (in.static_input ? 1 : in.steps);
   Rows<R> scratch(device, grad_out.y == nullptr ? 1 : 0, size);
   args.grad_x = grad_out.y == nullptr ? scratch.row(0) : grad_out.y;
-  const Tensor partials = walk(device, args, in.groups == 1, grad_out.learnables);
-  if (in.groups == 1)
-    add_partials(partials, grad_out.sum, grad_out.sum_x);
-  else
-    norm::device::gradient_sums<R>(device, extent_of(in), args.grad_x, in.x, grad_out.centre,
-                                   grad_out.sum, grad_out.sum_x);
+  grad_out.sums->partials = walk(device, args, in.groups == 1, grad_out.learnables);
+  if (in.groups > 1)
+    grad_out.sums->partials = norm::device::gradient_partials<R>(device, extent_of(in), args.grad_x,
+                                                                 in.x, grad_out.centre);
 }
 
 template <class R>

@@ -69,9 +69,7 @@ struct NormNeuronPoolBackward final : Node {
   std::vector<Saved> read;  // x, gamma, beta and the state's variables
   Saved checkpoints;        // on a CUDA device
   std::vector<Tensor> learnables;
-  BatchStatistics statistics;
-  BatchAffine affine;
-  double eps = 0;
+  norm::Normalisation of;
   Shape step;
 
   const char* name() const override { return "NormNeuronPoolBackward"; }
@@ -101,21 +99,18 @@ struct NormNeuronPoolBackward final : Node {
                         ? Tensor()
                         : empty({in.program.learnables}, {.dtype = DType::f64, .device = device});
     grad_out.learnables = mutable_data_or_null<double>(learnt);
-    const Tensor centre = statistics.mean.to(dtype_of<R>);
-    BatchNormSums sums{empty_like(statistics.mean), empty_like(statistics.mean)};
+    norm::GradientSums sums;
     grad_out.y = grad_x;
-    grad_out.centre = data_or_null<R>(centre);
-    grad_out.sum = mutable_data_or_null<double>(sums.grad);
-    grad_out.sum_x = mutable_data_or_null<double>(sums.grad_x);
+    grad_out.centre = data_or_null<R>(of.centre);
+    grad_out.sums = &sums;
     kernel_for(op, device, fused::Kernels<R>::backward)(device, in, grad_in, grad_out);
 
-    const BatchNormGradient of =
-        batch_norm_gradient(statistics, sums, read[1].get(), eps, dtype_of<R>);
+    const norm::Gradient by = norm::gradient(of, sums, read[1].get());
     if (grad_x != nullptr)
       kernel_for(op, device, fused::Kernels<R>::input_gradient)(device, in, grad_in,
-                                                                coefficients(of), grad_x);
-    results[1] = of.gamma;
-    results[2] = of.beta;
+                                                                coefficients(by), grad_x);
+    results[1] = by.gamma;
+    results[2] = by.beta;
     for (Tensor& gradient : learnable_gradients(learnables, learnt))
       results.push_back(std::move(gradient));
     return results;
@@ -130,8 +125,8 @@ struct NormNeuronPoolBackward final : Node {
   fused::Input<R> inputs() const {
     fused::Input<R> in = input;
     in.x = data_or_null<R>(read[0].get());
-    in.scale = data_or_null<R>(affine.scale);
-    in.shift = data_or_null<R>(affine.shift);
+    in.scale = data_or_null<R>(of.affine.scale);
+    in.shift = data_or_null<R>(of.affine.shift);
     for (int k = 0; k < in.program.states; ++k)
       in.state[k] = data_or_null<R>(read[static_cast<std::size_t>(k) + 3].get());
     learnables_of(learnables, in.learnables);
@@ -139,9 +134,10 @@ struct NormNeuronPoolBackward final : Node {
     return in;
   }
 
-  fused::NormGradient<R> coefficients(const BatchNormGradient& of) const {
-    return {data_or_null<R>(of.scale), statistics.count > 0 ? data_or_null<R>(of.slope) : nullptr,
-            data_or_null<R>(of.centre), data_or_null<R>(of.offset)};
+  fused::NormGradient<R> coefficients(const norm::Gradient& by) const {
+    const bool of_x = of.statistics.count > 0;
+    return {data_or_null<R>(by.scale), of_x ? data_or_null<R>(by.slope) : nullptr,
+            data_or_null<R>(of.centre), data_or_null<R>(by.offset)};
   }
 };
 
@@ -156,19 +152,18 @@ Tensor checkpoints_for(const fused::Input<R>& in, Device device) {
 
 template <class R>
 NormNeuronPoolResult run(const Tensor& x, const Tensor& gamma, const Tensor& beta,
-                         const BatchStatistics& statistics, const Neuron& neuron,
+                         const norm::Normalisation& of, const Neuron& neuron,
                          const NeuronState& state, const NormNeuronPoolOptions& options,
                          const Extent& extent) {
   const Device device = x.device();
-  const BatchAffine affine = batch_affine(statistics, gamma, beta, options.norm.eps, dtype_of<R>);
   fused::Input<R> in{.program = program_of<R>(neuron),
                      .geometry = geometry_of(extent.step, options),
                      .steps = extent.steps,
-                     .groups = affine.scale.size(0),
+                     .groups = of.affine.scale.size(0),
                      .static_input = options.steps > 0,
                      .x = data_or_null<R>(x),
-                     .scale = data_or_null<R>(affine.scale),
-                     .shift = data_or_null<R>(affine.shift)};
+                     .scale = data_or_null<R>(of.affine.scale),
+                     .shift = data_or_null<R>(of.affine.shift)};
   std::vector<Tensor> inputs = inputs_of(neuron, x, state);
   inputs.insert(inputs.begin() + 1, {gamma, beta});
   const std::span<const Tensor> initial(inputs.data() + 3,
@@ -201,9 +196,7 @@ NormNeuronPoolResult run(const Tensor& x, const Tensor& gamma, const Tensor& bet
     for (const Tensor& variable : initial) node->read.emplace_back(variable);
     node->checkpoints = checkpoints;
     node->learnables = neuron.learnables;
-    node->statistics = statistics;
-    node->affine = affine;
-    node->eps = options.norm.eps;
+    node->of = of;
     node->step = extent.step;
     std::vector<Tensor> outputs{result.spikes};
     outputs.insert(outputs.end(), last.begin(), last.end());
@@ -239,9 +232,9 @@ NormNeuronPoolResult norm_neuron_pool(const Tensor& x, const Tensor& gamma, cons
     used.norm.mode = BatchNormMode::batch;
   if (x.device() != cpu_device && !neuron.spiking() && options.pool == SpikePool::max)
     return max_pooled_readout(x, gamma, beta, running, neuron, state, used);
-  const BatchStatistics statistics = batch_norm_statistics(x, running, used.norm);
+  const norm::Normalisation of = norm::normalisation(x, gamma, beta, running, used.norm);
   return detail::visit_real(op, x.dtype(), [&]<class R>(detail::Type<R>) {
-    return run<R>(x, gamma, beta, statistics, neuron, state, used, extent);
+    return run<R>(x, gamma, beta, of, neuron, state, used, extent);
   });
 }
 

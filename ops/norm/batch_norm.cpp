@@ -55,27 +55,20 @@ Tensor one_group(const Tensor& running) {
   return {values.storage(), values.storage_offset(), Shape{1, running.numel()}, DType::f64};
 }
 
-BatchNormSums gradient_sums(const Tensor& grad, const Tensor& x, const BatchStatistics& of) {
-  BatchNormSums sums{empty_like(of.mean), empty_like(of.mean)};
-  kernel_for(op, x.device(), norm::sums_kernels)(grad, x, of.mean.to(x.dtype()), sums);
-  return sums;
-}
-
 struct BatchNormBackward final : Node {
   Saved x, gamma;
-  BatchStatistics statistics;
-  double eps = 0;
+  norm::Normalisation of;
 
   const char* name() const override { return "BatchNormBackward"; }
   std::vector<Tensor> backward(std::span<const Tensor> grads) override {
     const Tensor& grad = grads[0];
-    const BatchNormSums sums = gradient_sums(grad, x.get(), statistics);
-    BatchNormGradient gradient =
-        batch_norm_gradient(statistics, sums, gamma.get(), eps, x.get().dtype());
+    const Device device = grad.device();
+    const norm::GradientSums sums =
+        kernel_for(op, device, norm::sums_kernels)(grad, x.get(), of.centre);
+    norm::Gradient gradient = norm::gradient(of, sums, gamma.get());
     Tensor grad_x = needs(0) ? empty_like(x.get()) : Tensor();
     if (needs(0))
-      kernel_for(op, grad.device(), norm::input_gradient_kernels)(grad, x.get(), gradient,
-                                                                  statistics.count > 0, grad_x);
+      kernel_for(op, device, norm::input_gradient_kernels)(grad, x.get(), of, gradient, grad_x);
     return {grad_x, gradient.gamma, gradient.beta};
   }
   void release() override {
@@ -101,17 +94,6 @@ BatchStatistics batch_statistics(const Tensor& x, std::int64_t groups) {
   return result;
 }
 
-BatchStatistics batch_norm_statistics(const Tensor& x, const RunningStatistics& running,
-                                      const BatchNormOptions& options) {
-  check_arguments(x, running, options);
-  if (!uses_batch(options)) return {one_group(running.mean), one_group(running.variance), 0};
-  const BatchStatistics statistics =
-      batch_statistics(x, options.mode == BatchNormMode::step ? x.size(0) : 1);
-  if (running.defined())
-    kernel_for(op, x.device(), norm::running_kernels)(running, statistics, options.momentum);
-  return statistics;
-}
-
 BatchAffine batch_affine(const BatchStatistics& statistics, const Tensor& gamma, const Tensor& beta,
                          double eps, DType dtype) {
   const TensorOptions like{.dtype = dtype, .device = statistics.mean.device()};
@@ -126,30 +108,49 @@ Tensor apply_batch_affine(const Tensor& x, const BatchAffine& affine) {
   return result;
 }
 
-BatchNormGradient batch_norm_gradient(const BatchStatistics& statistics, const BatchNormSums& sums,
-                                      const Tensor& gamma, double eps, DType dtype) {
-  const Shape& shape = statistics.mean.shape();
-  const TensorOptions like{.dtype = dtype, .device = statistics.mean.device()};
-  BatchNormGradient result{empty({shape[1]}, like), empty({shape[1]}, like),   empty(shape, like),
-                           empty(shape, like),      statistics.mean.to(dtype), empty(shape, like)};
-  kernel_for(op, like.device, norm::gradient_kernels)(statistics, sums, gamma, eps, result);
+norm::Normalisation norm::normalisation(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                                        const RunningStatistics& running,
+                                        const BatchNormOptions& options) {
+  check_arguments(x, running, options);
+  if (gamma.defined()) check_channels("gamma", gamma, x);
+  if (beta.defined()) check_channels("beta", beta, x);
+  if (!uses_batch(options)) {
+    const BatchStatistics statistics{one_group(running.mean), one_group(running.variance), 0};
+    return {statistics, statistics.mean.to(x.dtype()),
+            batch_affine(statistics, gamma, beta, options.eps, x.dtype()), options.eps};
+  }
+  const Extent extent(x, options.mode == BatchNormMode::step ? x.size(0) : 1);
+  const Shape shape{extent.groups, extent.channels};
+  const TensorOptions f64{.dtype = DType::f64, .device = x.device()};
+  const TensorOptions like{.dtype = x.dtype(), .device = x.device()};
+  Normalisation result{{empty(shape, f64), empty(shape, f64), extent.rows},
+                       empty(shape, like),
+                       {empty(shape, like), empty(shape, like)},
+                       options.eps};
+  kernel_for(op, x.device(), normalisation_kernels)(x, gamma, beta, running, options.momentum,
+                                                    result);
+  return result;
+}
+
+norm::Gradient norm::gradient(const Normalisation& of, const GradientSums& sums,
+                              const Tensor& gamma) {
+  const Shape& shape = of.centre.shape();
+  const TensorOptions like{.dtype = of.centre.dtype(), .device = of.centre.device()};
+  Gradient result{empty({shape[1]}, like), empty({shape[1]}, like), empty(shape, like),
+                  empty(shape, like), empty(shape, like)};
+  kernel_for(op, like.device, gradient_kernels)(of, sums, gamma, result);
   return result;
 }
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                   const RunningStatistics& running, const BatchNormOptions& options) {
-  check_arguments(x, running, options);
-  if (gamma.defined()) check_channels("gamma", gamma, x);
-  if (beta.defined()) check_channels("beta", beta, x);
-  const BatchStatistics statistics = batch_norm_statistics(x, running, options);
-  Tensor result =
-      apply_batch_affine(x, batch_affine(statistics, gamma, beta, options.eps, x.dtype()));
+  norm::Normalisation of = norm::normalisation(x, gamma, beta, running, options);
+  Tensor result = apply_batch_affine(x, of.affine);
   if (grad_needed({x, gamma, beta})) {
     auto node = std::make_shared<BatchNormBackward>();
     node->x = x;
     node->gamma = gamma;
-    node->statistics = statistics;
-    node->eps = options.eps;
+    node->of = std::move(of);
     attach(std::move(node), {x, gamma, beta}, {result});
   }
   return result;

@@ -1,10 +1,8 @@
 // Batch normalisation of the last axis (Ioffe and Szegedy 2015):
 // y = gamma (x - mean) / sqrt(variance + eps) + beta, with one mean and variance per channel.
 //
-// The parts are public, so that a fused operation computes with the very same numbers:
-// batch_statistics -> batch_affine -> y = fma(x, scale, shift), and backward
-// sums of g and g (x - centre) -> batch_norm_gradient -> gx = scale g + slope (x - centre) +
-// offset.
+// The parts of forward are public, so that others compute with the very same numbers:
+// batch_statistics -> batch_affine -> y = fma(x, scale, shift).
 #pragma once
 
 #include <cstdint>
@@ -53,11 +51,6 @@ struct BatchStatistics {
 /// divides the first axis, of as many equal parts of it. Depends on x alone, not on threads.
 BatchStatistics batch_statistics(const Tensor& x, std::int64_t groups = 1);
 
-/// The statistics `batch_norm` normalises x with under `options`; moves `running` along if they
-/// are those of x. Errors as `batch_norm`.
-BatchStatistics batch_norm_statistics(const Tensor& x, const RunningStatistics& running,
-                                      const BatchNormOptions& options);
-
 /// scale = gamma / sqrt(variance + eps), shift = beta - mean scale: `dtype`, [groups, C].
 struct BatchAffine {
   Tensor scale;
@@ -69,25 +62,5 @@ BatchAffine batch_affine(const BatchStatistics& statistics, const Tensor& gamma,
 /// y = fma(x, scale, shift), outside the graph; the first axis of x is cut into as many groups as
 /// `affine` has.
 Tensor apply_batch_affine(const Tensor& x, const BatchAffine& affine);
-
-/// Sums over the values of each channel, f64 [groups, C]: of the gradient g of y, and of
-/// g (x - centre), where `centre` is the mean in the dtype of x.
-struct BatchNormSums {
-  Tensor grad;
-  Tensor grad_x;
-};
-
-/// Gradients of gamma and beta [C], and what gx is made of: gx = scale g + slope (x - centre) +
-/// offset, [groups, C] each; slope and offset are zero if the statistics are not those of x.
-struct BatchNormGradient {
-  Tensor gamma;
-  Tensor beta;
-  Tensor scale;
-  Tensor slope;
-  Tensor centre;
-  Tensor offset;
-};
-BatchNormGradient batch_norm_gradient(const BatchStatistics& statistics, const BatchNormSums& sums,
-                                      const Tensor& gamma, double eps, DType dtype);
 
 }  // namespace ranvier

@@ -217,6 +217,14 @@ void affine_cpu(const BatchStatistics& statistics, const Tensor& gamma, const Te
   });
 }
 
+void normalisation_cpu(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                       const RunningStatistics& running, double momentum, Normalisation& result) {
+  statistics_cpu(x, result.statistics);
+  if (running.defined()) running_cpu(running, result.statistics, momentum);
+  affine_cpu(result.statistics, gamma, beta, result.eps, result.affine);
+  result.centre = result.statistics.mean.to(x.dtype());
+}
+
 void apply_cpu(const Tensor& x, const BatchAffine& of, Tensor& y) {
   visit(x.dtype(), [&]<class R>(Type<R>) {
     affine(Extent(x, of.scale.size(0)), x.data<R>(), of.scale.data<R>(), of.shift.data<R>(),
@@ -224,16 +232,19 @@ void apply_cpu(const Tensor& x, const BatchAffine& of, Tensor& y) {
   });
 }
 
-void sums_cpu(const Tensor& grad, const Tensor& x, const Tensor& centre, BatchNormSums& sums) {
+GradientSums sums_cpu(const Tensor& grad, const Tensor& x, const Tensor& centre) {
+  const TensorOptions f64{.dtype = DType::f64};
+  GradientSums sums{empty(centre.shape(), f64), empty(centre.shape(), f64), {}};
   visit(x.dtype(), [&]<class R>(Type<R>) {
     gradient_sums(Extent(x, centre.size(0)), grad.data<R>(), x.data<R>(), centre.data<R>(),
                   sums.grad.mutable_data<double>(), sums.grad_x.mutable_data<double>());
   });
+  return sums;
 }
 
-void gradient_cpu(const BatchStatistics& statistics, const BatchNormSums& sums, const Tensor& gamma,
-                  double eps, BatchNormGradient& result) {
-  const Shape& shape = statistics.mean.shape();
+void gradient_cpu(const Normalisation& of, const GradientSums& sums, const Tensor& gamma,
+                  Gradient& result) {
+  const Shape& shape = of.centre.shape();
   std::vector<double> grad_gamma(static_cast<std::size_t>(shape[1])), grad_beta = grad_gamma;
   const std::vector<double> gammas = values_or(gamma, 1, shape[1]);
   visit(result.scale.dtype(), [&]<class R>(Type<R>) {
@@ -242,9 +253,10 @@ void gradient_cpu(const BatchStatistics& statistics, const BatchNormSums& sums, 
     R* offset = result.offset.mutable_data<R>();
     for (std::int64_t i = 0; i < shape.numel(); ++i) {
       const auto c = static_cast<std::size_t>(i % shape[1]);
-      const auto parts = gradient_parts(at(statistics, i), result.centre.data<R>()[i],
-                                        sums.grad.data<double>()[i], sums.grad_x.data<double>()[i],
-                                        gammas[c], eps, static_cast<double>(statistics.count));
+      const auto parts =
+          gradient_parts(at(of.statistics, i), of.centre.data<R>()[i], sums.grad.data<double>()[i],
+                         sums.grad_x.data<double>()[i], gammas[c], of.eps,
+                         static_cast<double>(of.statistics.count));
       grad_gamma[c] += parts.gamma;
       grad_beta[c] += parts.beta;
       scale[i] = parts.scale;
@@ -256,24 +268,24 @@ void gradient_cpu(const BatchStatistics& statistics, const BatchNormSums& sums, 
   });
 }
 
-void input_gradient_cpu(const Tensor& grad, const Tensor& x, const BatchNormGradient& of,
-                        bool from_batch, Tensor& grad_x) {
+void input_gradient_cpu(const Tensor& grad, const Tensor& x, const Normalisation& of,
+                        const Gradient& by, Tensor& grad_x) {
   visit(x.dtype(), [&]<class R>(Type<R>) {
-    const Extent extent(x, of.scale.size(0));
+    const Extent extent(x, by.scale.size(0));
     R* out = grad_x.mutable_data<R>();
-    if (from_batch)
-      gradient(extent, grad.data<R>(), x.data<R>(), of.scale.data<R>(), of.slope.data<R>(),
-               of.centre.data<R>(), of.offset.data<R>(), out);
+    if (of.statistics.count > 0)
+      gradient(extent, grad.data<R>(), x.data<R>(), by.scale.data<R>(), by.slope.data<R>(),
+               of.centre.data<R>(), by.offset.data<R>(), out);
     else
-      affine(extent, grad.data<R>(), of.scale.data<R>(), of.offset.data<R>(), out);
+      affine(extent, grad.data<R>(), by.scale.data<R>(), by.offset.data<R>(), out);
   });
 }
 
 }  // namespace
 
 constinit DeviceKernels<StatisticsKernel> statistics_kernels{.cpu = statistics_cpu};
-constinit DeviceKernels<RunningKernel> running_kernels{.cpu = running_cpu};
 constinit DeviceKernels<AffineKernel> affine_kernels{.cpu = affine_cpu};
+constinit DeviceKernels<NormalisationKernel> normalisation_kernels{.cpu = normalisation_cpu};
 constinit DeviceKernels<ApplyKernel> apply_kernels{.cpu = apply_cpu};
 constinit DeviceKernels<SumsKernel> sums_kernels{.cpu = sums_cpu};
 constinit DeviceKernels<GradientKernel> gradient_kernels{.cpu = gradient_cpu};

@@ -134,25 +134,40 @@ Tensor partial_sums(const Extent& extent, Device device, const Terms& terms) {
 }
 
 template <class R>
+Tensor moment_partials(const Tensor& x, const Extent& extent) {
+  const R* const values = elements<R>(op, x);
+  const MomentTerms<R> terms{values, values, extent.rows * extent.channels};
+  Tensor partials;
+  visit_lanes<R>(extent.channels, {values}, [&](auto lanes) {
+    partials = partial_sums<R, decltype(lanes)::value>(extent, x.device(), terms);
+  });
+  return partials;
+}
+
+/// The moments of [groups, channels] from sums that `MomentTerms` left.
+template <class R>
+struct MomentsOf {
+  const R* x;
+  std::int64_t channels, rows;
+  __device__ Moments operator()(std::int64_t i, double sum, double square) const {
+    const std::int64_t group = i / channels;
+    const R origin = x[group * rows * channels + i - group * channels];
+    return moments_of(static_cast<double>(origin), sum, square, static_cast<double>(rows));
+  }
+};
+
+template <class R>
 void statistics_of(const Tensor& x, BatchStatistics& statistics) {
   const Extent extent(x, statistics.mean.size(0));
-  const std::int64_t group_step = extent.rows * extent.channels, channels = extent.channels;
-  const R* const values = elements<R>(op, x);
-  Tensor partials;
-  visit_lanes<R>(channels, {values}, [&](auto lanes) {
-    partials = partial_sums<R, decltype(lanes)::value>(extent, x.device(),
-                                                       MomentTerms<R>{values, values, group_step});
-  });
+  const MomentsOf<R> moments{elements<R>(op, x), extent.channels, extent.rows};
   double* const mean = mutable_elements<double>(op, statistics.mean);
   double* const variance = mutable_elements<double>(op, statistics.variance);
-  const auto count = static_cast<double>(extent.rows);
-  finish_sums(op, partials, [=] __device__(std::int64_t i, double sum, double square) {
-    const std::int64_t group = i / channels;
-    const auto origin = static_cast<double>(values[group * group_step + i - group * channels]);
-    const Moments of = moments_of(origin, sum, square, count);
-    mean[i] = of.mean;
-    variance[i] = of.variance;
-  });
+  finish_sums(op, moment_partials<R>(x, extent),
+              [=] __device__(std::int64_t i, double sum, double square) {
+                const Moments of = moments(i, sum, square);
+                mean[i] = of.mean;
+                variance[i] = of.variance;
+              });
 }
 
 void statistics(const Tensor& x, BatchStatistics& result) {
@@ -162,34 +177,38 @@ void statistics(const Tensor& x, BatchStatistics& result) {
 }  // namespace
 
 template <class R>
-void gradient_sums(Device device, const Extent& extent, const R* grad, const R* x, const R* centre,
-                   double* sum, double* sum_x) {
+Tensor gradient_partials(Device device, const Extent& extent, const R* grad, const R* x,
+                         const R* centre) {
   const GradientTerms<R> terms{x, grad, centre, extent.channels};
   Tensor partials;
   visit_lanes<R>(extent.channels, {x, grad, centre}, [&](auto lanes) {
     partials = partial_sums<R, decltype(lanes)::value>(extent, device, terms);
   });
-  finish_sums(op, partials, [=] __device__(std::int64_t i, double a, double b) {
-    sum[i] = a;
-    sum_x[i] = b;
-  });
+  return partials;
 }
-template void gradient_sums(Device, const Extent&, const float*, const float*, const float*,
-                            double*, double*);
-template void gradient_sums(Device, const Extent&, const double*, const double*, const double*,
-                            double*, double*);
+template Tensor gradient_partials(Device, const Extent&, const float*, const float*, const float*);
+template Tensor gradient_partials(Device, const Extent&, const double*, const double*,
+                                  const double*);
 
 namespace {
 
-void sums(const Tensor& grad, const Tensor& x, const Tensor& centre, BatchNormSums& result) {
+GradientSums sums(const Tensor& grad, const Tensor& x, const Tensor& centre) {
+  GradientSums result;
   visit(x.dtype(), [&]<class R>(Type<R>) {
-    gradient_sums(x.device(), Extent(x, centre.size(0)), elements<R>(op, grad), elements<R>(op, x),
-                  elements<R>(op, centre), mutable_elements<double>(op, result.grad),
-                  mutable_elements<double>(op, result.grad_x));
+    result.partials =
+        gradient_partials(x.device(), Extent(x, centre.size(0)), elements<R>(op, grad),
+                          elements<R>(op, x), elements<R>(op, centre));
   });
+  return result;
 }
 
 // --- per channel --------------------------------------------------------------------------------
+
+/// gamma or beta, or what an undefined one stands for.
+template <class R>
+__device__ double value_or(const R* values, std::int64_t c, double otherwise) {
+  return values == nullptr ? otherwise : static_cast<double>(values[c]);
+}
 
 template <class R>
 void move_running(const RunningStatistics& running, const BatchStatistics& statistics,
@@ -212,11 +231,6 @@ void move_running(const RunningStatistics& running, const BatchStatistics& stati
   });
 }
 
-void running(const RunningStatistics& running, const BatchStatistics& statistics, double momentum) {
-  visit(running.mean.dtype(),
-        [&]<class R>(Type<R>) { move_running<R>(running, statistics, momentum); });
-}
-
 template <class R>
 void affine_of(const BatchStatistics& statistics, const Tensor& gamma, const Tensor& beta,
                double eps, BatchAffine& result) {
@@ -227,15 +241,14 @@ void affine_of(const BatchStatistics& statistics, const Tensor& gamma, const Ten
   R* const scale = mutable_elements<R>(op, result.scale);
   R* const shift = mutable_elements<R>(op, result.shift);
   const std::int64_t channels = statistics.mean.size(1);
-  cuda::for_each(
-      op, statistics.mean.device(), statistics.mean.numel(), [=] __device__(std::int64_t i) {
-        const std::int64_t c = i % channels;
-        const auto of = scale_shift<R>({mean[i], variance[i]},
-                                       gammas == nullptr ? 1 : static_cast<double>(gammas[c]),
-                                       betas == nullptr ? 0 : static_cast<double>(betas[c]), eps);
-        scale[i] = of.scale;
-        shift[i] = of.shift;
-      });
+  cuda::for_each(op, statistics.mean.device(), statistics.mean.numel(),
+                 [=] __device__(std::int64_t i) {
+                   const std::int64_t c = i % channels;
+                   const auto of = scale_shift<R>({mean[i], variance[i]}, value_or(gammas, c, 1),
+                                                  value_or(betas, c, 0), eps);
+                   scale[i] = of.scale;
+                   shift[i] = of.shift;
+                 });
 }
 
 void affine(const BatchStatistics& statistics, const Tensor& gamma, const Tensor& beta, double eps,
@@ -244,43 +257,119 @@ void affine(const BatchStatistics& statistics, const Tensor& gamma, const Tensor
         [&]<class R>(Type<R>) { affine_of<R>(statistics, gamma, beta, eps, result); });
 }
 
+/// A batch of one group: all its numbers from the sums in one kernel.
 template <class R>
-void gradient_of(const BatchStatistics& statistics, const BatchNormSums& sums, const Tensor& gamma,
-                 double eps, BatchNormGradient& result) {
-  const double* const mean = elements<double>(op, statistics.mean);
-  const double* const variance = elements<double>(op, statistics.variance);
-  const double* const sum = elements<double>(op, sums.grad);
-  const double* const sum_x = elements<double>(op, sums.grad_x);
+void normalise_batch(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                     const RunningStatistics& running, double momentum, Normalisation& result) {
+  const Extent extent(x, 1);
+  const MomentsOf<R> moments{elements<R>(op, x), extent.channels, extent.rows};
+  Tensor running_mean = running.mean, running_variance = running.variance;
+  const bool moves = running.defined();
+  R* const moved_mean = moves ? mutable_elements<R>(op, running_mean) : nullptr;
+  R* const moved_variance = moves ? mutable_elements<R>(op, running_variance) : nullptr;
+  double* const mean = mutable_elements<double>(op, result.statistics.mean);
+  double* const variance = mutable_elements<double>(op, result.statistics.variance);
   const R* const gammas = elements_or_null<R>(op, gamma);
-  const R* const centre = elements<R>(op, result.centre);
+  const R* const betas = elements_or_null<R>(op, beta);
+  R* const centre = mutable_elements<R>(op, result.centre);
+  R* const scale = mutable_elements<R>(op, result.affine.scale);
+  R* const shift = mutable_elements<R>(op, result.affine.shift);
+  const auto count = static_cast<double>(extent.rows);
+  const double eps = result.eps;
+  finish_sums(
+      op, moment_partials<R>(x, extent), [=] __device__(std::int64_t c, double sum, double square) {
+        const Moments of = moments(c, sum, square);
+        mean[c] = of.mean;
+        variance[c] = of.variance;
+        centre[c] = static_cast<R>(of.mean);
+        const auto by = scale_shift<R>(of, value_or(gammas, c, 1), value_or(betas, c, 0), eps);
+        scale[c] = by.scale;
+        shift[c] = by.shift;
+        if (moved_mean == nullptr) return;
+        moved_mean[c] = moved(moved_mean[c], of.mean, momentum);
+        moved_variance[c] = moved(moved_variance[c], unbiased(of.variance, count), momentum);
+      });
+}
+
+void normalise(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+               const RunningStatistics& running, double momentum, Normalisation& result) {
+  visit(x.dtype(), [&]<class R>(Type<R>) {
+    if (result.centre.size(0) == 1)
+      return normalise_batch<R>(x, gamma, beta, running, momentum, result);
+    statistics_of<R>(x, result.statistics);
+    if (running.defined()) move_running<R>(running, result.statistics, momentum);
+    affine_of<R>(result.statistics, gamma, beta, result.eps, result.affine);
+    result.centre = result.statistics.mean.to(x.dtype());
+  });
+}
+
+/// The arrays of a gradient, and what is done for each of [groups, channels].
+template <class R>
+struct PartsOf {
+  const double *mean, *variance;
+  const R *centre, *gammas;
+  R *scale, *slope, *offset;
+  std::int64_t channels;
+  double eps, count;
+
+  PartsOf(const Normalisation& of, const Tensor& gamma, Gradient& result)
+      : mean(elements<double>(op, of.statistics.mean)),
+        variance(elements<double>(op, of.statistics.variance)),
+        centre(elements<R>(op, of.centre)),
+        gammas(elements_or_null<R>(op, gamma)),
+        scale(mutable_elements<R>(op, result.scale)),
+        slope(mutable_elements<R>(op, result.slope)),
+        offset(mutable_elements<R>(op, result.offset)),
+        channels(of.centre.size(1)),
+        eps(of.eps),
+        count(static_cast<double>(of.statistics.count)) {}
+
+  __device__ norm::GradientParts<R> operator()(std::int64_t i, double sum, double sum_x) const {
+    const auto parts = gradient_parts({mean[i], variance[i]}, centre[i], sum, sum_x,
+                                      value_or(gammas, i % channels, 1), eps, count);
+    scale[i] = parts.scale;
+    slope[i] = parts.slope;
+    offset[i] = parts.offset;
+    return parts;
+  }
+};
+
+template <class R>
+void gradient_of(const Normalisation& of, const Tensor& partials, const Tensor& gamma,
+                 Gradient& result) {
+  const PartsOf<R> parts(of, gamma, result);
   R* const grad_gamma = mutable_elements<R>(op, result.gamma);
   R* const grad_beta = mutable_elements<R>(op, result.beta);
-  R* const scale = mutable_elements<R>(op, result.scale);
-  R* const slope = mutable_elements<R>(op, result.slope);
-  R* const offset = mutable_elements<R>(op, result.offset);
-  const std::int64_t total = statistics.mean.numel(), channels = statistics.mean.size(1);
-  const auto count = static_cast<double>(statistics.count);
-  cuda::for_each(op, statistics.mean.device(), channels, [=] __device__(std::int64_t c) {
-    const double of_channel = gammas == nullptr ? 1 : static_cast<double>(gammas[c]);
+  const std::int64_t groups = of.centre.size(0), channels = of.centre.size(1);
+  if (groups == 1)
+    return finish_sums(op, partials, [=] __device__(std::int64_t c, double sum, double sum_x) {
+      const auto by = parts(c, sum, sum_x);
+      grad_gamma[c] = static_cast<R>(by.gamma);
+      grad_beta[c] = static_cast<R>(by.beta);
+    });
+  Tensor sums = empty({2, groups, channels}, {.dtype = DType::f64, .device = partials.device()});
+  double* const sum = mutable_elements<double>(op, sums);
+  double* const sum_x = sum + groups * channels;
+  finish_sums(op, partials, [=] __device__(std::int64_t i, double a, double b) {
+    sum[i] = a;
+    sum_x[i] = b;
+  });
+  cuda::for_each(op, partials.device(), channels, [=] __device__(std::int64_t c) {
     double of_gamma = 0, of_beta = 0;
-    for (std::int64_t i = c; i < total; i += channels) {
-      const auto parts = gradient_parts({mean[i], variance[i]}, centre[i], sum[i], sum_x[i],
-                                        of_channel, eps, count);
-      of_gamma += parts.gamma;
-      of_beta += parts.beta;
-      scale[i] = parts.scale;
-      slope[i] = parts.slope;
-      offset[i] = parts.offset;
+    for (std::int64_t i = c; i < groups * channels; i += channels) {
+      const auto by = parts(i, sum[i], sum_x[i]);
+      of_gamma += by.gamma;
+      of_beta += by.beta;
     }
     grad_gamma[c] = static_cast<R>(of_gamma);
     grad_beta[c] = static_cast<R>(of_beta);
   });
 }
 
-void gradient(const BatchStatistics& statistics, const BatchNormSums& sums, const Tensor& gamma,
-              double eps, BatchNormGradient& result) {
-  visit(result.scale.dtype(),
-        [&]<class R>(Type<R>) { gradient_of<R>(statistics, sums, gamma, eps, result); });
+void gradient(const Normalisation& of, const GradientSums& sums, const Tensor& gamma,
+              Gradient& result) {
+  visit(of.centre.dtype(),
+        [&]<class R>(Type<R>) { gradient_of<R>(of, sums.partials, gamma, result); });
 }
 
 // --- per value ----------------------------------------------------------------------------------
@@ -367,21 +456,21 @@ void apply_affine(const Tensor& x, const BatchAffine& of, Tensor& y) {
   visit(x.dtype(), [&]<class R>(Type<R>) { apply_to<R>(x, of.scale, of.shift, y); });
 }
 
-void gradient_of_input(const Tensor& grad, const Tensor& x, const BatchNormGradient& of,
-                       bool from_batch, Tensor& grad_x) {
+void gradient_of_input(const Tensor& grad, const Tensor& x, const Normalisation& of,
+                       const Gradient& by, Tensor& grad_x) {
   visit(x.dtype(), [&]<class R>(Type<R>) {
-    if (!from_batch) return apply_to<R>(grad, of.scale, of.offset, grad_x);
+    if (of.statistics.count == 0) return apply_to<R>(grad, by.scale, by.offset, grad_x);
     input_gradient(
-        x.device(), Extent(x, of.scale.size(0)),
-        GradientArrays<R>{elements<R>(op, grad), elements<R>(op, x), elements<R>(op, of.scale),
-                          elements<R>(op, of.slope), elements<R>(op, of.centre),
-                          elements<R>(op, of.offset), mutable_elements<R>(op, grad_x)});
+        x.device(), Extent(x, by.scale.size(0)),
+        GradientArrays<R>{elements<R>(op, grad), elements<R>(op, x), elements<R>(op, by.scale),
+                          elements<R>(op, by.slope), elements<R>(op, of.centre),
+                          elements<R>(op, by.offset), mutable_elements<R>(op, grad_x)});
   });
 }
 
 const CudaKernel statistics_kernel(statistics_kernels, statistics);
-const CudaKernel running_kernel(running_kernels, running);
 const CudaKernel affine_kernel(affine_kernels, affine);
+const CudaKernel normalisation_kernel(normalisation_kernels, normalise);
 const CudaKernel apply_kernel(apply_kernels, apply_affine);
 const CudaKernel sums_kernel(sums_kernels, sums);
 const CudaKernel gradient_kernel(gradient_kernels, gradient);

@@ -6,6 +6,7 @@
 #include "ranvier/core/dispatch.h"
 #include "ranvier/ops/fused/norm_neuron_pool.h"
 #include "ranvier/ops/neurons/kernels.h"
+#include "ranvier/ops/norm/detail/batch_norm_ops.h"
 
 namespace ranvier::fused {
 
@@ -58,14 +59,13 @@ struct GradInput {
   const R* state[max_states] = {};
 };
 
-/// `y` is the gradient of the normalised x, summed over the steps of a static one; `sum` and
-/// `sum_x` [groups, channels] are the sums over each channel of that gradient g and of
-/// g (x - centre). Null: not wanted.
+/// `y` is the gradient of the normalised x, summed over the steps of a static one; `sums` are those
+/// over each channel of that gradient g and of g (x - centre). Null: not wanted.
 template <class R>
 struct GradOutput {
   R* y = nullptr;
   const R* centre = nullptr;
-  double *sum = nullptr, *sum_x = nullptr;
+  norm::GradientSums* sums = nullptr;
   R* state[max_states] = {};
   double* learnables = nullptr;
 };

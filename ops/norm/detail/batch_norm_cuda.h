@@ -7,10 +7,10 @@
 
 namespace ranvier::norm::device {
 
-/// Sums of g and of g (x - centre), all [groups, channels]; R float or double.
+/// Partial sums of g and of g (x - centre), as `GradientSums` holds them; R float or double.
 template <class R>
-void gradient_sums(Device device, const Extent& extent, const R* grad, const R* x, const R* centre,
-                   double* sum, double* sum_x);
+Tensor gradient_partials(Device device, const Extent& extent, const R* grad, const R* x,
+                         const R* centre);
 
 /// grad_x = scale g + slope (x - centre) + offset, which may be in place.
 template <class R>

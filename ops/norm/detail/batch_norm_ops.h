@@ -6,38 +6,70 @@
 
 namespace ranvier::norm {
 
+/// What x is normalised with.
+struct Normalisation {
+  BatchStatistics statistics;
+  Tensor centre;  ///< the mean in the dtype of x, [groups, C]
+  BatchAffine affine;
+  double eps = 0;
+};
+
+/// What `batch_norm` normalises x with under `options`; moves `running` along if that is taken from
+/// x. Errors as `batch_norm`.
+Normalisation normalisation(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                            const RunningStatistics& running, const BatchNormOptions& options);
+
+/// Sums over the values of each channel, f64 [groups, C]: of the gradient g of y, and of
+/// g (x - centre). Or, on a CUDA device, what adds up to them: f64 [groups, parts, 2, C].
+struct GradientSums {
+  Tensor grad;
+  Tensor grad_x;
+  Tensor partials;
+};
+
+/// Gradients of gamma and beta [C], and what gx is made of: gx = scale g + slope (x - centre) +
+/// offset, [groups, C] each; slope and offset are zero if the statistics are not those of x.
+struct Gradient {
+  Tensor gamma;
+  Tensor beta;
+  Tensor scale;
+  Tensor slope;
+  Tensor offset;
+};
+Gradient gradient(const Normalisation& of, const GradientSums& sums, const Tensor& gamma);
+
 /// Fills mean and variance [groups, C] of x from one read of it.
 using StatisticsKernel = void(const Tensor& x, BatchStatistics& statistics);
 extern DeviceKernels<StatisticsKernel> statistics_kernels;
-
-/// Moves `running` towards each group's statistics in turn.
-using RunningKernel = void(const RunningStatistics& running, const BatchStatistics& statistics,
-                           double momentum);
-extern DeviceKernels<RunningKernel> running_kernels;
 
 /// Fills scale and shift [groups, C]; gamma and beta may be undefined.
 using AffineKernel = void(const BatchStatistics& statistics, const Tensor& gamma,
                           const Tensor& beta, double eps, BatchAffine& affine);
 extern DeviceKernels<AffineKernel> affine_kernels;
 
+/// Fills all of `result` from x, and moves `running`, unless it is undefined, towards each group's
+/// statistics in turn.
+using NormalisationKernel = void(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                                 const RunningStatistics& running, double momentum,
+                                 Normalisation& result);
+extern DeviceKernels<NormalisationKernel> normalisation_kernels;
+
 /// y = fma(x, scale, shift)
 using ApplyKernel = void(const Tensor& x, const BatchAffine& affine, Tensor& y);
 extern DeviceKernels<ApplyKernel> apply_kernels;
 
-/// Fills the sums of the gradient g of y and of g (x - centre), all [groups, C].
-using SumsKernel = void(const Tensor& grad, const Tensor& x, const Tensor& centre,
-                        BatchNormSums& sums);
+/// The sums of the gradient g of y and of g (x - centre).
+using SumsKernel = GradientSums(const Tensor& grad, const Tensor& x, const Tensor& centre);
 extern DeviceKernels<SumsKernel> sums_kernels;
 
-/// Fills all of `gradient` but its centre.
-using GradientKernel = void(const BatchStatistics& statistics, const BatchNormSums& sums,
-                            const Tensor& gamma, double eps, BatchNormGradient& gradient);
+/// Fills `gradient`.
+using GradientKernel = void(const Normalisation& of, const GradientSums& sums, const Tensor& gamma,
+                            Gradient& gradient);
 extern DeviceKernels<GradientKernel> gradient_kernels;
 
-/// Writes the gradient of x into `grad_x`, which may be `grad`; `from_batch` false: slope and
-/// offset are zero.
-using InputGradientKernel = void(const Tensor& grad, const Tensor& x, const BatchNormGradient& of,
-                                 bool from_batch, Tensor& grad_x);
+/// Writes the gradient of x into `grad_x`.
+using InputGradientKernel = void(const Tensor& grad, const Tensor& x, const Normalisation& of,
+                                 const Gradient& gradient, Tensor& grad_x);
 extern DeviceKernels<InputGradientKernel> input_gradient_kernels;
 
 /// x [groups, rows, channels].

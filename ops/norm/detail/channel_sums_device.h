@@ -102,7 +102,7 @@ inline constexpr int finish_channels = 2;
 
 /// Calls `body(i, sum of the first numbers, of the second)` for each i of [groups, channels].
 template <class Body>
-__global__ void __launch_bounds__(finish_threads)
+__global__ void __launch_bounds__(finish_threads, 1)
     add_partials(const double* partials, unsigned parts, const Layout layout, const Body body) {
   const Place place(layout);
   const std::int64_t channels = layout.packs;  // one channel a pack, all parts in one block
