@@ -32,15 +32,14 @@ __device__ __forceinline__ R step_neuron(const RecurrentInput<R>& in, const Recu
                                          const typename Model::template Params<R>& params,
                                          std::int64_t t, std::int64_t neuron, R current,
                                          States<Model, R, 1>& state) {
-  constexpr std::int64_t interval = checkpoint_interval;
   const std::int64_t at = t * in.step() + neuron;
   if (out.currents != nullptr) out.currents[at] = current;
   const R output = Model::step(params, state.lane[0], current, Fire{});
   state.write(out.state, neuron);
   if (out.outputs != nullptr) out.outputs[at] = output;
   if (out.last != nullptr && t + 1 == in.steps) out.last[neuron] = output;
-  if (out.checkpoints != nullptr && (t + 1) % interval == 0 && t + 1 < in.steps)
-    leave_checkpoint(out.checkpoints, (t + 1) / interval - 1, state, in.step(), neuron);
+  if (out.checkpoints != nullptr && (t + 1) % checkpoint_interval == 0 && t + 1 < in.steps)
+    leave_checkpoint(out.checkpoints, (t + 1) / checkpoint_interval - 1, state, in.step(), neuron);
   return output;
 }
 
@@ -53,7 +52,7 @@ __global__ void __launch_bounds__(most_row_threads, 1)
   const int columns = static_cast<int>(in.columns), turn = static_cast<int>(blockDim.x);
   const int halves = (columns + 63) / 64 * 2;  // of the words of a row
   const std::int64_t row = blockIdx.x, first = row * in.columns;
-  RowOutputs<Model, R> outputs(in.columns);
+  RowOutputs<Model, R> outputs(in.weight, in.columns);
   for (int c = static_cast<int>(threadIdx.x); c - static_cast<int>(threadIdx.x) < columns;
        c += turn) {
     R before = R(0);
@@ -75,7 +74,7 @@ __global__ void __launch_bounds__(most_row_threads, 1)
         R current = __ldg(in.x + t * in.step() + first + c);
         States<Model, R, 1> state;
         state.read(out.state, in.program.rest, first + c);
-        if (hears) current = outputs.heard(in.weight + c) + current;
+        if (hears) current = outputs.heard(in.weight, c) + current;
         output = step_neuron<Model, R>(in, out, params, t, first + c, current, state);
       }
       const unsigned spikes = __ballot_sync(0xffffffffu, output != R(0));
@@ -94,7 +93,7 @@ struct RecurrentBackwardArgs {
   const R* currents;
   RecurrentGradInput<R> grad_in;
   RecurrentGradOutput<R> grad_out;  // gradients of the state are kept there, wanted or not
-  R* before;  // the state before each step of an interval, [interval, variables, rows, columns]
+  R* before;       // the states before an interval's steps, [steps, variables, rows, columns]
   double* shares;  // [rows, learnables]
 };
 
@@ -104,7 +103,6 @@ __device__ __forceinline__ void recompute(const RecurrentBackwardArgs<R>& args,
                                           const typename Model::template Params<R>& params,
                                           std::int64_t c, std::int64_t neuron) {
   constexpr int variables = States<Model, R, 1>::variables;
-  constexpr std::int64_t interval = checkpoint_interval;
   const RecurrentInput<R>& in = args.in;
   const R* from[max_states] = {};
 #pragma unroll
@@ -112,8 +110,8 @@ __device__ __forceinline__ void recompute(const RecurrentBackwardArgs<R>& args,
     from[k] = c == 0 ? in.state[k] : checkpoint(in.checkpoints, c - 1, k, variables, in.step());
   States<Model, R, 1> state;
   state.read(from, in.program.rest, neuron);
-  const std::int64_t steps = min(interval, in.steps - c * interval);
-  const R* const currents = args.currents + c * interval * in.step() + neuron;
+  const std::int64_t steps = min(checkpoint_interval, in.steps - c * checkpoint_interval);
+  const R* const currents = args.currents + c * checkpoint_interval * in.step() + neuron;
 #pragma unroll 4
   for (std::int64_t s = 0; s < steps; ++s) {
     leave_checkpoint(args.before, s, state, in.step(), neuron);
@@ -121,74 +119,76 @@ __device__ __forceinline__ void recompute(const RecurrentBackwardArgs<R>& args,
   }
 }
 
-/// Step t of a neuron backward: turns the gradient of its state after the step, in memory, into
-/// that before it, and returns the gradient of its current.
-template <class Model, class Slope, class R>
-__device__ __forceinline__ R adjoint_neuron(const RecurrentBackwardArgs<R>& args,
-                                            const typename Model::template Params<R>& params,
-                                            const Slope& slope, std::int64_t t, std::int64_t first,
-                                            int column, const RowValues<R>& later,
-                                            typename Model::template Learnable<R>& learnt) {
-  constexpr int variables = States<Model, R, 1>::variables;
-  constexpr std::int64_t interval = checkpoint_interval;
-  const RecurrentInput<R>& in = args.in;
-  const std::int64_t neuron = first + column, at = t * in.step() + neuron;
-  const R* from[max_states] = {};
-#pragma unroll
-  for (int k = 0; k < variables; ++k)
-    from[k] = checkpoint(args.before, t % interval, k, variables, in.step());
+/// What step t of a neuron backward reads; the gradient of its state after the step from memory.
+template <class Model, class R>
+struct Recalled {
   States<Model, R, 1> before, grad;
-  before.read(from, in.program.rest, neuron);
-  grad.read(args.grad_out.state, in.program.rest, neuron);
-  const R current = __ldg(args.currents + at);
-  const R given = args.grad_in.outputs != nullptr ? __ldg(args.grad_in.outputs + at) : R(0);
-  R grad_output = R(0);
-  if (t + 1 < in.steps)
-    grad_output = later.heard(in.weight + column);
-  else if (args.grad_in.last != nullptr)
-    grad_output = args.grad_in.last[neuron];
-  const R grad_x = Model::adjoint(params, before.lane[0], current, grad_output + given,
-                                  grad.lane[0], learnt, slope);
-  grad.write(args.grad_out.state, neuron);
-  args.grad_out.x[at] = grad_x;
-  return grad_x;
-}
+  R current, grad_output;
 
-template <class Model, class Slope, class R>
+  __device__ __forceinline__ void read(const RecurrentBackwardArgs<R>& args, std::int64_t t,
+                                       std::int64_t neuron) {
+    constexpr int variables = States<Model, R, 1>::variables;
+    const RecurrentInput<R>& in = args.in;
+    const std::int64_t at = t * in.step() + neuron;
+    const R* from[max_states] = {};
+#pragma unroll
+    for (int k = 0; k < variables; ++k)
+      from[k] = checkpoint(args.before, t % checkpoint_interval, k, variables, in.step());
+    before.read(from, in.program.rest, neuron);
+    grad.read(args.grad_out.state, in.program.rest, neuron);
+    current = __ldg(args.currents + at);
+    grad_output = args.grad_in.outputs != nullptr ? __ldg(args.grad_in.outputs + at) : R(0);
+    if (t + 1 == in.steps && args.grad_in.last != nullptr)
+      grad_output = args.grad_in.last[neuron] + grad_output;
+  }
+};
+
+/// `Later` is how the gradients of the currents of the step after are heard.
+template <class Model, class Slope, class R, class Later>
 __global__ void __launch_bounds__(most_row_threads, 1)
     recurrent_backward(const RecurrentBackwardArgs<R> args,
                        const typename Model::template Params<R> given, const Slope slope) {
-  constexpr std::int64_t interval = checkpoint_interval;
   const RecurrentInput<R>& in = args.in;
   const auto params = learned<Model, R>(given, in.learnables);
   const int columns = static_cast<int>(in.columns), turn = static_cast<int>(blockDim.x);
+  const int thread = static_cast<int>(threadIdx.x);
   const std::int64_t first = blockIdx.x * in.columns;
   typename Model::template Learnable<R> learnt{};
-  RowValues<R> later(in.columns);
+  Later later(in.weight, in.columns);
   const R zeros[max_states] = {};
-  for (int c = static_cast<int>(threadIdx.x); c < columns; c += turn) {
+  for (int c = thread; c < columns; c += turn) {
     States<Model, R, 1> grad;
     grad.read(args.grad_in.state, zeros, first + c);
     grad.write(args.grad_out.state, first + c);
   }
   for (std::int64_t t = in.steps - 1; t >= 0; --t) {
-    if (t == in.steps - 1 || t % interval == interval - 1)
-      for (int c = static_cast<int>(threadIdx.x); c < columns; c += turn)
-        recompute<Model, R>(args, params, t / interval, first + c);
-    for (int c = static_cast<int>(threadIdx.x); c < columns; c += turn)
-      later.put(c, adjoint_neuron<Model, Slope, R>(args, params, slope, t, first, c, later, learnt),
-                0);
+    if (t == in.steps - 1 || t % checkpoint_interval == checkpoint_interval - 1)
+      for (int c = thread; c < columns; c += turn)
+        recompute<Model, R>(args, params, t / checkpoint_interval, first + c);
+    for (int c = thread; c - thread < columns; c += turn) {
+      Recalled<Model, R> step;
+      if (c < columns) step.read(args, t, first + c);
+      const R heard = t + 1 < in.steps ? later.heard(in.weight, c) : R(0);
+      if (c >= columns) continue;
+      const R grad_x = Model::adjoint(params, step.before.lane[0], step.current,
+                                      heard + step.grad_output, step.grad.lane[0], learnt, slope);
+      step.grad.write(args.grad_out.state, first + c);
+      args.grad_out.x[t * in.step() + first + c] = grad_x;
+      later.put(c, grad_x, 0);
+    }
     later.publish();
   }
   if (args.grad_out.output != nullptr)
-    for (int c = static_cast<int>(threadIdx.x); c < columns; c += turn)
-      args.grad_out.output[first + c] = later.heard(in.weight + c);
+    for (int c = thread; c - thread < columns; c += turn) {
+      const R heard = later.heard(in.weight, c);
+      if (c < columns) args.grad_out.output[first + c] = heard;
+    }
   constexpr int learnables = count_of<typename Model::template Learnable<R>, R>;
   if (args.shares == nullptr) return;
 #pragma unroll
   for (int l = 0; l < learnables; ++l) {
     const double sum = row_sum(static_cast<double>(field<R>(learnt, l)));
-    if (threadIdx.x == 0) args.shares[blockIdx.x * learnables + l] = sum;
+    if (thread == 0) args.shares[blockIdx.x * learnables + l] = sum;
   }
 }
 

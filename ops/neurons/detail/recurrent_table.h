@@ -2,17 +2,19 @@
 // and `run_backward`.
 #pragma once
 
+#include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/ops/neurons/detail/recurrent_device.h"
 
 namespace ranvier::neurons::device {
 
 /// A block for each row, with `bytes` of shared memory for what its neurons hear.
-inline cuda::Grid grid_of_rows(std::int64_t rows, std::int64_t columns, std::size_t bytes) {
+inline cuda::Grid grid_of_rows(std::int64_t rows, std::int64_t columns, int threads,
+                               std::size_t bytes) {
   constexpr std::size_t most_bytes = 48 << 10;
   RV_CHECK(bytes <= most_bytes,
            "[{}] rows of {} neurons need {} bytes of a CUDA device's shared memory; {} are there.",
            recurrent_op, columns, bytes, most_bytes);
-  return {static_cast<unsigned>(rows), static_cast<unsigned>(row_threads(columns)), bytes};
+  return {static_cast<unsigned>(rows), static_cast<unsigned>(threads), bytes};
 }
 
 template <class Model, class R>
@@ -20,7 +22,8 @@ void launch_recurrent_forward(Device device, const RecurrentInput<R>& in,
                               const RecurrentOutput<R>& out) {
   const auto params = typed<typename Model::template Params<R>>(in.program.params);
   cuda::launch(recurrent_op, device,
-               grid_of_rows(in.rows, in.columns, RowOutputs<Model, R>::shared_bytes(in.columns)),
+               grid_of_rows(in.rows, in.columns, row_threads(in.columns),
+                            RowOutputs<Model, R>::shared_bytes(in.columns)),
                recurrent_forward<Model, R>, in, out, params);
 }
 
@@ -28,10 +31,16 @@ template <class Model, class Slope, class R>
 void launch_recurrent_backward(Device device, const RecurrentBackwardArgs<R>& args) {
   const auto params = typed<typename Model::template Params<R>>(args.in.program.params);
   const auto slope = typed<Slope>(args.in.program.slope);
-  cuda::launch(
-      recurrent_op, device,
-      grid_of_rows(args.in.rows, args.in.columns, RowValues<R>::shared_bytes(args.in.columns)),
-      recurrent_backward<Model, Slope, R>, args, params, slope);
+  const std::int64_t columns = args.in.columns;
+  const auto run = [&]<class Later>(ranvier::detail::Type<Later>, int threads) {
+    cuda::launch(recurrent_op, device,
+                 grid_of_rows(args.in.rows, columns, threads, Later::shared_bytes(columns)),
+                 recurrent_backward<Model, Slope, R, Later>, args, params, slope);
+  };
+  if constexpr (std::is_same_v<R, float>)  // a matrix of f64 would not fit the registers
+    if (columns <= HeldMatrix::most_columns)
+      return run(ranvier::detail::Type<HeldMatrix>{}, HeldMatrix::threads);
+  run(ranvier::detail::Type<RowValues<R>>{}, row_threads(columns));
 }
 
 /// The launchers of every model with every surrogate.
