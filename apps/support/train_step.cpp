@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "ranvier/core/autocast.h"
@@ -15,15 +16,27 @@ namespace {
 
 Tensor zero_sum(Device device) { return zeros({}, {.dtype = DType::f64, .device = device}); }
 
-/// Overwrites the tensors of `target` with those of `source`.
+/// Overwrites the tensors of `target` with those of `source`; sequences that are shorter are padded
+/// with silence, which their lengths tell.
 void copy_batch(TrainingBatch& target, const TrainingBatch& source) {
-  copy_into(target.inputs, source.inputs);
+  Tensor& inputs = target.inputs;
+  if (source.inputs.shape() == inputs.shape()) {
+    copy_into(inputs, source.inputs);
+  } else {
+    fill(inputs, 0);
+    Tensor first(inputs.storage(), inputs.storage_offset(), source.inputs.shape(), inputs.dtype());
+    copy_into(first, source.inputs);
+  }
   copy_into(target.labels, source.labels);
   if (source.lengths.defined()) copy_into(target.lengths, source.lengths);
 }
 
-bool same_shape(const Tensor& a, const Tensor& b) {
-  return a.defined() == b.defined() && (!a.defined() || a.shape() == b.shape());
+/// Whether `batch` can be copied into `target`.
+bool fits(const TrainingBatch& batch, const TrainingBatch& target) {
+  const Shape &inputs = batch.inputs.shape(), &room = target.inputs.shape();
+  const bool sequences = batch.lengths.defined();
+  return sequences == target.lengths.defined() && batch.labels.shape() == target.labels.shape() &&
+         (inputs == room || (sequences && inputs[0] <= room[0] && inputs.with(0, room[0]) == room));
 }
 
 }  // namespace
@@ -33,6 +46,7 @@ TrainStep::TrainStep(Task& task, const TrainOptions& options, Optimizer& optimiz
       optimizer_(optimizer),
       device_(parse_device(options.device)),
       compute_(options.amp == "bf16" ? DType::bf16 : DType::f32),
+      most_steps_(options.steps),
       record_steps_(device_.type == DeviceType::cuda && options.graph == "on"),
       loss_sum_(zero_sum(device_)),
       correct_sum_(zero_sum(device_)) {}
@@ -84,13 +98,8 @@ Totals TrainStep::collect() {
 
 // --- as a graph ----------------------------------------------------------------------------------
 
-bool TrainStep::fits_record(const TrainingBatch& batch) const {
-  return same_shape(batch.inputs, recorded_.inputs) && same_shape(batch.labels, recorded_.labels) &&
-         same_shape(batch.lengths, recorded_.lengths);
-}
-
 void TrainStep::run_recorded(const TrainingBatch& batch) {
-  if (graph_ == nullptr || !fits_record(batch)) record(batch);
+  if (graph_ == nullptr || !fits(batch, recorded_)) record(batch);
   if (graph_ == nullptr) return run_eagerly(batch);
   optimizer_.prepare_step();
   copy_batch(recorded_, batch);
@@ -100,10 +109,15 @@ void TrainStep::run_recorded(const TrainingBatch& batch) {
 
 void TrainStep::record(const TrainingBatch& batch) {
   graph_.reset();
-  const TrainingBatch moved = on_device(batch, device_);
-  const auto own = [](const Tensor& tensor) { return tensor.defined() ? clone(tensor) : tensor; };
-  recorded_ = {
-      .inputs = own(moved.inputs), .labels = own(moved.labels), .lengths = own(moved.lengths)};
+  const auto like = [&](const Tensor& tensor, const Shape& shape) {
+    return zeros(shape, {.dtype = tensor.dtype(), .device = device_});
+  };
+  const Shape& shape = batch.inputs.shape();
+  const bool sequences = batch.lengths.defined();
+  recorded_ = {.inputs = like(batch.inputs,
+                              sequences ? shape.with(0, std::max(shape[0], most_steps_)) : shape),
+               .labels = like(batch.labels, batch.labels.shape()),
+               .lengths = sequences ? like(batch.lengths, batch.lengths.shape()) : Tensor()};
   random_.emplace(device_);
   try {
     const GraphRandom::Recording recording(*random_);

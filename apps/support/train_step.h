@@ -17,8 +17,9 @@ namespace ranvier::apps {
 /// achieved.
 ///
 /// On a CUDA device nothing is waited for until `collect`. With `--graph on` the second step is
-/// recorded, and from then on a step is a copy of the batch and one launch; where it cannot be
-/// recorded, steps go on one operation at a time and a line says why.
+/// recorded, and from then on a step is a copy of the batch and one launch; recordings are padded
+/// to the most steps one can have. Where a step cannot be recorded, they go on one operation at a
+/// time and a line says why.
 class TrainStep {
  public:
   /// The network is on the device that `options` name.
@@ -37,12 +38,12 @@ class TrainStep {
   void add_up(const Tensor& scores, const Tensor& loss, const TrainingBatch& batch);
   void run_recorded(const TrainingBatch& batch);
   void record(const TrainingBatch& batch);
-  bool fits_record(const TrainingBatch& batch) const;
 
   Task& task_;
   Optimizer& optimizer_;
   Device device_;
   DType compute_;
+  std::int64_t most_steps_;  // of a sequence
   bool record_steps_;
   std::int64_t steps_ = 0, samples_ = 0;
   Tensor loss_sum_, correct_sum_;  // f64 scalars on the device

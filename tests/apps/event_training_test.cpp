@@ -10,6 +10,7 @@
 #include "ranvier/data/event_sets/spike_file_writer.h"
 #include "ranvier/data/transforms/random_stream.h"
 #include "tests/support/catch.h"
+#include "tests/support/cuda.h"
 #include "tests/support/errors.h"
 #include "tests/support/temporary_folder.h"
 
@@ -199,6 +200,21 @@ TEST_CASE("Randman is generated once, where its caches lie") {
   CHECK(first.train.steps == 100);
   const auto made = fs::last_write_time(first.train.data_dir / "train.h5");
   CHECK(fs::last_write_time(completed(o).train.data_dir / "train.h5") == made);
+}
+
+TEST_CASE("a CUDA device learns from recordings of any length by one recorded step", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const SmallSet set;
+  for (const char* model : {"mlp", "recurrent", "adaptive"})
+    for (const char* feed : {"file", "device"}) {
+      INFO(model << " " << feed);
+      SpikeTrainOptions o = set.options(std::string(model) + feed, feed);
+      o.model = model;
+      o.train.device = "cuda";
+      o.train.epochs = 10;
+      CHECK(train(o) == 0);
+      CHECK(last_row(o.train.output_dir / "metrics.csv").at(4) > 0.9);
+    }
 }
 
 }  // namespace ranvier::apps
