@@ -2,7 +2,7 @@
 
 #include <fmt/core.h>
 
-#include "apps/support/event_samples.h"
+#include "apps/support/event_parts.h"
 #include "apps/support/event_sets.h"
 #include "ranvier/data/transforms/flip.h"
 #include "ranvier/data/transforms/shift.h"
@@ -72,20 +72,16 @@ void add_camera_options(CLI::App& app, CameraOptions& o) {
 Task camera_task(const CameraOptions& o) {
   check(o);
   const Device device = parse_device(o.train.device);
-  const auto part = [&](Split split, std::int64_t count) {
-    return first_recordings(
-        open_event_set(o.dataset, {.split = split, .directory = o.train.data_dir}), count);
-  };
-  const auto train = part(Split::train, o.train.train_samples);
-  const EventPipeline pipeline{.fixed = preparation(train->sensor(), o.size, 0),
+  const EventParts parts = open_event_parts(o.dataset, o.train, o.feed);
+  const EventPipeline pipeline{.fixed = preparation(parts.train->sensor(), o.size, 0),
                                .time_bins = o.train.steps};
   EventPipeline training = pipeline;
   training.varied = variations(o.train);
   return {
       .program = "ranvier-events",
-      .network = event_cnn({.frame = pipeline.fixed.sensor_after(train->sensor()).frame(),
+      .network = event_cnn({.frame = pipeline.fixed.sensor_after(parts.train->sensor()).frame(),
                             .channels = channels(o),
-                            .classes = static_cast<std::int64_t>(train->classes().size()),
+                            .classes = static_cast<std::int64_t>(parts.train->classes().size()),
                             .neuron = LIFOptions{.tau = o.tau, .detach_reset = true},
                             .dropout = o.dropout}),
       .scores = [](const Tensor& membrane,
@@ -93,10 +89,11 @@ Task camera_task(const CameraOptions& o) {
       .score_name = "mean membrane",
       .loss = [](const Tensor& scores,
                  const Tensor& labels) { return cross_entropy(scores, labels); },
-      .train = fed_recordings(train, training, o.feed, device),
-      .test = fed_recordings(part(Split::test, o.train.test_samples), pipeline, o.feed, device),
+      .train = fed_recordings(parts.train, training, o.feed, device),
+      .test = fed_recordings(parts.test, pipeline, o.feed, device),
       .names = {.many = "recordings", .brief = "rec"},
       .recipe = {{"dataset", o.dataset},
+                 {"validation", fmt::format("{}", o.feed.validation)},
                  {"size", fmt::format("{}", o.size)},
                  {"blocks", fmt::format("{}", o.blocks)},
                  {"tau", fmt::format("{}", o.tau)},

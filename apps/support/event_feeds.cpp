@@ -37,6 +37,9 @@ void add_event_feed_options(CLI::App& app, EventFeedOptions& o,
       ->capture_default_str()
       ->group("Data");
   app.add_flag("--skip-bad", o.skip_bad, "Leave out and count damaged recordings")->group("Data");
+  app.add_option("--validation", o.validation, "Hold out this part of training; test on it")
+      ->capture_default_str()
+      ->group("Data");
 }
 
 std::shared_ptr<const Recordings> cached_recordings(std::shared_ptr<const Recordings> recordings,

@@ -18,9 +18,10 @@ struct EventFeedOptions {
   std::string feed = "file";  ///< "file", "disk" or "device"
   std::filesystem::path cache_dir = "runs/cache";
   bool skip_bad = false;
+  double validation = 0;  ///< part of the training recordings to test on; 0: the test recordings
 };
 
-/// Adds `--feed`, of which `feeds` can be chosen, `--cache-dir` and `--skip-bad`.
+/// Adds `--feed`, of which `feeds` can be chosen, `--cache-dir`, `--skip-bad` and `--validation`.
 void add_event_feed_options(CLI::App& app, EventFeedOptions& options,
                             const std::vector<std::string>& feeds);
 

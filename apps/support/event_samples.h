@@ -17,8 +17,4 @@ std::unique_ptr<Samples> event_samples(std::shared_ptr<const Recordings> recordi
 std::unique_ptr<Samples> resident_samples(std::shared_ptr<const Recordings> recordings,
                                           const EventDatasetOptions& options, Device device);
 
-/// The first `count` of `recordings`; all of them if `count` is 0 or not smaller than their number.
-std::shared_ptr<const Recordings> first_recordings(std::shared_ptr<const Recordings> recordings,
-                                                   std::int64_t count);
-
 }  // namespace ranvier::apps

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "apps/support/event_samples.h"
+#include "apps/support/event_parts.h"
 #include "apps/support/event_sets.h"
 #include "ranvier/data/transforms/drop.h"
 #include "ranvier/data/transforms/jitter.h"
@@ -95,6 +95,7 @@ void scale_input_weights(Sequential& network, double gain) {
 std::vector<std::pair<std::string, std::string>> recipe(const SpikeTrainOptions& o) {
   const auto text = [](const auto& value) { return fmt::format("{}", value); };
   return {{"dataset", o.dataset},
+          {"validation", text(o.feed.validation)},
           {"time-step", text(o.time_step)},
           {"duration", text(o.duration)},
           {"model", o.model},
@@ -185,19 +186,15 @@ SpikeTrainOptions completed(SpikeTrainOptions o) {
 
 Task spike_train_task(const SpikeTrainOptions& o) {
   const Device device = parse_device(o.train.device);
-  const auto part = [&](Split split, std::int64_t count) {
-    return first_recordings(
-        open_event_set(o.dataset, {.split = split, .directory = o.train.data_dir}), count);
-  };
-  const auto train = part(Split::train, o.train.train_samples);
+  const EventParts parts = open_event_parts(o.dataset, o.train, o.feed);
   const EventPipeline pipeline{
-      .fixed = preparation(train->sensor(), o.train.channels, microseconds(o.duration)),
+      .fixed = preparation(parts.train->sensor(), o.train.channels, microseconds(o.duration)),
       .time_step = microseconds(o.time_step),
       .max_steps = o.train.steps};
   EventPipeline training = pipeline;
   training.varied = variations(o);
   const Readout readout = readout_named(o.readout);
-  Sequential model = network(o, static_cast<std::int64_t>(train->classes().size()));
+  Sequential model = network(o, static_cast<std::int64_t>(parts.train->classes().size()));
   scale_input_weights(model, o.input_gain);
   return {.program = "ranvier-shd",
           .network = std::move(model),
@@ -206,8 +203,8 @@ Task spike_train_task(const SpikeTrainOptions& o) {
           .score_name = o.model == "mlp" ? "spike count" : o.readout + " of the membrane",
           .loss = [](const Tensor& scores,
                      const Tensor& labels) { return cross_entropy(scores, labels); },
-          .train = fed_recordings(train, training, o.feed, device),
-          .test = fed_recordings(part(Split::test, o.train.test_samples), pipeline, o.feed, device),
+          .train = fed_recordings(parts.train, training, o.feed, device),
+          .test = fed_recordings(parts.test, pipeline, o.feed, device),
           .names = {.many = "recordings", .brief = "rec"},
           .recipe = recipe(o),
           .data_seconds = true};
