@@ -77,18 +77,28 @@ EventDataset::EventDataset(std::shared_ptr<const Recordings> recordings,
            options_.max_steps);
   sensor_ = options_.transform.sensor_after(recordings_->sensor());
   frame_ = options_.framing.frame(sensor_);
+  counting_ = options_.framing.as<ToFrame>();
+  lookup_ = options_.transform.lookup(recordings_->sensor());
 }
 
-void EventDataset::read(std::int64_t sample, const Draw& draw, Events& events) const {
+/// Recording `sample` untouched, in `events` unless it lies in memory; null if it is skipped.
+const Events* EventDataset::original(std::int64_t sample, Events& events) const {
   check_index(*recordings_, sample);
+  if (const Events* kept = recordings_->in_memory(sample)) return kept;
   try {
     recordings_->read(sample, events);
+    return &events;
   } catch (const Error& error) {
     if (!options_.skip_bad) throw;
     skip_log_->add(sample, error.what());
-    events.clear();
-    return;
+    return nullptr;
   }
+}
+
+void EventDataset::read(std::int64_t sample, const Draw& draw, Events& events) const {
+  const Events* found = original(sample, events);
+  if (found == nullptr) return events.clear();
+  if (found != &events) events = *found;
   RandomStream random(draw, sample);
   options_.transform(events, recordings_->sensor(), random);
 }
@@ -105,11 +115,20 @@ void EventDataset::fetch(std::span<const std::int64_t> samples, const Draw& draw
   FrameColumns columns(batch.frames, count, frame_);
   for (std::int64_t column = 0; column < count; ++column) {
     const std::int64_t sample = samples[static_cast<std::size_t>(column)];
-    read(sample, draw, events);
     labels[column] = recordings_->label(sample);
-    lengths[column] = options_.framing.steps(events);
-    if (options_.max_steps > 0) lengths[column] = std::min(lengths[column], options_.max_steps);
-    options_.framing.write(events, sensor_, columns.rows(column, lengths[column]));
+    const auto rows = [&](std::int64_t steps) {
+      lengths[column] = options_.max_steps > 0 ? std::min(steps, options_.max_steps) : steps;
+      return columns.rows(column, lengths[column]);
+    };
+    if (counting_ != nullptr && lookup_.has_value()) {
+      const Events* found = original(sample, events);
+      const EventView kept = (found == nullptr ? EventView() : EventView(*found))
+                                 .between(lookup_->first_time, lookup_->last_time);
+      counting_->write(kept, *lookup_, sensor_, rows(counting_->steps(kept)));
+    } else {
+      read(sample, draw, events);
+      options_.framing.write(events, sensor_, rows(options_.framing.steps(events)));
+    }
   }
   columns.finish(lengths);
 }

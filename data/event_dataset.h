@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,6 +12,8 @@
 #include "ranvier/data/dataset.h"
 #include "ranvier/data/events/recordings.h"
 #include "ranvier/data/transforms/framing.h"
+#include "ranvier/data/transforms/lookup.h"
+#include "ranvier/data/transforms/to_frame.h"
 #include "ranvier/data/transforms/transform.h"
 
 namespace ranvier {
@@ -76,8 +79,12 @@ class EventDataset {
   SkippedRecordings skipped() const;
 
  private:
+  const Events* original(std::int64_t sample, Events& events) const;
+
   std::shared_ptr<const Recordings> recordings_;
   EventDatasetOptions options_;
+  const ToFrame* counting_;            // the framing, if it is one that looks events up
+  std::optional<EventLookup> lookup_;  // the transform, if it is one that can be looked up
   Sensor sensor_;
   Shape frame_;
   std::shared_ptr<detail::SkipLog> skip_log_;

@@ -30,6 +30,9 @@ class SelectedRecordings final : public Recordings {
   const std::vector<std::string>& classes() const override { return all_->classes(); }
   std::int64_t label(std::int64_t index) const override { return all_->label(place(index)); }
   void read(std::int64_t index, Events& events) const override { all_->read(place(index), events); }
+  const Events* in_memory(std::int64_t index) const override {
+    return all_->in_memory(place(index));
+  }
   std::string identity() const override { return identity_; }
 
  private:

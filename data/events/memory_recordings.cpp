@@ -57,8 +57,12 @@ std::int64_t MemoryRecordings::label(std::int64_t index) const {
 }
 
 void MemoryRecordings::read(std::int64_t index, Events& events) const {
+  events = *in_memory(index);
+}
+
+const Events* MemoryRecordings::in_memory(std::int64_t index) const {
   check_index(*this, index);
-  events = events_[static_cast<std::size_t>(index)];
+  return &events_[static_cast<std::size_t>(index)];
 }
 
 }  // namespace ranvier

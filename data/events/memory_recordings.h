@@ -24,6 +24,7 @@ class MemoryRecordings final : public Recordings {
   const std::vector<std::string>& classes() const override { return classes_; }
   std::int64_t label(std::int64_t index) const override;
   void read(std::int64_t index, Events& events) const override;
+  const Events* in_memory(std::int64_t index) const override;
   std::string identity() const override { return identity_; }
 
  private:

@@ -25,6 +25,9 @@ class Recordings {
   /// Overwrites `events` with recording `index`, in the order of time, inside the sensor, reusing
   /// its memory. Errors: index out of range; a damaged recording (names file, record and offset).
   virtual void read(std::int64_t index, Events& events) const = 0;
+  /// Recording `index` itself if it lies in memory, valid as long as these recordings; null: it has
+  /// to be read.
+  virtual const Events* in_memory(std::int64_t) const { return nullptr; }
   /// Text that changes when the content does (format version, files, their sizes and times):
   /// part of a cache's key.
   virtual std::string identity() const = 0;

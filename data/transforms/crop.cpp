@@ -37,6 +37,12 @@ void CropTime::operator()(Events& events, const Sensor&, RandomStream&) const {
   keep_rows(events.p, first, end);
 }
 
+bool CropTime::look_up(const Sensor&, EventLookup& lookup) const {
+  lookup.first_time = std::max(lookup.first_time, min);
+  lookup.last_time = std::min(lookup.last_time, max);
+  return true;
+}
+
 std::string CropTime::describe() const {
   return detail::Description("CropTime").add("min", min).add("max", max).done();
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "ranvier/data/events/events.h"
+#include "ranvier/data/transforms/lookup.h"
 #include "ranvier/data/transforms/random_stream.h"
 
 namespace ranvier {
@@ -18,6 +19,7 @@ struct CropTime {
 
   Sensor sensor_after(const Sensor& sensor) const;
   void operator()(Events& events, const Sensor& sensor, RandomStream& random) const;
+  bool look_up(const Sensor& sensor, EventLookup& lookup) const;
   std::string describe() const;
 };
 

@@ -47,6 +47,14 @@ Multipliers multipliers_of(const Downsample& options, const Sensor& sensor) {
           towards(options.target_height, sensor.height)};
 }
 
+/// Scales the columns `x` and `y` of events or of a lookup.
+template <class Positions>
+void scale_positions(const Downsample& options, const Sensor& sensor, Positions& positions) {
+  const Multipliers by = multipliers_of(options, sensor);
+  scale_column(positions.x, by.x);
+  if (sensor.height > 1) scale_column(positions.y, by.y);
+}
+
 }  // namespace
 
 Sensor Downsample::sensor_after(const Sensor& sensor) const {
@@ -66,12 +74,16 @@ Sensor Downsample::sensor_after(const Sensor& sensor) const {
 }
 
 void Downsample::operator()(Events& events, const Sensor& sensor, RandomStream&) const {
-  const Multipliers by = multipliers_of(*this, sensor);
-  scale_column(events.x, by.x);
-  if (sensor.height > 1) scale_column(events.y, by.y);
+  scale_positions(*this, sensor, events);
   if (time_factor == 1) return;
   for (std::int64_t& t : events.t)
     t = detail::to_time(detail::floor_product(static_cast<double>(t), time_factor));
+}
+
+bool Downsample::look_up(const Sensor& sensor, EventLookup& lookup) const {
+  if (time_factor != 1) return false;
+  scale_positions(*this, sensor, lookup);
+  return true;
 }
 
 std::string Downsample::describe() const {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "ranvier/data/events/events.h"
+#include "ranvier/data/transforms/lookup.h"
 #include "ranvier/data/transforms/random_stream.h"
 
 namespace ranvier {
@@ -21,6 +22,7 @@ struct Downsample {
 
   Sensor sensor_after(const Sensor& sensor) const;
   void operator()(Events& events, const Sensor& sensor, RandomStream& random) const;
+  bool look_up(const Sensor& sensor, EventLookup& lookup) const;
   std::string describe() const;
 };
 

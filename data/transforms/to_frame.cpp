@@ -79,7 +79,7 @@ TimeWindows event_windows(const ToFrame& options, std::int64_t events) {
 
 /// Calls `visit(k, first, end)`: step k counts the events [first, end).
 template <class Visit>
-void for_each_step(const ToFrame& options, const Events& events, std::int64_t steps,
+void for_each_step(const ToFrame& options, const EventView& events, std::int64_t steps,
                    const Visit& visit) {
   const std::int64_t size = events.size();
   if (options.time_window > 0) {
@@ -96,17 +96,38 @@ void for_each_step(const ToFrame& options, const Events& events, std::int64_t st
   }
 }
 
-/// Adds 1 to `row` for each of the events [first, end).
-void count_events(const Events& events, const Sensor& sensor, std::int64_t first, std::int64_t end,
-                  float* row) {
-  const std::int16_t *x = events.x.data(), *y = events.y.data();
-  const std::uint8_t* p = events.p.data();
-  if (sensor.height == 1 && sensor.polarities == 1) {
-    for (std::int64_t i = first; i < end; ++i) row[x[i]] += 1;
-  } else {
-    for (std::int64_t i = first; i < end; ++i)
-      row[event_cell(sensor.width, sensor.polarities, x[i], y[i], p[i])] += 1;
+/// Counts each event in cell `cell_of(i)` of its windows, which share no time: one walk along the
+/// events that is only interrupted where a window ends.
+template <class CellOf>
+void count_in_windows(const EventView& events, const TimeWindows& windows,
+                      const detail::StepRows& rows, const CellOf& cell_of) {
+  const std::int64_t *const t = events.t, size = events.size();
+  std::int64_t i = 0;
+  while (i < size && t[i] < windows.start) ++i;
+  for (std::int64_t k = 0; k < rows.steps; ++k) {
+    float* const row = rows.cleared(k);
+    for (const std::int64_t end = window_end(windows, k); i < size && t[i] < end; ++i)
+      row[cell_of(i)] += 1;
   }
+}
+
+/// Counts each event in cell `cell_of(i)` of its steps.
+template <class CellOf>
+void count_events(const ToFrame& options, const EventView& events, const detail::StepRows& rows,
+                  const CellOf& cell_of) {
+  if (options.time_window > 0 && options.overlap == 0)
+    return count_in_windows(events, options.windows(events), rows, cell_of);
+  for_each_step(options, events, rows.steps,
+                [&](std::int64_t k, std::int64_t first, std::int64_t end) {
+                  float* const row = rows.cleared(k);
+                  for (std::int64_t i = first; i < end; ++i) row[cell_of(i)] += 1;
+                });
+}
+
+bool is_line(const Sensor& sensor) { return sensor.height == 1 && sensor.polarities == 1; }
+
+detail::StepRows rows_of(const FrameRows& out, const Sensor& sensor) {
+  return {out.first, out.stride, out.steps, sensor.frame().numel()};
 }
 
 }  // namespace
@@ -125,13 +146,13 @@ TimeWindows ToFrame::windows(std::int64_t first, std::int64_t last) const {
   return windows;
 }
 
-TimeWindows ToFrame::windows(const Events& events) const {
-  if (!events.empty()) return windows(events.t.front(), events.t.back());
+TimeWindows ToFrame::windows(const EventView& events) const {
+  if (!events.empty()) return windows(events.first_time(), events.last_time());
   const std::int64_t nowhere = start.value_or(0);
   return windows(nowhere, nowhere);
 }
 
-std::int64_t ToFrame::steps(const Events& events) const {
+std::int64_t ToFrame::steps(const EventView& events) const {
   check(*this);
   if (is_bins(*this)) return n_time_bins + n_event_bins;
   if (time_window > 0) return windows(events).count;
@@ -143,12 +164,28 @@ Shape ToFrame::frame(const Sensor& sensor) const {
   return sensor.frame();
 }
 
-void ToFrame::write(const Events& events, const Sensor& sensor, const FrameRows& out) const {
-  const detail::StepRows rows{out.first, out.stride, out.steps, sensor.frame().numel()};
-  for_each_step(*this, events, out.steps,
-                [&](std::int64_t k, std::int64_t first, std::int64_t end) {
-                  count_events(events, sensor, first, end, rows.cleared(k));
-                });
+void ToFrame::write(const EventView& events, const Sensor& sensor, const FrameRows& out) const {
+  const std::int16_t *const x = events.x, *const y = events.y;
+  const std::uint8_t* const p = events.p;
+  const detail::StepRows rows = rows_of(out, sensor);
+  if (is_line(sensor))
+    return count_events(*this, events, rows, [x](std::int64_t i) { return x[i]; });
+  count_events(*this, events, rows, [&](std::int64_t i) {
+    return event_cell(sensor.width, sensor.polarities, x[i], y[i], p[i]);
+  });
+}
+
+void ToFrame::write(const EventView& events, const EventLookup& lookup, const Sensor& sensor,
+                    const FrameRows& out) const {
+  const std::int16_t *const x = events.x, *const y = events.y;
+  const std::uint8_t* const p = events.p;
+  const std::int16_t *const column = lookup.x.data(), *const row = lookup.y.data();
+  const detail::StepRows rows = rows_of(out, sensor);
+  if (is_line(sensor))
+    return count_events(*this, events, rows, [=](std::int64_t i) { return column[x[i]]; });
+  count_events(*this, events, rows, [=](std::int64_t i) {
+    return event_cell(sensor.width, sensor.polarities, column[x[i]], row[y[i]], p[i]);
+  });
 }
 
 std::string ToFrame::describe() const {

@@ -5,7 +5,9 @@
 #include <optional>
 #include <string>
 
+#include "ranvier/data/events/event_view.h"
 #include "ranvier/data/transforms/framing.h"
+#include "ranvier/data/transforms/lookup.h"
 #include "ranvier/ops/events/bin_rule.h"
 
 namespace ranvier {
@@ -34,18 +36,22 @@ struct ToFrame {
   /// needs.
   std::int64_t fixed_steps = 0;
 
-  std::int64_t steps(const Events& events) const;
+  std::int64_t steps(const EventView& events) const;
   /// Errors: not exactly one of the four kinds of steps; options out of range, or that do not go
   /// with that kind.
   Shape frame(const Sensor& sensor) const;
-  void write(const Events& events, const Sensor& sensor, const FrameRows& out) const;
+  void write(const EventView& events, const Sensor& sensor, const FrameRows& out) const;
+  /// Counts events where `lookup` places them, on `sensor`. What it leaves out must be left out of
+  /// `events` already: `events.between(lookup.first_time, lookup.last_time)`.
+  void write(const EventView& events, const EventLookup& lookup, const Sensor& sensor,
+             const FrameRows& out) const;
   std::string describe() const;
 
   /// The windows of a recording with events from time `first` to `last`. Error: `time_window` is
   /// not what the steps are; more steps than anyone can mean.
   TimeWindows windows(std::int64_t first, std::int64_t last) const;
   /// The windows of a recording that may be empty. Errors as above.
-  TimeWindows windows(const Events& events) const;
+  TimeWindows windows(const EventView& events) const;
 };
 
 }  // namespace ranvier

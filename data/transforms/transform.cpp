@@ -13,6 +13,9 @@ struct EventTransform::Chain final : Concept {
     first->apply(events, sensor, random);
     second->apply(events, first->sensor_after(sensor), random);
   }
+  bool look_up(const Sensor& sensor, EventLookup& lookup) const override {
+    return first->look_up(sensor, lookup) && second->look_up(first->sensor_after(sensor), lookup);
+  }
   bool is_random() const override { return first->is_random() || second->is_random(); }
   std::string describe() const override { return first->describe() + " | " + second->describe(); }
 

@@ -12,14 +12,20 @@
 //     void operator()(Events& events, const Sensor& sensor, RandomStream& random) const;
 //     std::string describe() const;                              // "MergePolarities()"
 //   };
+//
+// One that does what an `EventLookup` can hold may add itself to that of the transforms before it:
+//
+//     bool look_up(const Sensor& sensor, EventLookup& lookup) const;  // false: not with my options
 #pragma once
 
 #include <concepts>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "ranvier/data/events/events.h"
+#include "ranvier/data/transforms/lookup.h"
 #include "ranvier/data/transforms/random_stream.h"
 
 namespace ranvier {
@@ -56,6 +62,13 @@ class EventTransform {
   /// "Downsample(time_factor=1, spatial_factor=0.5) | MergePolarities()"; "" if nothing changes.
   std::string describe() const { return model_ == nullptr ? "" : model_->describe(); }
 
+  /// The same as a lookup for events of `sensor`; none if it is random, or does more than that.
+  std::optional<EventLookup> lookup(const Sensor& sensor) const {
+    EventLookup lookup(sensor);
+    if (model_ != nullptr && !model_->look_up(sensor, lookup)) return std::nullopt;
+    return lookup;
+  }
+
   /// `first`, then `second`.
   friend EventTransform operator|(EventTransform first, EventTransform second);
 
@@ -64,6 +77,7 @@ class EventTransform {
     virtual ~Concept() = default;
     virtual Sensor sensor_after(const Sensor& sensor) const = 0;
     virtual void apply(Events& events, const Sensor& sensor, RandomStream& random) const = 0;
+    virtual bool look_up(const Sensor& sensor, EventLookup& lookup) const = 0;
     virtual bool is_random() const = 0;
     virtual std::string describe() const = 0;
   };
@@ -76,6 +90,11 @@ class EventTransform {
     void apply(Events& events, const Sensor& sensor, RandomStream& random) const override {
       transform.sensor_after(sensor);  // options are checked, also by those who never asked
       transform(events, sensor, random);
+    }
+    bool look_up(const Sensor& sensor, EventLookup& lookup) const override {
+      if constexpr (requires { transform.look_up(sensor, lookup); })
+        return transform.look_up(sensor, lookup);
+      return false;
     }
     bool is_random() const override { return T::random; }
     std::string describe() const override { return transform.describe(); }

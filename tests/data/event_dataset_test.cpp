@@ -2,6 +2,9 @@
 
 #include "ranvier/core/allocator.h"
 #include "ranvier/data/loader.h"
+#include "ranvier/data/transforms/crop.h"
+#include "ranvier/data/transforms/downsample.h"
+#include "ranvier/data/transforms/to_frame.h"
 #include "tests/data/event_examples.h"
 #include "tests/support/catch.h"
 #include "tests/support/errors.h"
@@ -74,6 +77,37 @@ TEST_CASE("a recording is transformed before it is framed") {
   double events = 0;
   for (const double count : to_vector(batch.frames)) events += count;
   CHECK(events == 37 + 11);
+}
+
+TEST_CASE("frames of events that are looked up are those of events that were changed") {
+  const EventTransform transform = Downsample{.spatial_factor = 0.5} | CropTime{.max = 40'000};
+  for (const Sensor& sensor :
+       {Sensor{.width = 20}, Sensor{20, 6, 2}, Sensor{.width = 9, .height = 5}})
+    for (const ToFrame& framing :
+         {ToFrame{.time_window = 1000, .include_incomplete = true}, ToFrame{.time_window = 1000},
+          ToFrame{.time_window = 700, .overlap = 300}, ToFrame{.time_window = 3000, .start = 9000},
+          ToFrame{.time_window = 3000, .start = -9000, .fixed_steps = 7}, ToFrame{.n_time_bins = 7},
+          ToFrame{.event_count = 9}, ToFrame{.n_event_bins = 4, .overlap = 0.5}}) {
+      const auto in_memory = example_recordings(12, sensor);
+      const auto to_read = std::make_shared<DamagedRecordings>(in_memory, std::set<std::int64_t>{});
+      for (const std::shared_ptr<const Recordings>& recordings :
+           {std::shared_ptr<const Recordings>(in_memory),
+            std::shared_ptr<const Recordings>(to_read)}) {
+        const EventDataset set(recordings, {.framing = framing, .transform = transform});
+        for (std::int64_t i = 0; i < set.size(); ++i) {
+          INFO(framing.describe() << " of recording " << i << ", " << to_string(sensor));
+          EventBatch batch;
+          set.fetch(Samples{i}, {}, batch);
+          Events events;
+          recordings->read(i, events);
+          events = transformed(transform, std::move(events), sensor);
+          const Tensor expected = to_tensor(framing, events, set.sensor());
+          CHECK(to_vector(batch.lengths) ==
+                std::vector<double>{static_cast<double>(expected.size(0))});
+          CHECK(to_vector(batch.frames) == to_vector(expected));
+        }
+      }
+    }
 }
 
 TEST_CASE("max_steps cuts long recordings and leaves short ones alone") {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "ranvier/data/events/events.h"
+#include "ranvier/data/events/event_view.h"
 #include "ranvier/ops/events/bin_rule.h"
 #include "ranvier/ops/events/detail/slices.h"
 
@@ -13,18 +13,18 @@ namespace ranvier::detail {
 
 /// `for_each_slice_of` the times of `events`: slices from begin_of(k) to end_of(k).
 template <class BeginOf, class EndOf, class Visit>
-void for_each_slice(const Events& events, std::int64_t steps, const BeginOf& begin_of,
+void for_each_slice(const EventView& events, std::int64_t steps, const BeginOf& begin_of,
                     const EndOf& end_of, const Visit& visit) {
-  const std::int64_t* t = events.t.data();
+  const std::int64_t* t = events.t;
   for_each_slice_of(
       events.size(), [t](std::int64_t i) { return t[i]; }, steps, begin_of, end_of, visit);
 }
 
 /// Slices of `windows`; only the first `steps` of them.
 template <class Visit>
-void for_each_slice(const Events& events, const TimeWindows& windows, std::int64_t steps,
+void for_each_slice(const EventView& events, const TimeWindows& windows, std::int64_t steps,
                     const Visit& visit) {
-  const std::int64_t* t = events.t.data();
+  const std::int64_t* t = events.t;
   for_each_slice_of(
       events.size(), [t](std::int64_t i) { return t[i]; }, windows, steps, visit);
 }
@@ -53,10 +53,10 @@ struct EqualParts {
 /// Slices of `count` equal parts of the time from the first to the last event; only the first
 /// `steps` of them.
 template <class Visit>
-void for_each_time_bin(const Events& events, std::int64_t count, double overlap, std::int64_t steps,
-                       const Visit& visit) {
-  const std::int64_t start = events.empty() ? 0 : events.t.front();
-  const EqualParts parts{events.empty() ? 0 : events.t.back() - start, count, overlap};
+void for_each_time_bin(const EventView& events, std::int64_t count, double overlap,
+                       std::int64_t steps, const Visit& visit) {
+  const std::int64_t start = events.empty() ? 0 : events.first_time();
+  const EqualParts parts{events.empty() ? 0 : events.last_time() - start, count, overlap};
   for_each_slice(
       events, steps, [&](std::int64_t k) { return start + parts.begin(k); },
       [&](std::int64_t k) { return start + parts.end(k); }, visit);

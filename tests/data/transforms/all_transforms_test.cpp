@@ -1,6 +1,7 @@
 // What all transforms promise, whatever they do.
 #include <set>
 
+#include "ranvier/data/events/event_view.h"
 #include "ranvier/data/transforms/crop.h"
 #include "ranvier/data/transforms/denoise.h"
 #include "ranvier/data/transforms/downsample.h"
@@ -140,6 +141,40 @@ TEST_CASE("a transform's result is a function of seed, epoch and sample") {
     CHECK((usual.front() != usual.back() || usual[1] != usual[2] || usual[3] != usual[4]) ==
           transform.is_random());
   }
+}
+
+TEST_CASE("a transform that can be looked up does what its lookup says") {
+  for (const Sensor& sensor : {Sensor{5, 4, 2}, Sensor{34, 34, 2}, Sensor{.width = 700}})
+    for (const EventTransform& transform :
+         {EventTransform(), EventTransform(CropTime{.min = 300, .max = 40000}),
+          EventTransform(Downsample{.spatial_factor = 1.0 / 3}),
+          Downsample{.target_width = 3} | CropTime{.max = 5000} |
+              Downsample{.spatial_factor = 0.5} | CropTime{.min = 700}})
+      for (const Events& events : recordings_of(sensor)) {
+        INFO(transform.describe() << " of " << events.size() << " events, " << to_string(sensor));
+        const std::optional<EventLookup> lookup = transform.lookup(sensor);
+        REQUIRE(lookup.has_value());
+        const EventView kept = EventView(events).between(lookup->first_time, lookup->last_time);
+        Events found;
+        for (std::int64_t i = 0; i < kept.size(); ++i)
+          found.push_back(kept.t[i], lookup->x[static_cast<std::size_t>(kept.x[i])],
+                          lookup->y[static_cast<std::size_t>(kept.y[i])], kept.p[i]);
+        CHECK(found == transformed(transform, events, sensor));
+      }
+}
+
+TEST_CASE("transforms that do more than a lookup can hold have none") {
+  const Sensor sensor{34, 34, 2};
+  std::set<std::string> with;
+  for (int variant = 0; variant < 4; ++variant)
+    for (const EventTransform& transform : all_transforms(variant)) {
+      const std::string text = transform.describe();
+      if (transform.lookup(sensor).has_value()) with.insert(text.substr(0, text.find('(')));
+      CHECK_FALSE((transform | RandomFlipLR{}).lookup(sensor).has_value());
+      CHECK_FALSE((TimeAlignment{} | transform).lookup(sensor).has_value());
+    }
+  CHECK(with == std::set<std::string>{"CropTime", "Downsample"});
+  CHECK_FALSE(EventTransform(Downsample{.time_factor = 0.5}).lookup(sensor).has_value());
 }
 
 TEST_CASE("different options have different descriptions") {
