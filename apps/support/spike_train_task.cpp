@@ -13,6 +13,7 @@
 #include "ranvier/data/transforms/time.h"
 #include "ranvier/layers/event_networks.h"
 #include "ranvier/ops/loss/loss.h"
+#include "ranvier/ops/loss/softmax.h"
 #include "ranvier/ops/sequence/readout.h"
 
 namespace ranvier::apps {
@@ -34,6 +35,8 @@ void check(const SpikeTrainOptions& o) {
   const auto positive = [](const char* option, double value) {
     RV_CHECK(value > 0, "--{} must be > 0; got {}.", option, value);
   };
+  RV_CHECK(o.readout.empty() || known(o.readout, {"sum", "mean", "last", "max", "softmax"}),
+           "--readout must be sum, mean, last, max or softmax; got '{}'.", o.readout);
   positive("tau", o.tau);
   positive("tau-adapt", o.tau_adapt);
   positive("readout-tau", o.readout_tau);
@@ -44,11 +47,16 @@ void check(const SpikeTrainOptions& o) {
            "--hidden must be >= 1 and --layers in [1, 64]; got {} and {}.", o.hidden, o.layers);
   const std::int64_t shift = o.channel_shift.value_or(0);
   const double skew = o.time_skew.value_or(0), jitter = o.time_jitter.value_or(0);
-  const double drop = o.drop.value_or(0);
-  RV_CHECK(shift >= 0 && skew >= 0 && jitter >= 0 && drop >= 0 && drop <= 1,
-           "--channel-shift, --time-skew and --time-jitter must be >= 0 and --drop in [0, 1]; got "
-           "{}, {}, {} and {}.",
-           shift, skew, jitter, drop);
+  RV_CHECK(shift >= 0 && skew >= 0 && jitter >= 0,
+           "--channel-shift, --time-skew and --time-jitter must be >= 0; got {}, {} and {}.", shift,
+           skew, jitter);
+  const auto part = [](const char* option, std::optional<double> value) {
+    RV_CHECK(value.value_or(0) >= 0 && value.value_or(0) <= 1, "--{} must be in [0, 1]; got {}.",
+             option, *value);
+  };
+  part("drop", o.drop);
+  part("drop-time", o.drop_time);
+  part("drop-channels", o.drop_channels);
 }
 
 EventTransform variations(const SpikeTrainOptions& o) {
@@ -58,6 +66,9 @@ EventTransform variations(const SpikeTrainOptions& o) {
     varied = varied | TimeSkew{.coefficient = Range(1 / (1 + *o.time_skew), 1 + *o.time_skew)};
   if (*o.time_jitter > 0) varied = varied | TimeJitter{.std = 1000 * *o.time_jitter};
   if (*o.drop > 0) varied = varied | DropEvent{.p = Range(0, *o.drop)};
+  if (*o.drop_time > 0) varied = varied | DropEventByTime{.duration_ratio = Range(0, *o.drop_time)};
+  if (*o.drop_channels > 0)
+    varied = varied | DropEventByArea{.area_ratio = Range(0, *o.drop_channels)};
   return varied;
 }
 
@@ -91,6 +102,17 @@ void scale_input_weights(Sequential& network, double gain) {
   for (std::int64_t i = 0; i < weight.numel(); ++i) values[i] *= static_cast<float>(gain);
 }
 
+/// Scores are read off the output, or summed up of the votes that each step gives to the classes.
+std::function<Tensor(const Tensor&, const Tensor&)> scores_of(const std::string& name) {
+  if (name == "softmax")
+    return [](const Tensor& output, const Tensor& lengths) {
+      return read_out(Readout::sum, softmax(output), lengths);
+    };
+  return [readout = readout_named(name)](const Tensor& output, const Tensor& lengths) {
+    return read_out(readout, output, lengths);
+  };
+}
+
 // What must not change under a run, and what the report tells.
 std::vector<std::pair<std::string, std::string>> recipe(const SpikeTrainOptions& o) {
   const auto text = [](const auto& value) { return fmt::format("{}", value); };
@@ -110,7 +132,9 @@ std::vector<std::pair<std::string, std::string>> recipe(const SpikeTrainOptions&
           {"channel-shift", text(*o.channel_shift)},
           {"time-skew", text(*o.time_skew)},
           {"time-jitter", text(*o.time_jitter)},
-          {"drop", text(*o.drop)}};
+          {"drop", text(*o.drop)},
+          {"drop-time", text(*o.drop_time)},
+          {"drop-channels", text(*o.drop_channels)}};
 }
 
 void add_spike_options(CLI::App& app, SpikeTrainOptions& o) {
@@ -127,13 +151,15 @@ void add_spike_options(CLI::App& app, SpikeTrainOptions& o) {
   vary("--time-skew", o.time_skew, "Up to this part slower or faster (words: 0.2)");
   vary("--time-jitter", o.time_jitter, "Standard deviation in ms (default: 0)");
   vary("--drop", o.drop, "Drop up to this part of the spikes (words: 0.1)");
+  vary("--drop-time", o.drop_time, "Drop up to this part of the time in one piece");
+  vary("--drop-channels", o.drop_channels, "Drop up to this part of the channels in one");
   add("--model", o.model, "Network", "mlp (IAF), recurrent (LIF) or adaptive (ALIF)");
   add("--hidden", o.hidden, "Network", "Neurons of each hidden layer");
   add("--layers", o.layers, "Network", "Hidden layers");
   add("--tau", o.tau, "Network", "Time constant of membranes in ms; not of mlp");
   add("--tau-adapt", o.tau_adapt, "Network", "Time constant of thresholds in ms; of adaptive");
   add("--readout-tau", o.readout_tau, "Network", "Time constant of the readout in ms; not of mlp");
-  app.add_option("--readout", o.readout, "sum, mean, last or max (default: the model's)")
+  app.add_option("--readout", o.readout, "sum, mean, last, max, softmax (else the model's)")
       ->group("Network");
   add("--input-gain", o.input_gain, "Network",
       "Times the weights that the first layer begins with");
@@ -177,6 +203,8 @@ SpikeTrainOptions completed(SpikeTrainOptions o) {
   o.time_skew = o.time_skew.value_or(words ? 0.2 : 0);
   o.time_jitter = o.time_jitter.value_or(0);
   o.drop = o.drop.value_or(words ? 0.1 : 0);
+  o.drop_time = o.drop_time.value_or(0);
+  o.drop_channels = o.drop_channels.value_or(0);
   if (o.readout.empty()) o.readout = o.model == "mlp" ? "sum" : "mean";
   o.train.steps = std::max<std::int64_t>(1, std::llround(std::ceil(o.duration / o.time_step)));
   if (randman && o.train.data_dir.empty())
@@ -193,13 +221,11 @@ Task spike_train_task(const SpikeTrainOptions& o) {
       .max_steps = o.train.steps};
   EventPipeline training = pipeline;
   training.varied = variations(o);
-  const Readout readout = readout_named(o.readout);
   Sequential model = network(o, static_cast<std::int64_t>(parts.train->classes().size()));
   scale_input_weights(model, o.input_gain);
   return {.program = "ranvier-shd",
           .network = std::move(model),
-          .scores = [=](const Tensor& output,
-                        const Tensor& lengths) { return read_out(readout, output, lengths); },
+          .scores = scores_of(o.readout),
           .score_name = o.model == "mlp" ? "spike count" : o.readout + " of the membrane",
           .loss = [](const Tensor& scores,
                      const Tensor& labels) { return cross_entropy(scores, labels); },

@@ -26,7 +26,8 @@ struct SpikeTrainOptions {
   std::string readout = "";  ///< "": that of the model
   /// Variations of training recordings; absent: those of the data set, none for `feed` "device".
   std::optional<std::int64_t> channel_shift{};
-  std::optional<double> time_skew{}, time_jitter{}, drop{};  ///< 1, milliseconds, 1
+  std::optional<double> time_skew{}, time_jitter{};            ///< 1, milliseconds
+  std::optional<double> drop{}, drop_time{}, drop_channels{};  ///< parts in [0, 1]
 };
 
 /// The program's defaults.

@@ -1,5 +1,6 @@
 // The event trainers on small generated data, by every feed.
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <sstream>
 
@@ -120,6 +121,26 @@ TEST_CASE("every model of spike trains learns, and its report shows what it hear
   }
 }
 
+TEST_CASE("the votes of the steps train as well, and are summed over a recording's own steps") {
+  const SmallSet set;
+  SpikeTrainOptions o = set.options("votes");
+  o.readout = "softmax";
+  o.train.epochs = 10;
+  CHECK(train(o) == 0);
+  CHECK(last_row(set.folder / "votes" / "metrics.csv")[4] >= 0.75);
+
+  const Task task = spike_train_task(completed(o));
+  const Tensor output =
+      from_vector<float>({0, 0, 5, 5, 1, 3, 9, -9}, {2, 2, 2});  // [T, B, classes]
+  const Tensor scores = task.scores(output, from_vector<std::int64_t>({2, 1}, {2}));
+  const double share = 1 / (1 + std::exp(2.0));  // of the first class, of outputs 1 and 3
+  CHECK(scores.shape() == Shape{2, 2});
+  CHECK(to_vector(scores)[0] == test::Approx(0.5 + share));
+  CHECK(to_vector(scores)[1] == test::Approx(1.5 - share));
+  CHECK(to_vector(scores)[2] == 0.5);
+  CHECK(to_vector(scores)[3] == 0.5);
+}
+
 TEST_CASE("recordings from the file, the disk cache and the device train the same bits") {
   const SmallSet set;
   for (const char* feed : {"file", "disk", "device"}) CHECK(train(set.options(feed, feed)) == 0);
@@ -134,7 +155,8 @@ TEST_CASE("an event trainer that was stopped and resumed is the one that never w
   const SmallSet set;
   const auto varied = [&](const std::string& run) {
     SpikeTrainOptions o = set.options(run, "disk");
-    o.channel_shift = 2, o.time_skew = 0.2, o.time_jitter = 1, o.drop = 0.2;
+    o.channel_shift = 2, o.time_skew = 0.2, o.time_jitter = 1;
+    o.drop = 0.2, o.drop_time = 0.1, o.drop_channels = 0.1;
     return o;
   };
   CHECK(train(varied("whole")) == 0);
@@ -178,7 +200,12 @@ TEST_CASE("options of ranvier-shd out of range are refused by name") {
   refuses([](O& o) { o.tau = 0; }, "--tau must be > 0; got 0.");
   refuses([](O& o) { o.time_step = -1; }, "--time-step and --duration must be >= 0; got -1 and 0.");
   refuses([](O& o) { o.layers = 0; }, "--layers in [1, 64]; got 256 and 0.");
-  refuses([](O& o) { o.drop = 2; }, "--drop in [0, 1]; got");
+  refuses([](O& o) { o.readout = "first"; },
+          "--readout must be sum, mean, last, max or softmax; got 'first'.");
+  refuses([](O& o) { o.time_skew = -1; }, "must be >= 0; got 0, -1 and 0.");
+  refuses([](O& o) { o.drop = 2; }, "--drop must be in [0, 1]; got 2.");
+  refuses([](O& o) { o.drop_time = -0.5; }, "--drop-time must be in [0, 1]; got -0.5.");
+  refuses([](O& o) { o.drop_channels = 1.5; }, "--drop-channels must be in [0, 1]; got 1.5.");
   const SmallSet set;
   SpikeTrainOptions o = set.options("unused", "device");
   o.drop = 0.1;
