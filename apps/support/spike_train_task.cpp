@@ -205,7 +205,8 @@ SpikeTrainOptions completed(SpikeTrainOptions o) {
   o.drop = o.drop.value_or(words ? 0.1 : 0);
   o.drop_time = o.drop_time.value_or(0);
   o.drop_channels = o.drop_channels.value_or(0);
-  if (o.readout.empty()) o.readout = o.model == "mlp" ? "sum" : "mean";
+  // On a held-out fifth of FSDD-spikes, "softmax" gets two points more right than "mean".
+  if (o.readout.empty()) o.readout = o.model == "mlp" ? "sum" : randman ? "mean" : "softmax";
   o.train.steps = std::max<std::int64_t>(1, std::llround(std::ceil(o.duration / o.time_step)));
   if (randman && o.train.data_dir.empty())
     o.train.data_dir = randman_folder(o.feed.cache_dir, o.train.seed);

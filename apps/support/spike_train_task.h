@@ -23,7 +23,7 @@ struct SpikeTrainOptions {
   double tau = 30, tau_adapt = 100, readout_tau = 20;  ///< milliseconds
   double dropout = 0.1;
   double input_gain = 3;     ///< times the weights that the first layer begins with
-  std::string readout = "";  ///< "": that of the model
+  std::string readout = "";  ///< "": that of the model and the data set
   /// Variations of training recordings; absent: those of the data set, none for `feed` "device".
   std::optional<std::int64_t> channel_shift{};
   std::optional<double> time_skew{}, time_jitter{};            ///< 1, milliseconds

@@ -62,6 +62,11 @@ int version_of(const detail::PropheseeHeader& header, const detail::ReadPlace& p
   const std::string_view encoding = format.substr(0, format.find(';'));
   if (encoding == "EVT2" || (encoding.empty() && version == "2.0")) return 2;
   if (encoding == "EVT3" || (encoding.empty() && version == "3.0")) return 3;
+  if (header.size() == 0)
+    fail(ErrorCode::format,
+         "[{}] {}: it must begin with lines of a header, one of them \"% evt 2.0\" or \"% evt "
+         "3.0\"; it has none.",
+         place.reader, place.file);
   fail(ErrorCode::format,
        "[{}] {}: its header of {} bytes says \"% format {}\" and \"% evt {}\"; EVT2 and EVT3, 2.0 "
        "and 3.0 are read.",

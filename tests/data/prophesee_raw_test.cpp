@@ -166,8 +166,8 @@ TEST_CASE("a .raw file of another encoding is refused") {
       parse_evt(evt_file<std::uint32_t>("% format EVT21;height=2;width=2\n", {}), "x.raw"), format,
       "[evt] x.raw: its header of 32 bytes says \"% format EVT21\" and \"% evt \"; EVT2 and "
       "EVT3, 2.0 and 3.0 are read.");
-  CHECK_ERROR(parse_evt({}, "x.raw"), format, "its header of 0 bytes");
-  CHECK_ERROR(parse_evt(Bytes{'%', ' ', 'e', 'v', 't'}, "x.raw"), format, "its header of 0 bytes");
+  CHECK_ERROR(parse_evt({}, "x.raw"), format, "[evt] x.raw: it must begin with lines of a header");
+  CHECK_ERROR(parse_evt(Bytes{'%', ' ', 'e', 'v', 't'}, "x.raw"), format, "it has none.");
 }
 
 TEST_CASE("words that are wrong are named with their byte") {

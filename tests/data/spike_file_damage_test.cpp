@@ -157,7 +157,7 @@ TEST_CASE("what is no spike file is refused") {
     file.set(content);
     open_spike_file("a", file.path());
   };
-  CHECK_ERROR(open({}), format, "it is not an HDF5 file.");
+  CHECK_ERROR(open({}), format, "it is empty.");
   CHECK_ERROR(open(Bytes(5000, 7)), format, "it is not an HDF5 file.");
   CHECK_ERROR(open_spike_file("a", "/nowhere/a.h5"), ErrorCode::io,
               "[spikes] cannot open /nowhere/a.h5: No such file or directory.");

@@ -238,7 +238,7 @@ std::uint64_t read_superblock(Source& source) {
     source.set_base(base);
     return root;
   }
-  source.fail_file("it is not an HDF5 file");
+  source.fail_file(source.size() == 0 ? "it is empty" : "it is not an HDF5 file");
 }
 
 Object read_object(const Source& source, std::uint64_t address) {
