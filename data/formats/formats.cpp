@@ -49,9 +49,24 @@ Recording parse_with_sensor(Content content, const std::string& name,
   return parse(content, name, own);
 }
 
+/// What a file says of its sensor gives way to what was asked for, if that holds all events.
+Recording of_sensor(Recording recording, const std::string& name,
+                    const std::optional<Sensor>& sensor) {
+  if (!sensor || *sensor == recording.sensor) return recording;
+  const std::int64_t outside = first_outside(recording.events, *sensor);
+  if (outside >= 0)
+    fail(ErrorCode::format, "[events] {}: event {} lies outside the sensor of {}.", name, outside,
+         to_string(*sensor));
+  if (sensor->polarities != recording.sensor.polarities)
+    fail(ErrorCode::format, "[events] {}: its events have {} polarities; those of {} have {}.",
+         name, recording.sensor.polarities, to_string(*sensor), sensor->polarities);
+  recording.sensor = *sensor;
+  return recording;
+}
+
 template <auto parse>
 Recording parse_plain(Content content, const std::string& name, const ReadEventsOptions& options) {
-  return parse(content, name, options.read);
+  return of_sensor(parse(content, name, options.read), name, options.sensor);
 }
 
 constexpr EventFormat formats[] = {
@@ -73,7 +88,7 @@ constexpr EventFormat formats[] = {
     {"aedat2", ".aedat", "AEDAT 2.0 of a DVS128, as in CIFAR10-DVS",
      [](Content content) { return starts_with(content, "#!AER-DAT2"); },
      [](Content content, const std::string& name, const ReadEventsOptions& options) {
-       return parse_aedat2(content, name, {.read = options.read});
+       return of_sensor(parse_aedat2(content, name, {.read = options.read}), name, options.sensor);
      },
      [](const Recording& recording) { return encode_aedat2(recording); }},
     {"atis", ".bin", "events of 5 bytes, as in N-MNIST and N-Caltech101", nullptr,

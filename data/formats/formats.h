@@ -17,7 +17,8 @@ namespace ranvier {
 /// How a recording is read when its format is found out.
 struct ReadEventsOptions {
   ReadOptions read = {};
-  /// For formats that do not name their sensor; unset: what the reader of the format takes.
+  /// The sensor, which must hold all events; unset: what the file says, or else what the reader of
+  /// the format takes.
   std::optional<Sensor> sensor = {};
   std::string format = {};  ///< name of the format; "": found out from content and extension
 };

@@ -93,6 +93,22 @@ TEST_CASE("a sensor that the caller knows is used where the format names none") 
   }
 }
 
+TEST_CASE("a sensor that the caller asks for comes before the one that the format names") {
+  const TemporaryFolder folder;
+  for (const char* name : {"evt2", "evt3", "aedat4", "aedat2"}) {
+    INFO(name);
+    const EventFormat& format = event_format(name);
+    const auto file = folder / (name + std::string(format.extension));
+    write_events(file, small_recording(format), name);
+    const Sensor own = read_events(file).sensor, larger{own.width + 1, own.height + 1, 2};
+    CHECK(read_events(file, {.sensor = larger}).sensor == larger);
+    CHECK_ERROR(read_events(file, {.sensor = Sensor{1, 1, 2}}), ErrorCode::format,
+                "lies outside the sensor of 1x1x2.");
+    CHECK_ERROR(read_events(file, {.sensor = Sensor{own.width, own.height, 1}}), ErrorCode::format,
+                "its events have 2 polarities; those of");
+  }
+}
+
 TEST_CASE("files of unknown formats are errors that say what is known") {
   const TemporaryFolder folder;
   write_file(folder / "a.xyz", Bytes{1, 2, 3});
