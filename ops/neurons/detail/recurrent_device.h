@@ -26,7 +26,7 @@ template <class Model, class R>
 using RowOutputs =
     std::conditional_t<Model::spiking && std::is_same_v<R, float>, RowSpikes, RowValues<R>>;
 
-/// One step of neuron `at` of a step; what it heard is in `current` besides x. Returns its output.
+/// Step t of a neuron, whose `current` is x and what it heard. Returns its output.
 template <class Model, class R>
 __device__ __forceinline__ R step_neuron(const RecurrentInput<R>& in, const RecurrentOutput<R>& out,
                                          const typename Model::template Params<R>& params,
@@ -50,11 +50,11 @@ __global__ void __launch_bounds__(most_row_threads, 1)
                       const typename Model::template Params<R> given) {
   const auto params = learned<Model, R>(given, in.learnables);
   const int columns = static_cast<int>(in.columns), turn = static_cast<int>(blockDim.x);
+  const int thread = static_cast<int>(threadIdx.x);
   const int halves = (columns + 63) / 64 * 2;  // of the words of a row
   const std::int64_t row = blockIdx.x, first = row * in.columns;
   RowOutputs<Model, R> outputs(in.weight, in.columns);
-  for (int c = static_cast<int>(threadIdx.x); c - static_cast<int>(threadIdx.x) < columns;
-       c += turn) {
+  for (int c = thread; c - thread < columns; c += turn) {
     R before = R(0);
     if (c < columns) {
       States<Model, R, 1> state;
@@ -67,8 +67,7 @@ __global__ void __launch_bounds__(most_row_threads, 1)
   outputs.publish();
   for (std::int64_t t = 0; t < in.steps; ++t) {
     const bool hears = t > 0 || in.output != nullptr;
-    for (int c = static_cast<int>(threadIdx.x); c - static_cast<int>(threadIdx.x) < columns;
-         c += turn) {
+    for (int c = thread; c - thread < columns; c += turn) {
       R output = R(0);
       if (c < columns) {
         R current = __ldg(in.x + t * in.step() + first + c);
@@ -79,7 +78,7 @@ __global__ void __launch_bounds__(most_row_threads, 1)
       }
       const unsigned spikes = __ballot_sync(0xffffffffu, output != R(0));
       outputs.put(c, output, spikes);
-      if (out.words != nullptr && threadIdx.x % 32 == 0 && c / 32 < halves)
+      if (out.words != nullptr && thread % 32 == 0 && c / 32 < halves)
         reinterpret_cast<std::uint32_t*>(out.words)[(t * in.rows + row) * halves + c / 32] = spikes;
     }
     outputs.publish();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ranvier/core/detail/visit_dtype.h"
+#include "ranvier/ops/neurons/detail/held_matrix.h"
 #include "ranvier/ops/neurons/detail/recurrent_device.h"
 
 namespace ranvier::neurons::device {
