@@ -66,7 +66,7 @@ struct ScanBackward final : Node {
     for (int k = 0; k < states; ++k) grad_out.state[k] = wanted(1 + k, step);
     Tensor sums = learnables.empty()
                       ? Tensor()
-                      : empty({scan.program.learnables}, {.dtype = DType::f64, .device = device});
+                      : zeros({scan.program.learnables}, {.dtype = DType::f64, .device = device});
     grad_out.learnables = mutable_data_or_null<double>(sums);
 
     kernel_for("scan", device, ScanKernels<R>::backward)(device, input(), gradients_of(held),
