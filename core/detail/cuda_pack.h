@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <type_traits>
 
 namespace ranvier::cuda {
 
@@ -45,6 +46,16 @@ bool in_packs(std::int64_t columns, std::initializer_list<const void*> arrays) {
   for (const void* array : arrays)
     whole = whole && reinterpret_cast<std::uintptr_t>(array) % 16 == 0;
   return whole;
+}
+
+/// Calls `body(std::integral_constant<int, lanes>)` with the widest access that rows of `columns`
+/// values at `arrays` allow.
+template <class R, class Body>
+void visit_lanes(std::int64_t columns, std::initializer_list<const void*> arrays, Body&& body) {
+  if (in_packs<R>(columns, arrays))
+    body(std::integral_constant<int, full_lanes<R>>{});
+  else
+    body(std::integral_constant<int, 1>{});
 }
 
 }  // namespace ranvier::cuda

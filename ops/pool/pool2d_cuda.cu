@@ -238,16 +238,12 @@ void for_slices(const char* op, const PoolPlan& plan, std::int64_t per_image, La
 template <template <class, int> class Kernel, class T, class... Arrays>
 void for_packs(const char* op, Device device, const PoolPlan& plan, std::int64_t pixels,
                Arrays... arrays) {
-  const auto run = [&]<int lanes>(std::integral_constant<int, lanes>) {
+  visit_lanes<T>(plan.channels, {arrays...}, [&]<int lanes>(std::integral_constant<int, lanes>) {
     for_slices(op, plan, pixels * (plan.channels / lanes),
                [&](const Slice& slice, std::int64_t items) {
                  for_each(op, device, items, Kernel<T, lanes>{slice, arrays...});
                });
-  };
-  if (in_packs<T>(plan.channels, {arrays...}))
-    run(std::integral_constant<int, full_lanes<T>>{});
-  else
-    run(std::integral_constant<int, 1>{});
+  });
 }
 
 void max_pool(const PoolPlan& plan, const Tensor& x, Tensor& y) {
