@@ -215,7 +215,8 @@ TEST_CASE("every guide is in the index, and every decision in its own, by its nu
     const fs::path path = guide.path;
     if (path.filename() == "README.md") continue;
     const bool decision = path.parent_path() == "docs/decisions";
-    const std::string target = "(" + path.filename().string() + ")";
+    const fs::path from = decision ? "docs/decisions" : "docs";
+    const std::string target = "(" + path.lexically_relative(from).string() + ")";
     if ((decision ? decisions : index).find(target) == std::string::npos)
       offences.push_back(guide.path + " is not in the index");
     if (!decision) continue;
