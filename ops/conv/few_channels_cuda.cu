@@ -101,7 +101,7 @@ struct Shares {
 constexpr int pixels_at_once = 4;
 
 template <int width, int packs>
-__global__ void __launch_bounds__(block_threads)
+__global__ void __launch_bounds__(block_threads, 1)
     few_forward(const Sizes s, const Shares shares, const float* __restrict__ x,
                 const float* __restrict__ weight, const float* __restrict__ bias,
                 float* __restrict__ y) {

@@ -165,8 +165,8 @@ __device__ __forceinline__ void walk_back(const BackwardArgs<R>& args,
 }
 
 template <class Model, class Slope, class R, int lanes>
-// Three blocks a multiprocessor leave each thread the registers it needs.
-__global__ void __launch_bounds__(threads, 3)
+// Without a number of blocks ptxas aims at more of them and spills.
+__global__ void __launch_bounds__(threads, 2)
     backward(const BackwardArgs<R> args, const typename Model::template Params<R> given,
              const Slope slope) {
   using Learnable = typename Model::template Learnable<R>;
