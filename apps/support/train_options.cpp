@@ -66,6 +66,10 @@ void add_train_options(CLI::App& app, TrainOptions& o, const TrainerNames& names
   app.add_flag("--eval-only", o.eval_only, "Test the checkpoint's network and stop")->group("Run");
 }
 
+DType compute_dtype(const TrainOptions& options) {
+  return options.amp == "bf16" ? DType::bf16 : DType::f32;
+}
+
 void check_train_options(const TrainOptions& o) {
   const auto at_least = [](const char* option, std::int64_t value, std::int64_t least) {
     RV_CHECK(value >= least, "--{} must be >= {}; got {}.", option, least, value);

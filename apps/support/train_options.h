@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 
+#include "ranvier/core/dtype.h"
+
 namespace ranvier::apps {
 
 /// What a trainer is told; each program sets its own defaults before the command line is read.
@@ -50,6 +52,9 @@ struct TrainerNames {
 
 /// Adds the options with their units and defaults, and `--config FILE` for the same in TOML.
 void add_train_options(CLI::App& app, TrainOptions& options, const TrainerNames& names);
+
+/// What products compute in under `--amp`.
+DType compute_dtype(const TrainOptions& options);
 
 /// Refuses values that no network accepts. Errors name the option, the value and what is right.
 void check_train_options(const TrainOptions& options);

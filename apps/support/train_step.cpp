@@ -45,7 +45,7 @@ TrainStep::TrainStep(Task& task, const TrainOptions& options, Optimizer& optimiz
     : task_(task),
       optimizer_(optimizer),
       device_(parse_device(options.device)),
-      compute_(options.amp == "bf16" ? DType::bf16 : DType::f32),
+      compute_(compute_dtype(options)),
       most_steps_(options.steps),
       record_steps_(device_.type == DeviceType::cuda && options.graph == "on"),
       loss_sum_(zero_sum(device_)),
@@ -53,9 +53,9 @@ TrainStep::TrainStep(Task& task, const TrainOptions& options, Optimizer& optimiz
 
 void TrainStep::run(const TrainingBatch& batch) {
   samples_ += batch.size();
-  ++steps_;
-  if (record_steps_ && steps_ > 1) return run_recorded(batch);
+  if (record_steps_ && warm_) return run_recorded(batch);
   run_eagerly(batch);
+  warm_ = true;
 }
 
 void TrainStep::run_eagerly(const TrainingBatch& batch) {

@@ -45,7 +45,8 @@ class TrainStep {
   DType compute_;
   std::int64_t most_steps_;  // of a sequence
   bool record_steps_;
-  std::int64_t steps_ = 0, samples_ = 0;
+  bool warm_ = false;  // a step was done for real
+  std::int64_t samples_ = 0;
   Tensor loss_sum_, correct_sum_;  // f64 scalars on the device
   TrainingBatch recorded_;         // the batch that the graph reads
   std::optional<GraphRandom> random_;

@@ -93,8 +93,8 @@ Training::Training(Task& task, const TrainOptions& options)
   create_output_directory(options_.output_dir);
   if (options_.resume || options_.eval_only)
     resume();
-  else if (!options_.deterministic)
-    autotune_event_thresholds(options_.amp == "bf16" ? DType::bf16 : DType::f32);
+  else if (!options_.deterministic && device_ == cpu_device)
+    autotune_event_thresholds(compute_dtype(options_));
 }
 
 std::filesystem::path Training::checkpoint_path() const {
