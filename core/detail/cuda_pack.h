@@ -39,12 +39,12 @@ __device__ __forceinline__ void store(R* to, const Pack<R, lanes>& values) {
   *reinterpret_cast<Pack<R, lanes>*>(to) = values;
 }
 
-/// True if rows of `columns` values of R at each of `arrays` can be moved 16 bytes at a time.
-template <class R>
+/// True if rows of `columns` values of R at each of `arrays` can be moved `lanes` at a time.
+template <class R, int lanes = full_lanes<R>>
 bool in_packs(std::int64_t columns, std::initializer_list<const void*> arrays) {
-  bool whole = columns % full_lanes<R> == 0;
+  bool whole = columns % lanes == 0;
   for (const void* array : arrays)
-    whole = whole && reinterpret_cast<std::uintptr_t>(array) % 16 == 0;
+    whole = whole && reinterpret_cast<std::uintptr_t>(array) % alignof(Pack<R, lanes>) == 0;
   return whole;
 }
 

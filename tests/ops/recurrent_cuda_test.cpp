@@ -5,6 +5,7 @@
 #include "ranvier/ops/spikes/spikes.h"
 #include "tests/support/cuda.h"
 #include "tests/support/errors.h"
+#include "tests/support/neuron_on_device.h"
 
 using namespace ranvier;
 using namespace ranvier::test;
@@ -41,22 +42,12 @@ Inputs inputs_for(const Case& c) {
   return in;
 }
 
-/// Copies share learnables, so each device gets a neuron of its own.
-Neuron on(Device device, const Neuron& neuron, DType dtype) {
-  Neuron copy(neuron.description());
-  for (Tensor& learnable : copy.learnables) {
-    learnable = learnable.detach().to(dtype).to(device);
-    learnable.set_requires_grad(true);
-  }
-  return copy;
-}
-
 struct Results {
   std::vector<Tensor> outputs, gradients;  // of x, the weight, the state, the learnables
 };
 
 Results run(const Case& c, Device device, const Inputs& in) {
-  const Neuron neuron = on(device, c.neuron, c.dtype);
+  const Neuron neuron = neuron_on(device, c.neuron, c.dtype);
   std::vector<Tensor> leaves;
   const auto leaf = [&](const Tensor& tensor) {
     Tensor copy = tensor.detach().to(device);

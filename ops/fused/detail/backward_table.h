@@ -1,7 +1,6 @@
 // Launches the backward kernel of a neuron: a file for each number type names `launch_backward`.
 #pragma once
 
-#include <cstring>
 #include <type_traits>
 
 #include "ranvier/core/detail/cuda_launch.h"
@@ -10,12 +9,7 @@
 
 namespace ranvier::fused::device {
 
-template <class T>
-T typed(const std::byte* bytes) {
-  T value;
-  std::memcpy(&value, bytes, sizeof(value));
-  return value;
-}
+using neurons::device::typed;
 
 template <class Model, class Slope, class R>
 void launch_kernel(Device device, const BackwardArgs<R>& args, bool fours) {

@@ -1,8 +1,5 @@
-// What the CUDA engines share beside neurons: states left at distances in time, and a program's
-// bytes as what they are.
+// States that CUDA engines leave at distances in time.
 #pragma once
-
-#include <cstring>
 
 #include "ranvier/ops/neurons/detail/neuron_device.h"
 
@@ -22,14 +19,6 @@ __device__ __forceinline__ void leave_checkpoint(R* checkpoints, std::int64_t c,
 #pragma unroll
   for (int k = 0; k < variables; ++k)
     store<R, lanes>(checkpoint(checkpoints, c, k, variables, neurons) + first, state.variable(k));
-}
-
-/// The object that a program's bytes are.
-template <class T>
-T typed(const std::byte* bytes) {
-  T value;
-  std::memcpy(&value, bytes, sizeof(value));
-  return value;
 }
 
 }  // namespace ranvier::neurons::device

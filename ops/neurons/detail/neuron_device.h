@@ -5,6 +5,7 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 
 #include "ranvier/core/detail/cuda_pack.h"
@@ -27,6 +28,14 @@ inline constexpr int count_of = std::is_empty_v<Fields> ? 0 : sizeof(Fields) / s
 template <class R, class Fields>
 __device__ __forceinline__ R& field(Fields& fields, int k) {
   return reinterpret_cast<R*>(&fields)[k];
+}
+
+/// The object that a program's bytes are.
+template <class T>
+T typed(const std::byte* bytes) {
+  T value;
+  std::memcpy(&value, bytes, sizeof(value));
+  return value;
 }
 
 /// The states of a thread's neurons.

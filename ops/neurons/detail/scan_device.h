@@ -198,15 +198,6 @@ inline constexpr std::int64_t enough_neurons = 1 << 16;
 /// leave room for too few threads; fewer would have each wait for its own arithmetic (measured).
 inline constexpr int backward_lanes = 4;
 
-/// True if every row of every array can be read `lanes` values at a time.
-template <class R>
-bool aligned(std::int64_t neurons, int lanes, std::initializer_list<const void*> arrays) {
-  bool aligned = neurons % lanes == 0;
-  for (const void* array : arrays)
-    aligned = aligned && reinterpret_cast<std::uintptr_t>(array) % (lanes * sizeof(R)) == 0;
-  return aligned;
-}
-
 inline cuda::Grid grid_of(std::int64_t neurons, int lanes) {
   const std::int64_t per_block = static_cast<std::int64_t>(threads) * lanes;
   return {static_cast<unsigned>((neurons + per_block - 1) / per_block), threads};
@@ -217,9 +208,9 @@ void launch_forward(Device device, const ScanInput<R>& in, const ScanOutput<R>& 
   const auto params = typed<typename Model::template Params<R>>(in.program.params);
   const bool packed = out.words != nullptr;
   const bool many = std::is_same_v<R, float> && in.neurons >= enough_neurons;
-  const bool fours = (many || packed) && aligned<R>(in.neurons, 4,
-                                                    {in.x, in.state[0], out.spikes, out.trace,
-                                                     out.rate, out.state[0], out.checkpoints});
+  const bool fours = (many || packed) &&
+                     cuda::in_packs<R, 4>(in.neurons, {in.x, in.state[0], out.spikes, out.trace,
+                                                       out.rate, out.state[0], out.checkpoints});
   RV_CHECK(!packed || (fours && out.columns % 64 == 0),
            "[{}] packed spikes on a CUDA device need rows of a multiple of 64 neurons; got {}.",
            Model::name, out.columns);
@@ -237,10 +228,11 @@ void launch_backward(Device device, const ScanInput<R>& in, const ScanGradInput<
   constexpr int learnables = count_of<typename Model::template Learnable<R>, R>;
   const auto params = typed<typename Model::template Params<R>>(in.program.params);
   const auto slope = typed<Slope>(in.program.slope);
-  const bool several = std::is_same_v<R, float> && in.neurons >= enough_neurons &&
-                       aligned<R>(in.neurons, backward_lanes,
-                                  {in.x, in.state[0], in.checkpoints, grad_in.spikes, grad_in.trace,
-                                   grad_in.rate, grad_in.state[0], grad_out.x, grad_out.state[0]});
+  const bool several =
+      std::is_same_v<R, float> && in.neurons >= enough_neurons &&
+      cuda::in_packs<R, backward_lanes>(
+          in.neurons, {in.x, in.state[0], in.checkpoints, grad_in.spikes, grad_in.trace,
+                       grad_in.rate, grad_in.state[0], grad_out.x, grad_out.state[0]});
   const cuda::Grid grid = grid_of(in.neurons, several ? backward_lanes : 1);
   const bool learns = learnables > 0 && grad_out.learnables != nullptr;
   const Storage shares(learns ? grid.blocks * learnables * sizeof(double) : 0, device);
