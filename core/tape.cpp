@@ -75,6 +75,8 @@ std::int64_t saved_bytes() { return bytes_saved; }
 
 // --- recording ----------------------------------------------------------------------------------
 
+std::uint64_t next_node_sequence() { return next_sequence; }
+
 NoGradGuard::NoGradGuard() : previous_(recording) { recording = false; }
 NoGradGuard::~NoGradGuard() { recording = previous_; }
 bool grad_enabled() { return recording; }
@@ -163,7 +165,7 @@ Tensor accumulate(Tensor a, const Tensor& b) {
 /// Visits nodes from the newest to the oldest, so that a node is reached after all its users.
 class BackwardWalk {
  public:
-  explicit BackwardWalk(BackwardOptions options) : options_(options) {}
+  explicit BackwardWalk(BackwardOptions options) : options_(std::move(options)) {}
 
   void start(const Tensor& root, Tensor seed) { send(edge_to(root), std::move(seed), "backward"); }
 
@@ -205,6 +207,7 @@ class BackwardWalk {
     }
     for (std::size_t i = 0; i < results.size(); ++i)
       if (results[i].defined()) send(node.edges_[i], std::move(results[i]), node.name());
+    if (options_.after_node) options_.after_node(node);
   }
 
   void send(const Edge& edge, Tensor grad, const char* sender) {
@@ -268,7 +271,8 @@ void Tensor::set_grad(Tensor grad) {
 void Tensor::backward(BackwardOptions options) const {
   RV_CHECK(numel() == 1, "[backward] needs a seed unless the tensor has one element; shape is {}.",
            shape());
-  backward(full(shape(), 1.0, {.dtype = gradient_dtype(dtype()), .device = device()}), options);
+  backward(full(shape(), 1.0, {.dtype = gradient_dtype(dtype()), .device = device()}),
+           std::move(options));
 }
 
 void Tensor::backward(const Tensor& seed, BackwardOptions options) const {
@@ -277,7 +281,7 @@ void Tensor::backward(const Tensor& seed, BackwardOptions options) const {
   RV_CHECK(seed.shape() == shape(), "[backward] the seed must have the tensor's shape {}; got {}.",
            shape(), seed.shape());
   const NoGradGuard no_grad;
-  BackwardWalk walk(options);
+  BackwardWalk walk(std::move(options));
   walk.start(*this, seed);
   walk.run();
 }

@@ -70,6 +70,8 @@ class Node {
   /// True if input `i` takes part in the graph.
   bool needs(int i) const { return edges_[static_cast<std::size_t>(i)].active(); }
   const std::vector<Edge>& edges() const { return edges_; }
+  /// Nodes are numbered in the order they were recorded.
+  std::uint64_t sequence() const { return sequence_; }
 
  private:
   friend void attach(std::shared_ptr<Node>, std::initializer_list<Tensor>,
@@ -86,6 +88,9 @@ class Node {
   friend struct detail::TensorImpl;
   friend class Tensor;
 };
+
+/// The number that the next node to be recorded gets, on whichever thread.
+std::uint64_t next_node_sequence();
 
 /// True if the tape is recording and one of `inputs` is defined and requires a gradient.
 bool grad_needed(std::initializer_list<Tensor> inputs);

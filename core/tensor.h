@@ -29,6 +29,8 @@ struct TensorOptions {
 /// How `Tensor::backward` walks.
 struct BackwardOptions {
   bool retain_graph = false;  ///< keep saved tensors, so that the graph can be walked again
+  /// Called with each node after its backward, newest node first: for those who time them.
+  std::function<void(const Node&)> after_node = {};
 };
 
 /// A contiguous n-dimensional array on one device, with an optional place in the autograd graph.

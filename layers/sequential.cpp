@@ -99,6 +99,7 @@ Shard Sequential::operator()(const Tensor& x, const State& state) {
     Shard shard = count > 1 ? run_fused(i, count, y, before) : run_alone(i, y, before);
     if (observer_)
       observer_({entries_[i].name, entries_[i].module.kind(), entries_[i].module, y, shard.output});
+    if (group_observer_) group_observer_({i, count, y, shard.output, shard.state});
     next.children[stateful] = std::move(shard.state);
     y = std::move(shard.output);
     i += count;

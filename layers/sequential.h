@@ -19,6 +19,14 @@ struct Observation {
   const Tensor& output;
 };
 
+/// What an observer of groups is shown after each: `count` modules from `first` on, run as one.
+struct GroupObservation {
+  std::size_t first, count;
+  const Tensor& input;
+  const Tensor& output;
+  const State& state;  ///< after the shard, of the module in the group that has one
+};
+
 /// Runs its modules in order over a shard of time.
 ///
 /// BatchNorm -> neuron -> (MaxPool2d | AvgPool2d) is computed as one fused operation: spikes are
@@ -30,6 +38,7 @@ class Sequential {
  public:
   static constexpr std::string_view kind = "Sequential";
   using Observer = std::function<void(const Observation&)>;
+  using GroupObserver = std::function<void(const GroupObservation&)>;
 
   Sequential() = default;
   /// Modules named "0", "1", ...: `Sequential(Conv2d({.in = 1, .out = 8}), IF({.steps = 4}))`.
@@ -58,6 +67,8 @@ class Sequential {
   void set_fuse(bool fuse) { fuse_ = fuse; }
   /// Calls `observer` after every module, until an empty function takes its place.
   void observe(Observer observer) { observer_ = std::move(observer); }
+  /// Calls `observer` after every group of modules that is computed as one; leaves fusion as it is.
+  void observe_groups(GroupObserver observer) { group_observer_ = std::move(observer); }
 
  private:
   struct Entry {
@@ -72,6 +83,7 @@ class Sequential {
 
   std::vector<Entry> entries_;
   Observer observer_;
+  GroupObserver group_observer_;
   bool fuse_ = true;
 };
 

@@ -1,5 +1,6 @@
 #include "ranvier/core/tape.h"
 
+#include <string>
 #include <vector>
 
 #include "ranvier/core/allocator.h"
@@ -164,4 +165,19 @@ TEST_CASE("the graph can be printed by the names of its operations") {
   Tensor x = leaf(1.0f);
   CHECK(describe_graph(plus(square(x), x)) ==
         "AddBackward <- SquareBackward leaf (1,)\nSquareBackward <- leaf (1,)\n");
+}
+
+TEST_CASE("nodes are shown after their backward, newest first") {
+  Tensor x = leaf(3.0f);
+  const std::uint64_t first = next_node_sequence();
+  const Tensor y = plus(square(x), x);
+  std::vector<std::string> names;
+  std::vector<std::uint64_t> places;
+  y.backward({.after_node = [&](const Node& node) {
+    names.emplace_back(node.name());
+    places.push_back(node.sequence() - first);
+  }});
+  CHECK(names == std::vector<std::string>{"AddBackward", "SquareBackward"});
+  CHECK(places == std::vector<std::uint64_t>{1, 0});
+  CHECK(x.grad().item() == 7.0);
 }

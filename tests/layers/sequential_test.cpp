@@ -66,6 +66,24 @@ TEST_CASE("an observer sees every module in order") {
         "Linear Neuron Linear Neuron ");
 }
 
+TEST_CASE("an observer of groups sees what is computed as one, and changes nothing") {
+  seed(7);
+  Sequential network = small_csnn();
+  const Tensor images = uniform({1, 8, 8, 2}, 0, 1);
+  const NoGradGuard no_grad;
+  set_training(network, false);
+  const auto unseen = to_vector(network(images));
+  std::string groups;
+  std::int64_t state_bytes = 0;
+  network.observe_groups([&](const GroupObservation& seen) {
+    groups += std::to_string(seen.first) + "+" + std::to_string(seen.count) + " ";
+    for (const Tensor& tensor : seen.state.tensors) state_bytes += tensor.nbytes();
+  });
+  CHECK(to_vector(network(images, State{}).output) == unseen);
+  CHECK(groups == "0+1 1+3 4+1 5+3 8+1 9+1 10+1 11+1 12+1 ");
+  CHECK(state_bytes == 4 * (8 * 8 * 4 + 4 * 4 * 4 + 64 + 10));
+}
+
 TEST_CASE("a sequence may be cut anywhere without changing a spike") {
   seed(6);
   Sequential network(Linear({.in = 6, .out = 5}), LIF(), Linear({.in = 5, .out = 4}), Leaky());
