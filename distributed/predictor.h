@@ -1,0 +1,96 @@
+// How long a training step takes over several ranks, before it is run.
+//
+// A network is a row of stages. Most of them depend on nothing earlier in time, so all ranks of a
+// time row compute them at once on their own steps; a scan of neurons needs the state that the
+// rank with the steps before hands on, so the ranks start it one after another. They stay that far
+// apart, and later scans find their states waiting: the delay is paid once, unless ranks have to
+// meet in between (batch norm over all steps). `predict` plays this through, stage by stage and
+// rank by rank; docs/scaling.md tells what it assumes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ranvier {
+
+/// What joins two ranks, in each direction.
+struct Link {
+  double latency = 0;    ///< seconds that a message is on its way, besides its transfer
+  double bandwidth = 1;  ///< bytes per second
+
+  double transfer(double bytes) const { return bytes / bandwidth; }
+};
+
+/// Modules that are computed as one, and what they cost for the profiled batch.
+struct StageProfile {
+  std::string name = {};           ///< the modules' places: "1-3"
+  std::string kind = {};           ///< "BatchNorm Neuron MaxPool2d"
+  double forward = 0;              ///< seconds
+  double backward = 0;             ///< seconds
+  bool chained = false;            ///< has a state over time
+  bool static_input = false;       ///< its input has no time axis
+  std::int64_t state_bytes = 0;    ///< of the state after the last step, and of its gradient
+  std::int64_t saved_bytes = 0;    ///< kept from forward to backward
+  std::int64_t weight_bytes = 0;   ///< of its weights, and of their gradients
+  std::int64_t norm_channels = 0;  ///< of a batch norm whose statistics span all steps; 0: none
+
+  /// Whether it is computed for every time step. What comes before the first neuron of a network
+  /// for images is not.
+  bool in_time() const { return chained || !static_input; }
+};
+
+/// A network as `profile_network` saw it, on one rank.
+struct NetworkProfile {
+  std::int64_t steps = 1, batch = 1;  ///< of the batch it was measured with
+  std::vector<StageProfile> stages = {};
+  double loss = 0;                   ///< seconds of the readout and the loss, forward and backward
+  double rest = 0;                   ///< seconds of a step that belong to nothing else
+  double update = 0;                 ///< seconds of the optimizer
+  std::int64_t output_bytes = 0;     ///< of the network's output
+  std::int64_t optimizer_bytes = 0;  ///< that the optimizer keeps
+
+  std::int64_t weight_bytes() const;
+};
+
+/// A way to share a step between ranks: rank = data index * time_shards + time index.
+struct Plan {
+  int time_shards = 1, data_shards = 1;
+  std::int64_t steps = 1, batch = 1;  ///< of the whole step
+  bool sync_norm = true;  ///< batch norm over all steps and samples of the step, not over a part
+  int chunks = 1;         ///< parts of a state that are sent as soon as each is ready
+  Link link = {};
+
+  int ranks() const { return time_shards * data_shards; }
+};
+
+/// What a rank does from `start` to `end`, in seconds since the step began.
+struct Span {
+  enum class Kind : std::uint8_t { forward, loss, backward, update };
+
+  int rank = 0;   ///< in the time row
+  int stage = 0;  ///< of the profile; -1: the loss or the update
+  Kind kind{};
+  double start = 0, end = 0;
+};
+
+/// What a plan costs.
+struct Prediction {
+  double step = 0;               ///< seconds
+  double forward = 0;            ///< seconds until the last rank has its output
+  double waiting = 0;            ///< share of the ranks' time in which they do not compute
+  double exposed_reduction = 0;  ///< seconds the sum of gradients goes on after backward
+  std::vector<std::int64_t> bytes_sent = {};  ///< in a step, by rank
+  std::int64_t memory_bytes = 0;    ///< weights, gradients, optimizer, what is saved for backward
+  std::vector<Span> timeline = {};  ///< of the time row with the most samples
+};
+
+/// Plays a step of `plan` through. Times are taken to be proportional to the time steps and samples
+/// of a rank; profile a rank's own slice where that is not good enough. Errors: fewer steps than
+/// time shards, fewer samples than data shards, options out of range.
+Prediction predict(const NetworkProfile& profile, const Plan& plan);
+
+/// Bytes that member `index` of `size` sends to add up an array of `count` numbers of `item_bytes`.
+std::int64_t all_reduce_bytes(int size, int index, std::int64_t count, std::int64_t item_bytes);
+
+}  // namespace ranvier

@@ -1,0 +1,238 @@
+#include "ranvier/distributed/predictor.h"
+
+#include <algorithm>
+#include <random>
+
+#include "tests/support/catch.h"
+#include "tests/support/errors.h"
+
+using namespace ranvier;
+
+namespace {
+
+constexpr std::int64_t steps = 64, batch = 16;
+const Link wire{.latency = 2e-4, .bandwidth = 1e9};
+
+/// A network of pairs of a stage without and a stage with a state.
+struct Pair {
+  double plain, chained;  // seconds forward; backward takes twice as long
+  std::int64_t state_bytes;
+};
+
+NetworkProfile network(const std::vector<Pair>& pairs, std::int64_t norm_channels = 0) {
+  NetworkProfile profile{.steps = steps, .batch = batch};
+  for (const Pair& pair : pairs) {
+    profile.stages.push_back({.forward = pair.plain, .backward = 2 * pair.plain});
+    profile.stages.push_back({.forward = pair.chained,
+                              .backward = 2 * pair.chained,
+                              .chained = true,
+                              .state_bytes = pair.state_bytes,
+                              .norm_channels = norm_channels});
+  }
+  return profile;
+}
+
+/// Random networks whose states travel faster than the neurons that make them compute, on 8 ranks.
+std::vector<Pair> random_pairs(std::mt19937& random) {
+  std::uniform_real_distribution<double> seconds(1e-3, 1e-1), part(0.1, 1);
+  std::vector<Pair> pairs(1 + random() % 8);
+  for (Pair& pair : pairs) {
+    pair = {.plain = seconds(random), .chained = seconds(random), .state_bytes = 0};
+    const double most = pair.chained / 8 * wire.bandwidth * part(random);
+    pair.state_bytes = static_cast<std::int64_t>(most) / batch * batch;
+  }
+  return pairs;
+}
+
+/// (R - 1)(N / K + c / K + a), the delay of the last rank behind the first.
+double skew(double neurons, const Pair& pair, int ranks, int chunks) {
+  const double transfer = static_cast<double>(pair.state_bytes) / wire.bandwidth;
+  return (ranks - 1) * ((neurons + transfer) / chunks + wire.latency);
+}
+
+}  // namespace
+
+TEST_CASE("without meetings a step pays the longest delay between ranks once each way") {
+  std::mt19937 random(1);
+  for (int run = 0; run < 200; ++run) {
+    const auto pairs = random_pairs(random);
+    const int ranks = 1 << (random() % 4), chunks = 1 + static_cast<int>(random() % 8);
+    double work = 0, forward_delay = 0, backward_delay = 0;
+    for (const Pair& pair : pairs) {
+      work += (pair.plain + pair.chained) / ranks;
+      forward_delay = std::max(forward_delay, skew(pair.chained / ranks, pair, ranks, chunks));
+      backward_delay =
+          std::max(backward_delay, skew(2 * pair.chained / ranks, pair, ranks, chunks));
+    }
+    const Prediction got = predict(
+        network(pairs),
+        {.time_shards = ranks, .steps = steps, .batch = batch, .chunks = chunks, .link = wire});
+    const double gather = ranks > 1 ? wire.latency : 0;
+    INFO("ranks " << ranks << ", chunks " << chunks << ", stages " << pairs.size());
+    CHECK(got.forward == Approx(work + forward_delay + gather).epsilon(1e-9));
+    CHECK(got.step == Approx(3 * work + forward_delay + backward_delay + gather).epsilon(1e-9));
+  }
+}
+
+TEST_CASE("batch norm over all ranks pays the delay at every layer") {
+  std::mt19937 random(2);
+  constexpr std::int64_t channels = 128;
+  for (int run = 0; run < 200; ++run) {
+    const auto pairs = random_pairs(random);
+    const int ranks = 2 << (random() % 3), chunks = 1 + static_cast<int>(random() % 8);
+    const double sums =
+        2 * wire.latency + 2.0 * (ranks - 1) / ranks * (2 * 8 * channels) / wire.bandwidth;
+    double forward = wire.latency;
+    for (const Pair& pair : pairs)
+      forward += (pair.plain + pair.chained) / ranks + sums +
+                 skew(pair.chained / ranks, pair, ranks, chunks);
+    const Prediction got = predict(
+        network(pairs, channels),
+        {.time_shards = ranks, .steps = steps, .batch = batch, .chunks = chunks, .link = wire});
+    CHECK(got.forward == Approx(forward).epsilon(1e-9));
+  }
+}
+
+TEST_CASE("one rank takes the sum of all times and waits for nobody") {
+  NetworkProfile profile = network({{.plain = 3, .chained = 2, .state_bytes = 160}}, 8);
+  profile.stages[0].static_input = true;
+  profile.stages[0].weight_bytes = 400;
+  profile.loss = 0.5, profile.rest = 0.25, profile.update = 1;
+  const Prediction got = predict(profile, {.steps = steps, .batch = batch, .link = {1, 1}});
+  CHECK(got.step == Approx(3 * 5 + 0.5 + 0.25 + 1));
+  CHECK(got.forward == Approx(5));
+  CHECK(got.waiting == Approx(0).margin(1e-12));
+  CHECK(got.bytes_sent == std::vector<std::int64_t>{0});
+}
+
+TEST_CASE("a slow link holds back the ranks that wait for states") {
+  // Two stages whose states take 4 s each on a link, on two ranks that compute 1 s: the second
+  // state waits for the first one to have left.
+  const NetworkProfile profile =
+      network({{.plain = 0, .chained = 2, .state_bytes = 64}, {0, 2, 64}});
+  const Prediction got = predict(
+      profile,
+      {.time_shards = 2, .steps = steps, .batch = batch, .link = {.latency = 0, .bandwidth = 16}});
+  CHECK(got.forward == Approx(1 + 4 + 4 + 1));
+}
+
+TEST_CASE("what comes before the first neuron of a static input is not divided") {
+  NetworkProfile profile = network({{.plain = 8, .chained = 4, .state_bytes = 0}}, 8);
+  profile.stages[0].static_input = true;
+  profile.stages[1].static_input = true;
+  const Plan plan{.time_shards = 4, .steps = steps, .batch = batch, .link = {0, 1e9}};
+  CHECK(predict(profile, plan).forward == Approx(8 + 4 * 1));
+  profile.stages[0].static_input = false;
+  CHECK(predict(profile, plan).forward == Approx(2 + 4 * 1));
+}
+
+TEST_CASE("more steps, slower links and slower stages never make a step shorter") {
+  std::mt19937 random(3);
+  for (int run = 0; run < 100; ++run) {
+    NetworkProfile profile = network(random_pairs(random), random() % 2 ? 64 : 0);
+    profile.stages[0].weight_bytes = 1 << 20;
+    Plan plan{.time_shards = 1 + static_cast<int>(random() % 8),
+              .data_shards = 1 + static_cast<int>(random() % 4),
+              .steps = steps,
+              .batch = batch,
+              .chunks = 1 + static_cast<int>(random() % 4),
+              .link = wire};
+    const double before = predict(profile, plan).step;
+    const auto slower = [&](Plan changed) { return predict(profile, changed).step >= before; };
+    Plan changed = plan;
+    changed.steps = steps + 8;
+    CHECK(slower(changed));
+    changed = plan, changed.link.latency *= 2;
+    CHECK(slower(changed));
+    changed = plan, changed.link.bandwidth /= 2;
+    CHECK(slower(changed));
+    profile.stages[random() % profile.stages.size()].forward *= 2;
+    CHECK(slower(plan));
+  }
+}
+
+TEST_CASE("data shards divide the batch and only meet to add up gradients") {
+  NetworkProfile profile = network({{.plain = 3, .chained = 1, .state_bytes = 1600}});
+  profile.stages[0].weight_bytes = 800;
+  profile.update = 1;
+  const Prediction got = predict(profile, {.data_shards = 4,
+                                           .steps = steps,
+                                           .batch = batch,
+                                           .link = {.latency = 0.25, .bandwidth = 400}});
+  CHECK(got.exposed_reduction == Approx(2 * 0.25 + 2 * 0.75 * 800 / 400));
+  CHECK(got.step == Approx(3.0 * 4 / 4 + got.exposed_reduction + 1));
+}
+
+TEST_CASE("gradients are added up while backward goes on") {
+  NetworkProfile profile = network({{1, 1, 0}, {1, 1, 0}});
+  const Plan plan{.data_shards = 2, .steps = steps, .batch = batch, .link = {0, 1000}};
+  profile.stages[2].weight_bytes = 1000;  // 1 s while the first two stages take 2
+  CHECK(predict(profile, plan).exposed_reduction == 0);
+  profile.stages[2].weight_bytes = 5000;
+  CHECK(predict(profile, plan).exposed_reduction == Approx(5 - 2));
+  profile.stages[0].weight_bytes = 3000;
+  CHECK(predict(profile, plan).exposed_reduction == Approx(5 - 2 + 3));
+}
+
+TEST_CASE("the bytes of a step are those of its messages") {
+  // States of 3 f32 a sample, outputs of 10, 21 weights, batch norm of 5 channels.
+  NetworkProfile profile{.steps = 4, .batch = 2, .output_bytes = 4 * 2 * 10 * 4};
+  profile.stages = {{.chained = true, .state_bytes = 2 * 3 * 4, .norm_channels = 5},
+                    {.weight_bytes = 21 * 4}};
+  Plan plan{
+      .time_shards = 2, .data_shards = 2, .steps = 5, .batch = 3, .sync_norm = false, .link = wire};
+  const auto expected = [](std::int64_t samples, std::int64_t own_steps, std::int64_t own_weights) {
+    return samples * 12 + own_steps * samples * 40 + (21 - own_weights + 3 * own_weights) * 4;
+  };
+  CHECK(predict(profile, plan).bytes_sent ==
+        std::vector<std::int64_t>{expected(1, 2, 5), expected(1, 3, 5), expected(2, 2, 5),
+                                  expected(2, 3, 6)});
+  plan.sync_norm = true;  // 10 sums in f64 each way, of which ranks add up 2, 3, 2 and 3
+  const auto sums = [](std::int64_t own) { return 2 * (10 - own + 3 * own) * 8; };
+  CHECK(predict(profile, plan).bytes_sent ==
+        std::vector<std::int64_t>{expected(1, 2, 5) + sums(2), expected(1, 3, 5) + sums(3),
+                                  expected(2, 2, 5) + sums(2), expected(2, 3, 6) + sums(3)});
+  plan = {.time_shards = 3, .steps = 3, .batch = 2, .sync_norm = false, .link = wire};
+  const std::int64_t reduced = (21 - 7 + 2 * 7) * 4, gathered = 2 * 2 * 40;
+  CHECK(predict(profile, plan).bytes_sent == std::vector<std::int64_t>{24 + reduced + gathered,
+                                                                       48 + reduced + gathered,
+                                                                       24 + reduced + gathered});
+}
+
+TEST_CASE("memory falls with the steps and samples of a rank, weights stay") {
+  NetworkProfile profile{.steps = 8, .batch = 4, .optimizer_bytes = 100};
+  profile.stages = {{.static_input = true, .saved_bytes = 400, .weight_bytes = 50},
+                    {.chained = true, .static_input = true, .saved_bytes = 800}};
+  Plan plan{.steps = 8, .batch = 4, .link = wire};
+  CHECK(predict(profile, plan).memory_bytes == 200 + 400 + 800);
+  plan.time_shards = 4, plan.data_shards = 2;
+  CHECK(predict(profile, plan).memory_bytes == 200 + 400 / 2 + 800 / 8);
+}
+
+TEST_CASE("the timeline has no rank do two things at once and is as busy as the step says") {
+  std::mt19937 random(4);
+  const Plan plan{.time_shards = 4, .steps = steps, .batch = batch, .chunks = 3, .link = wire};
+  const Prediction got = predict(network(random_pairs(random), 16), plan);
+  std::vector<double> free(4, 0);
+  double busy = 0;
+  for (const Span& span : got.timeline) {
+    double& last = free[static_cast<std::size_t>(span.rank)];
+    CHECK(span.start >= last - 1e-12);
+    last = span.end;
+    busy += span.end - span.start;
+  }
+  CHECK(got.waiting == Approx(1 - busy / (4 * got.step)));
+  CHECK(*std::max_element(free.begin(), free.end()) == Approx(got.step));
+}
+
+TEST_CASE("plans that cannot be are refused") {
+  const NetworkProfile profile = network({{1, 1, 16}});
+  const auto code = ErrorCode::invalid_argument;
+  CHECK_ERROR(predict({}, {}), code, "[predict] the profile is empty.");
+  CHECK_ERROR(predict(profile, {.time_shards = 0}), code, "must be >= 1; got 0, 1 and 1");
+  CHECK_ERROR(predict(profile, {.time_shards = 8, .steps = 7, .batch = 8}), code,
+              "8 time shards need at least as many time steps; got 7.");
+  CHECK_ERROR(predict(profile, {.data_shards = 4, .steps = 7, .batch = 3}), code,
+              "4 data shards need at least as many samples in a batch; got 3.");
+  CHECK_ERROR(predict(profile, {.link = {.latency = -1}}), code, "latency must be >= 0 s");
+}

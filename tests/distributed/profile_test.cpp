@@ -1,0 +1,104 @@
+#include "ranvier/distributed/profile.h"
+
+#include <numeric>
+
+#include "ranvier/core/random.h"
+#include "ranvier/layers/event_networks.h"
+#include "ranvier/layers/networks.h"
+#include "ranvier/ops/pointwise/pointwise.h"
+#include "ranvier/ops/reduce/sum.h"
+#include "tests/support/catch.h"
+#include "tests/support/errors.h"
+
+using namespace ranvier;
+
+namespace {
+
+Tensor some_loss(const Tensor& output) { return mean(square(output)); }
+
+std::string stages(const NetworkProfile& profile) {
+  std::string text;
+  for (const StageProfile& stage : profile.stages)
+    text += stage.name + (stage.chained ? " chained" : "") + (stage.static_input ? " static" : "") +
+            ", ";
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("a profile knows the stages of a network for images") {
+  seed(1);
+  Sequential network = csnn({.steps = 3, .channels = 4, .image = {8, 8, 2}});
+  const NetworkProfile profile =
+      profile_network(network, uniform({5, 8, 8, 2}, 0, 1), {.loss = some_loss, .runs = 1});
+  CHECK(profile.steps == 3);
+  CHECK(profile.batch == 5);
+  CHECK(profile.output_bytes == 3 * 5 * 10 * 4);
+  CHECK(stages(profile) ==
+        "0 static, 1-3 chained static, 4, 5-7 chained, 8, 9, 10 chained, 11, 12 chained, ");
+  CHECK(profile.stages[1].kind == "BatchNorm Neuron MaxPool2d");
+  CHECK(profile.stages[1].state_bytes == 5 * 8 * 8 * 4 * 4);
+  CHECK(profile.stages[1].norm_channels == 4);
+  CHECK(profile.stages[4].weight_bytes == 0);
+  CHECK(profile.weight_bytes() == 4 * count_elements(parameters(network)));
+  for (const StageProfile& stage : profile.stages) {
+    INFO(stage.name);
+    CHECK(stage.forward > 0);
+    CHECK(stage.backward > 0);
+  }
+  // The scan over time keeps its input, which has no time axis; later stages keep more.
+  CHECK(profile.stages[0].saved_bytes >= 5 * 8 * 8 * 2 * 4);
+  CHECK(profile.stages[3].saved_bytes > 0);
+}
+
+TEST_CASE("a profile of a rank's steps shows a static input for so many") {
+  seed(2);
+  Sequential network = csnn({.steps = 6, .channels = 4, .image = {8, 8, 1}});
+  const Tensor images = uniform({2, 8, 8, 1}, 0, 1);
+  const NetworkProfile profile =
+      profile_network(network, images, {.loss = some_loss, .steps = 2, .runs = 1});
+  CHECK(profile.steps == 2);
+  CHECK(network(images).size(0) == 6);
+}
+
+TEST_CASE("states of recurrent and adaptive neurons hold all they hand on") {
+  Sequential network = adaptive_net({.inputs = 6, .hidden = {5}, .classes = 3});
+  const NetworkProfile profile =
+      profile_network(network, uniform({4, 2, 6}, 0, 2), {.loss = some_loss, .runs = 1});
+  CHECK(stages(profile) == "0, 1 chained, 2, 3 chained, ");
+  CHECK(profile.stages[1].state_bytes == 3 * 2 * 5 * 4);  // membrane, threshold, last spikes
+  CHECK(profile.stages[3].state_bytes == 2 * 3 * 4);
+  CHECK(profile.stages[1].norm_channels == 0);
+}
+
+TEST_CASE("profiling leaves a network as it was") {
+  seed(3);
+  Sequential network = event_cnn({.frame = {8, 8, 2}, .channels = {4}, .dropout = 0.5});
+  const Tensor x = uniform({4, 2, 8, 8, 2}, 0, 2);
+  some_loss(network(x)).backward();
+  const auto snapshot = [&] {
+    std::vector<std::vector<double>> values;
+    for (auto& [name, tensor] : state_dict(network)) {
+      values.push_back(to_vector(tensor));
+      if (tensor.requires_grad()) values.push_back(to_vector(tensor.grad()));
+    }
+    return values;
+  };
+  const auto before = snapshot();
+  const Generator generator = default_generator();
+  profile_network(network, x, {.loss = some_loss});
+  CHECK(snapshot() == before);
+  CHECK(default_generator().next_block == generator.next_block);
+  const auto failing = [](const Tensor&) -> Tensor { fail(ErrorCode::state, "no loss today"); };
+  CHECK_ERROR(profile_network(network, x, {.loss = failing}), ErrorCode::state, "no loss today");
+  CHECK(snapshot() == before);
+}
+
+TEST_CASE("a profile is made of a loss and of runs") {
+  Sequential network(LIF());
+  const Tensor x = zeros({2, 1, 3});
+  const auto code = ErrorCode::invalid_argument;
+  CHECK_ERROR(profile_network(network, x, {}), code, "[profile_network] needs a loss.");
+  CHECK_ERROR(profile_network(network, x, {.loss = some_loss, .runs = 0}), code,
+              "runs must be >= 1 and steps >= 0; got 0 and 0.");
+}
