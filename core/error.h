@@ -19,6 +19,7 @@ enum class ErrorCode {
   format,            ///< a file whose content is not what its format promises
   state,             ///< a call that is not possible now (second backward, stale saved tensor)
   non_finite,        ///< NaN or infinity where a finite number is needed
+  communication,     ///< another rank that is lost, silent, or says what was not expected
 };
 
 /// A mistake the caller can mend; `what()` says what, where and what would be right.
