@@ -1,6 +1,23 @@
 #include "ranvier/core/error.h"
 
-namespace ranvier::detail {
+#include <exception>
+
+namespace ranvier {
+
+void rethrow_in_context(const std::string& context) {
+  try {
+    throw;
+  } catch (const Error& error) {
+    std::throw_with_nested(Error(error.code(), context + error.what(), error.where()));
+  } catch (const InternalError& error) {
+    std::throw_with_nested(InternalError(context + error.what()));
+  } catch (const std::exception& error) {
+    std::throw_with_nested(
+        Error(ErrorCode::state, context + error.what(), std::source_location::current()));
+  }
+}
+
+namespace detail {
 
 void throw_error(ErrorCode code, const FormatAt& at, fmt::format_args args) {
   throw Error(code, fmt::vformat(at.format, args), at.where);
@@ -12,4 +29,5 @@ void throw_internal(const char* condition, const FormatAt& at, fmt::format_args 
                                   at.where.line()));
 }
 
-}  // namespace ranvier::detail
+}  // namespace detail
+}  // namespace ranvier

@@ -67,6 +67,9 @@ template <class... Args>
   detail::throw_error(code, at, fmt::make_format_args(args...));
 }
 
+/// Rethrows the exception being handled with `context` in front of its message.
+[[noreturn]] void rethrow_in_context(const std::string& context);
+
 namespace detail {
 template <class... Args>
 [[noreturn]] void fail_internal(const char* condition, FormatAt at, const Args&... args) {

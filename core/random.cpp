@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 #include "ranvier/core/parallel.h"
 #include "ranvier/core/philox.h"
@@ -10,6 +11,8 @@ namespace ranvier {
 namespace {
 
 constexpr std::int64_t grain_blocks = 1 << 13;
+
+thread_local Generator* of_this_thread = nullptr;  // null: the process's
 
 /// Fills a new tensor four values at a time: `values(words, out)` turns one Philox block into four.
 template <class Values>
@@ -32,8 +35,13 @@ Tensor generate(const Shape& shape, Generator& generator, Values values) {
 
 Generator& default_generator() {
   static Generator instance;
-  return instance;
+  return of_this_thread == nullptr ? instance : *of_this_thread;
 }
+
+GeneratorScope::GeneratorScope(Generator& generator)
+    : previous_(std::exchange(of_this_thread, &generator)) {}
+
+GeneratorScope::~GeneratorScope() { of_this_thread = previous_; }
 
 void seed(std::uint64_t value) { default_generator() = Generator{value, 0}; }
 

@@ -32,6 +32,18 @@ struct RandomPlace {
 
 /// The generator that initialisers, dropout and encoders draw from.
 Generator& default_generator();
+/// While alive, `generator` is the default generator of this thread: ranks that are threads of one
+/// process have a stream each, as processes do.
+class GeneratorScope {
+ public:
+  explicit GeneratorScope(Generator& generator);
+  ~GeneratorScope();
+  GeneratorScope(const GeneratorScope&) = delete;
+  GeneratorScope& operator=(const GeneratorScope&) = delete;
+
+ private:
+  Generator* previous_;
+};
 /// Restarts the default generator.
 void seed(std::uint64_t value);
 

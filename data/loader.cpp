@@ -1,9 +1,7 @@
 #include "ranvier/data/loader.h"
 
 #include <algorithm>
-#include <exception>
 #include <numeric>
-#include <string>
 #include <utility>
 
 #include "ranvier/core/philox.h"
@@ -45,18 +43,7 @@ void write_order(std::span<std::int64_t> order, bool shuffle, const Draw& draw) 
 }
 
 void rethrow_from_batch(const LoaderCursor& cursor) {
-  const std::string context =
-      fmt::format("[loader] batch {} of epoch {}: ", cursor.batch, cursor.epoch);
-  try {
-    throw;
-  } catch (const Error& error) {
-    std::throw_with_nested(Error(error.code(), context + error.what(), error.where()));
-  } catch (const InternalError& error) {
-    std::throw_with_nested(InternalError(context + error.what()));
-  } catch (const std::exception& error) {
-    std::throw_with_nested(
-        Error(ErrorCode::state, context + error.what(), std::source_location::current()));
-  }
+  rethrow_in_context(fmt::format("[loader] batch {} of epoch {}: ", cursor.batch, cursor.epoch));
 }
 
 }  // namespace ranvier::detail

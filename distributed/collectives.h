@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "ranvier/core/tensor.h"
@@ -55,6 +56,10 @@ void barrier(const Group& group);
 class AllReduce {
  public:
   explicit AllReduce(const Group& group, std::int64_t bucket_bytes = 4 << 20);
+  ~AllReduce();
+  AllReduce(const AllReduce&) = delete;
+  AllReduce& operator=(const AllReduce&) = delete;
+
   /// Hands over an f32 array, which is overwritten by `finish` at the latest. All members add the
   /// same arrays in the same order.
   void add(Tensor values);
@@ -63,11 +68,11 @@ class AllReduce {
 
  private:
   struct Bucket;
-  void launch(Bucket bucket);
-  void advance();
+  void launch();
+  void advance(bool wait);
 
   Group group_;
-  std::int64_t bucket_bytes_;
+  std::int64_t bucket_bytes_, gathered_bytes_ = 0;
   std::vector<Tensor> gathering_;
   std::vector<Bucket> under_way_;
 };

@@ -20,10 +20,12 @@ enum class Channel : std::uint8_t {
   state,           ///< neuron states, to the rank that has the next steps
   state_gradient,  ///< their gradients, back
   collective,      ///< sums and copies over several ranks
+  addend,          ///< what is added up while other work goes on, to the rank that adds it up
+  sum,             ///< its sums, back
   control          ///< agreements: digests, stop signals
 };
-inline constexpr int channel_count = 4;
-/// "state", "state_gradient", "collective", "control"
+inline constexpr int channel_count = 6;
+/// "state", "state_gradient", "collective", "addend", "sum", "control"
 const char* name(Channel channel);
 
 /// A message as its sender saw it.
@@ -74,7 +76,7 @@ class Transport {
   /// Bytes this rank has sent so far, without headers.
   std::int64_t bytes_sent() const { return bytes_sent_; }
   /// While recording, what this rank sends, in order. Two transports that run the same program have
-  /// the same records.
+  /// the same records for each receiver and channel.
   void record_messages(bool on) { recording_ = on; }
   const std::vector<MessageRecord>& messages() const { return messages_; }
 

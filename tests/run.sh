@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up, builds and runs every test: as released, under the address and undefined-behaviour
-# sanitizers, and the loader's threads under the thread sanitizer.
+# sanitizers, and what has threads of its own (loader, local ranks) under the thread sanitizer.
 set -Eeuo pipefail
 cd "$(dirname "$0")/.."
 

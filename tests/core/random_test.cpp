@@ -1,6 +1,7 @@
 #include "ranvier/core/random.h"
 
 #include <cmath>
+#include <thread>
 
 #include "ranvier/core/parallel.h"
 #include "ranvier/core/philox.h"
@@ -51,4 +52,30 @@ TEST_CASE("uniform and normal numbers have the moments asked for") {
   CHECK(mean == Approx(3).margin(0.02));
   CHECK(std::sqrt(square / static_cast<double>(normals.size())) == Approx(2).margin(0.02));
   for (double x : to_vector(uniform({10'000}, -2, 5, generator))) REQUIRE((x >= -2 && x < 5));
+}
+
+TEST_CASE("a generator scope holds on its thread and ends with it") {
+  seed(3);
+  const auto of_process = to_vector(uniform({5}, 0, 1));
+  Generator own{3, 0};
+  {
+    const GeneratorScope scope(own);
+    CHECK(to_vector(uniform({5}, 0, 1)) == of_process);
+    std::vector<double> elsewhere;
+    std::thread([&] {
+      seed(3);
+      elsewhere = to_vector(uniform({5}, 0, 1));
+    }).join();
+    CHECK(elsewhere == of_process);
+    CHECK(own.next_block == 2);
+    {
+      Generator inner{8, 0};
+      const GeneratorScope nested(inner);
+      seed(9);
+      CHECK(inner.seed == 9);
+    }
+    CHECK(default_generator().seed == 3);
+  }
+  CHECK(&default_generator() != &own);
+  CHECK(default_generator().next_block == 2);
 }

@@ -1,0 +1,65 @@
+#include <algorithm>
+
+#include "ranvier/core/tape.h"
+#include "ranvier/distributed/collectives.h"
+#include "ranvier/distributed/detail/ordered_sum.h"
+#include "ranvier/ops/shape/concat.h"
+#include "ranvier/ops/shape/shape_ops.h"
+#include "ranvier/ops/shape/slice.h"
+
+namespace ranvier {
+
+struct AllReduce::Bucket {
+  std::vector<Tensor> arrays;
+  detail::OrderedSum sum;
+};
+
+AllReduce::AllReduce(const Group& group, std::int64_t bucket_bytes)
+    : group_(group), bucket_bytes_(bucket_bytes) {
+  RV_CHECK(bucket_bytes > 0, "[all_reduce] bucket_bytes must be > 0; got {}.", bucket_bytes);
+}
+
+AllReduce::~AllReduce() = default;
+
+void AllReduce::add(Tensor values) {
+  RV_CHECK(values.dtype() == DType::f32, "[all_reduce] buckets hold f32; got {}.", values.dtype());
+  gathered_bytes_ += values.nbytes();
+  gathering_.push_back(values.detach());
+  if (gathered_bytes_ >= bucket_bytes_) launch();
+  advance(false);
+}
+
+void AllReduce::launch() {
+  if (gathering_.empty()) return;
+  const NoGradGuard no_grad;
+  std::vector<Tensor> flat;
+  for (const Tensor& array : gathering_) flat.push_back(flatten(array));
+  under_way_.push_back(
+      {std::move(gathering_), {group_, concat(flat), Channel::addend, Channel::sum}});
+  gathering_.clear();
+  gathered_bytes_ = 0;
+}
+
+// Messages of one channel arrive in order, so buckets are added up, and taken back, in order.
+void AllReduce::advance(bool wait) {
+  const NoGradGuard no_grad;
+  for (Bucket& bucket : under_way_)
+    if (!bucket.sum.add_up(wait)) break;
+  std::size_t done = 0;
+  for (; done < under_way_.size() && under_way_[done].sum.collect(wait); ++done) {
+    std::int64_t begin = 0;
+    for (Tensor& array : under_way_[done].arrays) {
+      const Tensor part = slice(under_way_[done].sum.values(), 0, begin, begin + array.numel());
+      copy_into(array, reshape(part, array.shape()));
+      begin += array.numel();
+    }
+  }
+  under_way_.erase(under_way_.begin(), under_way_.begin() + static_cast<std::ptrdiff_t>(done));
+}
+
+void AllReduce::finish() {
+  launch();
+  advance(true);
+}
+
+}  // namespace ranvier

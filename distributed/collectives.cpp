@@ -1,0 +1,118 @@
+#include "ranvier/distributed/collectives.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "ranvier/distributed/detail/ordered_sum.h"
+#include "ranvier/ops/shape/shape_ops.h"
+
+namespace ranvier {
+
+Group::Group(Transport& transport, std::vector<int> ranks)
+    : transport_(&transport), ranks_(std::move(ranks)) {
+  for (std::size_t i = 0; i < ranks_.size(); ++i) {
+    RV_CHECK(ranks_[i] >= 0 && ranks_[i] < transport.size(),
+             "[group] there is no rank {}; the ranks are 0 to {}.", ranks_[i],
+             transport.size() - 1);
+    RV_CHECK(std::count(ranks_.begin(), ranks_.end(), ranks_[i]) == 1,
+             "[group] rank {} is in the group more than once.", ranks_[i]);
+  }
+  const auto own = std::find(ranks_.begin(), ranks_.end(), transport.rank());
+  RV_CHECK(own != ranks_.end(), "[group] rank {} is not a member of its own group.",
+           transport.rank());
+  index_ = static_cast<int>(own - ranks_.begin());
+}
+
+Group Group::all(Transport& transport) {
+  std::vector<int> ranks(static_cast<std::size_t>(transport.size()));
+  std::iota(ranks.begin(), ranks.end(), 0);
+  return Group(transport, std::move(ranks));
+}
+
+void all_reduce(const Group& group, Tensor& values) {
+  const DType dtype = values.dtype();
+  RV_CHECK(dtype == DType::f32 || dtype == DType::f64 || dtype == DType::i64,
+           "[all_reduce] needs f32, f64 or i64; got {}.", dtype);
+  detail::OrderedSum sum(group, reshape(values.detach(), {values.numel()}), Channel::collective,
+                         Channel::collective);
+  sum.add_up(true);
+  sum.collect(true);
+}
+
+namespace {
+
+/// Sends `values` to all and receives theirs, whose first axes have these `lengths`.
+std::vector<Tensor> exchange(const Group& group, const Tensor& values,
+                             const std::vector<std::int64_t>& lengths, Channel channel) {
+  Transport& transport = group.transport();
+  const Tensor own = clone(values);  // the caller may write to its array afterwards
+  for (int i = 0; i < group.size(); ++i)
+    if (i != group.index()) transport.send(own, group.rank(i), channel);
+  std::vector<Tensor> all;
+  for (int i = 0; i < group.size(); ++i) {
+    if (i == group.index()) {
+      all.push_back(own);
+      continue;
+    }
+    const Shape shape = lengths.empty()
+                            ? values.shape()
+                            : values.shape().with(0, lengths[static_cast<std::size_t>(i)]);
+    all.push_back(transport.receive(shape, {.dtype = values.dtype(), .device = values.device()},
+                                    group.rank(i), channel));
+  }
+  return all;
+}
+
+}  // namespace
+
+std::vector<Tensor> all_gather(const Group& group, const Tensor& values,
+                               const std::vector<std::int64_t>& lengths) {
+  RV_CHECK(lengths.empty() || lengths.size() == static_cast<std::size_t>(group.size()),
+           "[all_gather] needs a length for each of {} members; got {}.", group.size(),
+           lengths.size());
+  RV_CHECK(lengths.empty() || (values.rank() > 0 &&
+                               values.size(0) == lengths[static_cast<std::size_t>(group.index())]),
+           "[all_gather] member {} has {} and should have {} along the first axis.", group.index(),
+           values.shape(), lengths[static_cast<std::size_t>(group.index())]);
+  return exchange(group, values, lengths, Channel::collective);
+}
+
+void broadcast(const Group& group, Tensor& values, int root) {
+  RV_CHECK(root >= 0 && root < group.size(), "[broadcast] root must be in [0, {}); got {}.",
+           group.size(), root);
+  // A binomial tree: with places counted from the root, place p has it of p without its highest
+  // bit, and in round k the first 2^k places pass it on to the next 2^k.
+  const int size = group.size(), place = (group.index() - root + size) % size;
+  const auto rank_at = [&](int p) { return group.rank((p + root) % size); };
+  Transport& transport = group.transport();
+  Tensor message = place == 0 ? clone(values.detach()) : Tensor();
+  for (int reached = 1; reached < size; reached *= 2) {
+    if (place < reached && place + reached < size)
+      transport.send(message, rank_at(place + reached), Channel::collective);
+    if (place >= reached && place < 2 * reached)
+      message =
+          transport.receive(values.shape(), {.dtype = values.dtype(), .device = values.device()},
+                            rank_at(place - reached), Channel::collective);
+  }
+  if (place != 0) copy_into(values, message);
+}
+
+std::vector<std::string> all_gather_text(const Group& group, const std::string& text) {
+  std::vector<std::int64_t> own_length{static_cast<std::int64_t>(text.size())}, lengths;
+  for (const Tensor& each : exchange(group, from_vector(own_length, {1}), {}, Channel::control))
+    lengths.push_back(each.data<std::int64_t>()[0]);
+  Tensor bytes = empty({own_length[0]}, {.dtype = DType::u8});
+  std::memcpy(bytes.mutable_raw_data(), text.data(), text.size());
+  std::vector<std::string> texts;
+  for (const Tensor& each : exchange(group, bytes, lengths, Channel::control))
+    texts.emplace_back(reinterpret_cast<const char*>(each.raw_data()),
+                       static_cast<std::size_t>(each.nbytes()));
+  return texts;
+}
+
+void barrier(const Group& group) {
+  exchange(group, empty({0}, {.dtype = DType::u8}), {}, Channel::control);
+}
+
+}  // namespace ranvier
