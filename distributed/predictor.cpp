@@ -11,9 +11,9 @@ namespace {
 constexpr std::int64_t weight_item = 4;  // bytes of a weight's gradient
 constexpr std::int64_t norm_item = 8;    // bytes of a sum over a channel
 
-/// How much of `total` falls to part `index` of `parts`.
+/// How much of `total` falls to part `index` of `parts`, the larger ones first.
 std::int64_t share(std::int64_t total, int index, int parts) {
-  return total * (index + 1) / parts - total * index / parts;
+  return total / parts + (index < total % parts ? 1 : 0);
 }
 
 void check(const NetworkProfile& profile, const Plan& plan) {

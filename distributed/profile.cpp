@@ -185,4 +185,33 @@ NetworkProfile profile_network(Sequential& network, const Tensor& input,
   return Profiler(network, input, options).run();
 }
 
+NetworkProfile at_steps(const NetworkProfile& few, const NetworkProfile& many, std::int64_t steps) {
+  RV_CHECK(few.steps < many.steps && steps >= 1 && few.batch == many.batch &&
+               few.stages.size() == many.stages.size(),
+           "[at_steps] needs profiles of one network and batch with few and with many steps; got "
+           "{} and {} steps, {} and {} samples.",
+           few.steps, many.steps, few.batch, many.batch);
+  const double back =  // from `many`, in lengths of what was measured
+      static_cast<double>(many.steps - steps) / static_cast<double>(many.steps - few.steps);
+  const auto seconds = [&](double low, double high) {
+    const double line = high - std::max(0.0, high - low) * back;
+    const double proportional = low * static_cast<double>(steps) / static_cast<double>(few.steps);
+    return steps < few.steps ? std::max(line, proportional) : line;
+  };
+  const auto bytes = [&](std::int64_t low, std::int64_t high) {
+    return low + (high - low) * (steps - few.steps) / (many.steps - few.steps);
+  };
+  NetworkProfile profile = many;
+  profile.steps = steps;
+  for (std::size_t i = 0; i < profile.stages.size(); ++i) {
+    const StageProfile &low = few.stages[i], &high = many.stages[i];
+    profile.stages[i].forward = seconds(low.forward, high.forward);
+    profile.stages[i].backward = seconds(low.backward, high.backward);
+    profile.stages[i].saved_bytes = bytes(low.saved_bytes, high.saved_bytes);
+  }
+  profile.loss = seconds(few.loss, many.loss);
+  profile.output_bytes = bytes(few.output_bytes, many.output_bytes);
+  return profile;
+}
+
 }  // namespace ranvier

@@ -26,4 +26,9 @@ struct ProfileOptions {
 NetworkProfile profile_network(Sequential& network, const Tensor& input,
                                const ProfileOptions& options);
 
+/// What a profile of `steps` time steps would say: every time and size on the straight line through
+/// those of two profiles of one network and batch, `few` and `many` steps; no time falls with the
+/// steps or is below 0. Error: not few.steps < many.steps, or other stages.
+NetworkProfile at_steps(const NetworkProfile& few, const NetworkProfile& many, std::int64_t steps);
+
 }  // namespace ranvier

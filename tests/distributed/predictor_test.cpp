@@ -185,13 +185,13 @@ TEST_CASE("the bytes of a step are those of its messages") {
     return samples * 12 + own_steps * samples * 40 + (21 - own_weights + 3 * own_weights) * 4;
   };
   CHECK(predict(profile, plan).bytes_sent ==
-        std::vector<std::int64_t>{expected(1, 2, 5), expected(1, 3, 5), expected(2, 2, 5),
-                                  expected(2, 3, 6)});
-  plan.sync_norm = true;  // 10 sums in f64 each way, of which ranks add up 2, 3, 2 and 3
+        std::vector<std::int64_t>{expected(2, 3, 6), expected(2, 2, 5), expected(1, 3, 5),
+                                  expected(1, 2, 5)});
+  plan.sync_norm = true;  // 10 sums in f64 each way, of which ranks add up 3, 3, 2 and 2
   const auto sums = [](std::int64_t own) { return 2 * (10 - own + 3 * own) * 8; };
   CHECK(predict(profile, plan).bytes_sent ==
-        std::vector<std::int64_t>{expected(1, 2, 5) + sums(2), expected(1, 3, 5) + sums(3),
-                                  expected(2, 2, 5) + sums(2), expected(2, 3, 6) + sums(3)});
+        std::vector<std::int64_t>{expected(2, 3, 6) + sums(3), expected(2, 2, 5) + sums(3),
+                                  expected(1, 3, 5) + sums(2), expected(1, 2, 5) + sums(2)});
   plan = {.time_shards = 3, .steps = 3, .batch = 2, .sync_norm = false, .link = wire};
   const std::int64_t reduced = (21 - 7 + 2 * 7) * 4, gathered = 2 * 2 * 40;
   CHECK(predict(profile, plan).bytes_sent == std::vector<std::int64_t>{24 + reduced + gathered,

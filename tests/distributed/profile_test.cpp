@@ -1,9 +1,12 @@
 #include "ranvier/distributed/profile.h"
 
-#include <numeric>
+#include <chrono>
+#include <thread>
 
 #include "ranvier/core/random.h"
+#include "ranvier/core/tape.h"
 #include "ranvier/layers/event_networks.h"
+#include "ranvier/layers/linear.h"
 #include "ranvier/layers/networks.h"
 #include "ranvier/ops/pointwise/pointwise.h"
 #include "ranvier/ops/reduce/sum.h"
@@ -15,6 +18,27 @@ using namespace ranvier;
 namespace {
 
 Tensor some_loss(const Tensor& output) { return mean(square(output)); }
+
+/// Sleeps in forward, and twice as long in backward.
+struct Sleeper {
+  static constexpr std::string_view kind = "Sleeper";
+  static constexpr double seconds = 0.02;
+
+  struct Backward final : Node {
+    const char* name() const override { return "SleeperBackward"; }
+    std::vector<Tensor> backward(std::span<const Tensor> grads) override {
+      std::this_thread::sleep_for(std::chrono::duration<double>(2 * seconds));
+      return {grads[0]};
+    }
+  };
+  Tensor operator()(const Tensor& x) {
+    std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+    Tensor y = x.detach();
+    attach(std::make_shared<Backward>(), {x}, {y});
+    return y;
+  }
+  void visit(Visitor&) {}
+};
 
 std::string stages(const NetworkProfile& profile) {
   std::string text;
@@ -92,6 +116,34 @@ TEST_CASE("profiling leaves a network as it was") {
   const auto failing = [](const Tensor&) -> Tensor { fail(ErrorCode::state, "no loss today"); };
   CHECK_ERROR(profile_network(network, x, {.loss = failing}), ErrorCode::state, "no loss today");
   CHECK(snapshot() == before);
+}
+
+TEST_CASE("time is counted for the stage that takes it") {
+  Sequential network(Linear({.in = 3, .out = 3}), LIF(), Sleeper(), LIF());
+  const NetworkProfile profile =
+      profile_network(network, uniform({2, 1, 3}, 0, 2), {.loss = some_loss, .runs = 1});
+  CHECK(profile.stages[2].forward >= Sleeper::seconds);
+  CHECK(profile.stages[2].backward >= 2 * Sleeper::seconds);
+}
+
+TEST_CASE("a profile of other lengths lies on the line through two") {
+  NetworkProfile few{.steps = 8, .batch = 2, .stages = {{}}, .output_bytes = 80};
+  NetworkProfile many = few;
+  many.steps = 24, many.output_bytes = 240;
+  StageProfile &low = few.stages[0], &high = many.stages[0];
+  low.forward = 3, high.forward = 7;    // 1 + steps / 4
+  low.backward = 5, high.backward = 4;  // noise
+  low.saved_bytes = 800, high.saved_bytes = 2400;
+  few.loss = 1, many.loss = 5;  // steps / 4 - 1, below zero for few steps
+  const NetworkProfile longer = at_steps(few, many, 104), shorter = at_steps(few, many, 4);
+  CHECK(longer.steps == 104);
+  CHECK(longer.stages[0].forward == Approx(27));
+  CHECK(longer.stages[0].backward == Approx(4));
+  CHECK(longer.stages[0].saved_bytes == 10400);
+  CHECK(longer.output_bytes == 1040);
+  CHECK(shorter.stages[0].forward == Approx(2));
+  CHECK(shorter.loss == Approx(0.5));
+  CHECK_ERROR(at_steps(many, few, 4), ErrorCode::invalid_argument, "[at_steps] needs profiles");
 }
 
 TEST_CASE("a profile is made of a loss and of runs") {

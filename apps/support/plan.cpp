@@ -1,0 +1,223 @@
+#include "apps/support/plan.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "apps/support/output_file.h"
+#include "apps/support/plan_meter.h"
+#include "apps/support/plan_text.h"
+#include "apps/support/plan_timeline.h"
+#include "ranvier/core/build_info.h"
+#include "ranvier/core/parallel.h"
+
+namespace ranvier::apps {
+namespace {
+
+const std::vector<int> table_ranks{2, 4, 8, 16, 32, 64};
+const std::vector<std::int64_t> table_steps{32, 64, 128, 256, 512, 1024, 2048, 4096};
+
+BatchNormMode norm_mode(const std::string& text) {
+  if (text == "sync") return BatchNormMode::batch;
+  if (text == "step") return BatchNormMode::step;
+  RV_CHECK(text == "frozen", "--bn-mode must be sync, step or frozen; got '{}'.", text);
+  return BatchNormMode::frozen;
+}
+
+void check(const PlanOptions& o) {
+  const auto at_least = [](const char* option, std::int64_t value, std::int64_t least) {
+    RV_CHECK(value >= least, "--{} must be >= {}; got {}.", option, least, value);
+  };
+  at_least("T", o.steps, 1);
+  at_least("batch", o.batch, 1);
+  at_least("ranks", o.ranks, 1);
+  at_least("chunks", o.chunks, 1);
+  at_least("threads", o.threads, 0);
+  at_least("runs", o.runs, 1);
+  at_least("measure-steps", o.measure_steps, 2);
+  at_least("time-shards", o.time_shards, 0);
+  RV_CHECK(o.link_latency >= 0, "--link-latency must be >= 0 us; got {}.", o.link_latency);
+  RV_CHECK(o.link_bandwidth > 0, "--link-bandwidth must be > 0 GB/s; got {}.", o.link_bandwidth);
+  RV_CHECK(o.time_shards == 0 || o.ranks % o.time_shards == 0,
+           "--time-shards must divide --ranks; got {} and {}.", o.time_shards, o.ranks);
+  RV_CHECK(o.time_shards == 0 || !o.simulate.empty(),
+           "--time-shards chooses the mesh that --simulate draws; name its file.");
+  RV_CHECK(o.simulate.empty() || o.simulate.extension() == ".svg",
+           "--simulate writes an .svg file; got '{}'.", o.simulate.string());
+  RV_CHECK(!o.table || o.simulate.empty(), "--table does not draw; leave out --simulate.");
+}
+
+std::int64_t most(std::int64_t total, int parts) { return (total + parts - 1) / parts; }
+
+class Planner {
+ public:
+  explicit Planner(const PlanOptions& options)
+      : o_(options),
+        link_{.latency = 1e-6 * o_.link_latency, .bandwidth = 1e9 * o_.link_bandwidth},
+        meter_({.model = o_.model,
+                .norm = norm_mode(o_.bn_mode),
+                .device = parse_device(o_.device),
+                .runs = o_.runs,
+                .most_steps = o_.measure_steps}) {}
+
+  int table() {
+    std::vector<std::vector<double>> speedups;
+    for (const int ranks : table_ranks) {
+      speedups.emplace_back();
+      for (const std::int64_t steps : table_steps)
+        speedups.back().push_back(steps < ranks ? 0 : speedup(ranks, steps));
+    }
+    fmt::print("{}, batch {}, batch norm {}, link of {}:\n\n{}", o_.model.model, o_.batch,
+               o_.bn_mode, to_string(link_), speedup_table(table_ranks, table_steps, speedups));
+    return 0;
+  }
+
+  int meshes() {
+    const std::vector<Plan> plans = possible_meshes();
+    const NetworkProfile whole = meter_.profile(o_.steps, o_.batch);
+    print_heading();
+    fmt::print("{}\n", stage_table(whole));
+    std::fflush(stdout);
+    std::vector<PlannedMesh> meshes;
+    for (const Plan& plan : plans) meshes.push_back({plan, predict(slice_profile(plan), plan)});
+    fmt::print("A step over {} ranks\n{}\n", o_.ranks,
+               mesh_table(meshes, predict(whole, plan(1, 1, o_.steps)).step));
+    print_notes();
+    if (!o_.simulate.empty()) simulate(meshes);
+    return 0;
+  }
+
+ private:
+  Plan plan(int time, int data, std::int64_t steps) const {
+    return {.time_shards = time,
+            .data_shards = data,
+            .steps = steps,
+            .batch = o_.batch,
+            .chunks = o_.chunks,
+            .link = link_};
+  }
+
+  std::vector<Plan> possible_meshes() const {
+    std::vector<Plan> plans;
+    for (int time = 1; time <= o_.ranks; ++time)
+      if (o_.ranks % time == 0 && time <= o_.steps && o_.ranks / time <= o_.batch)
+        plans.push_back(plan(time, o_.ranks / time, o_.steps));
+    RV_CHECK(!plans.empty(),
+             "no mesh of {} ranks fits: a rank needs a time step and a sample of its own; "
+             "got T = {} and a batch of {}.",
+             o_.ranks, o_.steps, o_.batch);
+    const bool drawn = std::any_of(plans.begin(), plans.end(), [&](const Plan& plan) {
+      return plan.time_shards == o_.time_shards;
+    });
+    RV_CHECK(o_.time_shards == 0 || drawn,
+             "--time-shards {}: T = {} and a batch of {} do not fit that mesh.", o_.time_shards,
+             o_.steps, o_.batch);
+    return plans;
+  }
+
+  /// Of what the busiest rank computes.
+  NetworkProfile slice_profile(const Plan& mesh) {
+    return meter_.profile(most(mesh.steps, mesh.time_shards), most(mesh.batch, mesh.data_shards));
+  }
+
+  double speedup(int ranks, std::int64_t steps) {
+    const auto step = [&](int shards) {
+      const NetworkProfile profile = meter_.reckoned(most(steps, shards), o_.batch);
+      return predict(profile, plan(shards, 1, steps)).step;
+    };
+    return step(1) / step(ranks);
+  }
+
+  void print_heading() const {
+    const Device device = meter_.options().device;
+    const PlanModel model = plan_model(o_.model, 1, 1);
+    fmt::print("{}: T = {}, batch {}, batch norm {}, {}\n{}, {}\n\n", o_.model.model, o_.steps,
+               o_.batch, o_.bn_mode, model.input_text,
+               device == cpu_device ? processor_name() : describe(device),
+               device == cpu_device ? fmt::format("{} thread(s)", num_threads()) : "f32");
+    fmt::print("One rank, all {} steps{}\n", o_.steps,
+               meter_.has_reckoned() ? fmt::format(", reckoned from {}", o_.measure_steps) : "");
+  }
+
+  void print_notes() const;
+  void simulate(const std::vector<PlannedMesh>& meshes);
+
+  const PlanOptions& o_;
+  Link link_;
+  PlanMeter meter_;
+};
+
+void Planner::print_notes() const {
+  std::string waits =
+      "at once: no dependency in time; chain: starts when the state of the rank before\n"
+      "has come; on all: every rank computes it whole";
+  if (o_.bn_mode == "sync") waits += ";\nsums: ranks meet to add up statistics";
+  const std::string sizes =
+      meter_.has_reckoned()
+          ? fmt::format("up to {} steps; longer slices\n          on a line through two lengths",
+                        o_.measure_steps)
+          : "the slice of each mesh";
+  fmt::print(
+      "{}.\n"
+      "measured  stages, loss and optimizer, medians of {}, on {}\n"
+      "assumed   a link of {}; each rank computes as fast as this\n"
+      "          process alone; random inputs and weights that have learned nothing\n"
+      "left out  loading, logging, memory of temporaries\n",
+      waits, o_.runs, sizes, to_string(link_));
+}
+
+void Planner::simulate(const std::vector<PlannedMesh>& meshes) {
+  const auto shown = o_.time_shards == 0
+                         ? fastest(meshes)
+                         : std::find_if(meshes.begin(), meshes.end(), [&](const PlannedMesh& mesh) {
+                             return mesh.plan.time_shards == o_.time_shards;
+                           });
+  const auto& [plan, prediction] = *shown;
+  const std::string title = fmt::format(
+      "{}, T = {}, batch {}, batch norm {}: {} time x {} data shard(s), {:.3g} ms a step, "
+      "{:.0f} % waiting",
+      o_.model.model, o_.steps, o_.batch, o_.bn_mode, plan.time_shards, plan.data_shards,
+      1000 * prediction.step, 100 * prediction.waiting);
+  const Drawing drawing = plan_timeline(slice_profile(plan), prediction, title);
+  replace_file("plan", o_.simulate, to_svg(drawing));
+  fmt::print("{}\n", o_.simulate.string());
+}
+
+}  // namespace
+
+void add_plan_options(CLI::App& app, PlanOptions& o) {
+  const auto add = [&](const char* name, auto& value, const char* group, const std::string& help) {
+    app.add_option(name, value, help)->capture_default_str()->group(group);
+  };
+  add("--model", o.model.model, "Network", fmt::format("{}", fmt::join(plan_model_names(), "|")));
+  add("--channels", o.model.channels, "Network", "Of convolutions; 0: the network's own");
+  add("--hidden", o.model.hidden, "Network", "Neurons of hidden layers; 0: the network's");
+  add("--T,--steps", o.steps, "Network", "Time steps of a sample");
+  add("--batch,--batch-size", o.batch, "Network", "Samples of a step over all ranks");
+  add("--bn-mode", o.bn_mode, "Network", "Statistics of batch norm: sync, step or frozen");
+  add("--ranks", o.ranks, "Ranks", "Processes that share a step");
+  add("--chunks", o.chunks, "Ranks", "Parts of a state, sent as soon as each is ready");
+  add("--link-latency", o.link_latency, "Ranks", "us that a message is on its way");
+  add("--link-bandwidth", o.link_bandwidth, "Ranks", "GB/s (1e9 bytes) between two ranks");
+  add("--device", o.device, "Measuring", "cpu or cuda[:index]");
+  add("--threads", o.threads, "Measuring", "Threads of a rank; 0: one per core");
+  add("--runs", o.runs, "Measuring", "Counted runs of each; medians are taken");
+  add("--measure-steps", o.measure_steps, "Measuring", "Run no more time steps; reckon beyond");
+  app.add_option("--simulate", o.simulate, "Draw ranks over time into this .svg file")
+      ->group("Output");
+  add("--time-shards", o.time_shards, "Output", "Of the mesh to draw; 0: the fastest");
+  app.add_flag("--table", o.table, "Print speed-ups of 2 to 64 time shards as Markdown")
+      ->group("Output");
+}
+
+int run_plan(const PlanOptions& options) {
+  check(options);
+  require_available(parse_device(options.device));
+  if (options.threads > 0) set_num_threads(options.threads);
+  Planner planner(options);
+  return options.table ? planner.table() : planner.meshes();
+}
+
+}  // namespace ranvier::apps
