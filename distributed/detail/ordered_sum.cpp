@@ -70,6 +70,7 @@ bool OrderedSum::add_up(bool wait) {
 }
 
 bool OrderedSum::collect(bool wait) {
+  if (next_addend_ < group_.size()) return false;  // others' sums may come before their addends
   for (; next_sum_ < group_.size(); ++next_sum_) {
     Tensor target = slice(next_sum_);
     if (next_sum_ == group_.index() || target.numel() == 0) continue;

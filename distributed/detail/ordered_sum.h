@@ -18,7 +18,7 @@ class OrderedSum {
   /// Adds up this member's slice as far as the others' have arrived, or waits for them, and sends
   /// the sum. True when that is done.
   bool add_up(bool wait);
-  /// Takes the sums of the other slices into `values`. True when all are there.
+  /// After `add_up`: takes the sums of the other slices into `values`. True when all are there.
   bool collect(bool wait);
 
   const Tensor& values() const { return values_; }

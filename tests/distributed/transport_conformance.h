@@ -69,7 +69,7 @@ inline void order_of_messages(Transport& t) {
 
 inline void all_dtypes_and_shapes(Transport& t) {
   const std::vector<Shape> shapes{{},      {0}, {3, 0, 2}, {1}, {5, 70}, {2, 1, 1, 1, 1, 1, 1, 64},
-                                  {40'000}};
+                                  {10'000}};
   const std::vector<DType> dtypes{DType::f32, DType::f64, DType::f16, DType::bf16,
                                   DType::u8,  DType::i64, DType::bits};
   const auto for_all = [&](auto body) {

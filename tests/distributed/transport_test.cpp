@@ -131,6 +131,37 @@ TEST_CASE("ranks that wait for each other for longer than patience are told") {
       ErrorCode::communication, "have been waiting for each other for 0.1 s");
 }
 
+namespace {
+
+/// Rank 0 of 2, whose neighbour's messages arrive on channel `sum` first.
+class SumsComeFirst final : public Transport {
+ public:
+  std::string_view kind() const override { return "sums first"; }
+  int rank() const override { return 0; }
+  int size() const override { return 2; }
+  std::string describe(int) const override { return "a rank"; }
+  bool arrived(int, Channel channel) override { return channel == Channel::sum; }
+  void flush() override {}
+  void abort(const std::string&) override {}
+
+ private:
+  void do_send(const Tensor&, int, Channel) override {}
+  Tensor do_receive(const Shape& shape, const TensorOptions&, int, Channel channel) override {
+    return full(shape, channel == Channel::addend ? 10 : 100);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a sum in the background is complete even if others' sums come before their addends") {
+  SumsComeFirst transport;
+  Tensor values = full({4}, 1);
+  AllReduce sums(Group::all(transport), 1);
+  sums.add(values);
+  sums.finish();
+  CHECK(to_vector(values) == std::vector<double>{11, 11, 100, 100});
+}
+
 TEST_CASE("groups, sums and ranks that cannot be are refused") {
   const auto transport = open_self();
   CHECK_ERROR(Group(*transport, {0, 0}), ErrorCode::invalid_argument,
