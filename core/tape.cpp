@@ -165,9 +165,13 @@ Tensor accumulate(Tensor a, const Tensor& b) {
 /// Visits nodes from the newest to the oldest, so that a node is reached after all its users.
 class BackwardWalk {
  public:
-  explicit BackwardWalk(BackwardOptions options) : options_(std::move(options)) {}
+  explicit BackwardWalk(const BackwardOptions& options) : options_(options) {}
 
-  void start(const Tensor& root, Tensor seed) { send(edge_to(root), std::move(seed), "backward"); }
+  void start(const Tensor& root, Tensor seed) {
+    const Edge edge = edge_to(root);
+    if (options_.on_gradient) count_uses(edge);
+    send(edge, std::move(seed), "backward");
+  }
 
   void run() {
     while (!queue_.empty()) {
@@ -208,6 +212,29 @@ class BackwardWalk {
     for (std::size_t i = 0; i < results.size(); ++i)
       if (results[i].defined()) send(node.edges_[i], std::move(results[i]), node.name());
     if (options_.after_node) options_.after_node(node);
+    if (options_.on_gradient) finish_unused_leaves(node);
+  }
+
+  // How often each leaf is used in the graph below `root`.
+  void count_uses(const Edge& root) {
+    std::vector<const Node*> nodes;
+    std::unordered_set<const Node*> seen;
+    const auto meet = [&](const Edge& edge) {
+      if (edge.leaf.defined()) ++uses_[&edge.leaf.impl()];
+      if (edge.node && seen.insert(edge.node.get()).second) nodes.push_back(edge.node.get());
+    };
+    meet(root);
+    for (std::size_t i = 0; i < nodes.size(); ++i)
+      for (const Edge& edge : nodes[i]->edges()) meet(edge);
+  }
+
+  // Leaves that `node` was the last to use have their whole gradient.
+  void finish_unused_leaves(const Node& node) {
+    for (const Edge& edge : node.edges_) {
+      if (!edge.leaf.defined() || --uses_[&edge.leaf.impl()] > 0) continue;
+      const auto found = leaf_index_.find(&edge.leaf.impl());
+      if (found != leaf_index_.end()) finish(leaves_[found->second]);
+    }
   }
 
   void send(const Edge& edge, Tensor grad, const char* sender) {
@@ -232,19 +259,25 @@ class BackwardWalk {
   }
 
   void finish_leaves() {
-    for (auto& [leaf, grad] : leaves_) {
-      detail::TensorImpl& impl = leaf.impl();
-      run_hooks(impl.hooks, grad);
-      if (!impl.grad.defined() && !grad.is_unique()) grad = clone(grad);
-      impl.grad = accumulate(std::move(impl.grad), grad);
-    }
+    for (LeafGrad& of : leaves_) finish(of);
   }
 
-  BackwardOptions options_;
+  void finish(LeafGrad& of) {
+    if (!of.grad.defined()) return;
+    detail::TensorImpl& impl = of.leaf.impl();
+    run_hooks(impl.hooks, of.grad);
+    if (!impl.grad.defined() && !of.grad.is_unique()) of.grad = clone(of.grad);
+    impl.grad = accumulate(std::move(impl.grad), of.grad);
+    of.grad = Tensor();
+    if (options_.on_gradient) options_.on_gradient(of.leaf);
+  }
+
+  const BackwardOptions& options_;
   std::priority_queue<Node*, std::vector<Node*>, Older> queue_;
   std::unordered_map<Node*, std::vector<Tensor>> pending_;
   std::vector<LeafGrad> leaves_;  // in the order they were reached
   std::unordered_map<detail::TensorImpl*, std::size_t> leaf_index_;
+  std::unordered_map<const detail::TensorImpl*, int> uses_;  // by nodes still to be visited
 };
 
 // --- the tensor's side --------------------------------------------------------------------------
@@ -268,20 +301,19 @@ void Tensor::set_grad(Tensor grad) {
   impl().grad = std::move(grad);
 }
 
-void Tensor::backward(BackwardOptions options) const {
+void Tensor::backward(const BackwardOptions& options) const {
   RV_CHECK(numel() == 1, "[backward] needs a seed unless the tensor has one element; shape is {}.",
            shape());
-  backward(full(shape(), 1.0, {.dtype = gradient_dtype(dtype()), .device = device()}),
-           std::move(options));
+  backward(full(shape(), 1.0, {.dtype = gradient_dtype(dtype()), .device = device()}), options);
 }
 
-void Tensor::backward(const Tensor& seed, BackwardOptions options) const {
+void Tensor::backward(const Tensor& seed, const BackwardOptions& options) const {
   RV_CHECK(requires_grad(),
            "[backward] the tensor does not depend on anything that requires a gradient.");
   RV_CHECK(seed.shape() == shape(), "[backward] the seed must have the tensor's shape {}; got {}.",
            shape(), seed.shape());
   const NoGradGuard no_grad;
-  BackwardWalk walk(std::move(options));
+  BackwardWalk walk(options);
   walk.start(*this, seed);
   walk.run();
 }

@@ -16,6 +16,7 @@
 namespace ranvier {
 
 class Node;
+class Tensor;
 namespace detail {
 struct TensorImpl;
 }
@@ -31,6 +32,8 @@ struct BackwardOptions {
   bool retain_graph = false;  ///< keep saved tensors, so that the graph can be walked again
   /// Called with each node after its backward, newest node first: for those who time them.
   std::function<void(const Node&)> after_node = {};
+  /// Called with each leaf as soon as its gradient is complete, while the walk goes on elsewhere.
+  std::function<void(const Tensor& leaf)> on_gradient{};
 };
 
 /// A contiguous n-dimensional array on one device, with an optional place in the autograd graph.
@@ -94,9 +97,9 @@ class Tensor {
   /// Replaces the gradient; an undefined tensor clears it.
   void set_grad(Tensor grad);
   /// Gradients of all leaves this scalar depends on. Error: not one element, no graph, second walk.
-  void backward(BackwardOptions options = {}) const;
+  void backward(const BackwardOptions& options = {}) const;
   /// As above for any shape, starting from `seed`, the gradient of this tensor.
-  void backward(const Tensor& seed, BackwardOptions options = {}) const;
+  void backward(const Tensor& seed, const BackwardOptions& options = {}) const;
   /// The same array outside the graph.
   Tensor detach() const;
   /// Calls `hook` with this tensor's complete gradient during backward; what it returns, if

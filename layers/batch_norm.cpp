@@ -1,6 +1,7 @@
 #include "ranvier/layers/batch_norm.h"
 
 #include "ranvier/layers/init.h"
+#include "ranvier/layers/shard_context.h"
 
 namespace ranvier {
 
@@ -12,8 +13,12 @@ BatchNorm::BatchNorm(BatchNormLayerOptions o) : options(o) {
 }
 
 BatchNormOptions BatchNorm::op_options() const {
-  return {
+  BatchNormOptions now{
       .momentum = options.momentum, .eps = options.eps, .training = training, .mode = options.mode};
+  // The steps of a static input are the same.
+  if (input_is_static() && now.mode == BatchNormMode::step) now.mode = BatchNormMode::batch;
+  now.ranks = shared_statistics(now.mode);
+  return now;
 }
 
 Tensor BatchNorm::operator()(const Tensor& x) {
@@ -26,6 +31,7 @@ void BatchNorm::visit(Visitor& visitor) {
   visitor.buffer("running_mean", running.mean);
   visitor.buffer("running_variance", running.variance);
   visitor.training(training);
+  visitor.batch_norm_mode(options.mode);
 }
 
 }  // namespace ranvier

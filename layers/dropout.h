@@ -12,7 +12,7 @@ struct Dropout {
   static constexpr std::string_view kind = "Dropout";
 
   explicit Dropout(DropoutOptions options = {});
-  Tensor operator()(const Tensor& x) const { return dropout(x, options, training); }
+  Tensor operator()(const Tensor& x) const;
   void visit(Visitor& visitor) { visitor.training(training); }
 
   DropoutOptions options;

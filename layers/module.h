@@ -17,6 +17,7 @@
 
 #include "ranvier/core/named_tensor.h"
 #include "ranvier/core/tensor.h"
+#include "ranvier/ops/norm/batch_norm.h"
 
 namespace ranvier {
 
@@ -51,6 +52,8 @@ class Visitor {
   void buffer(std::string_view name, Tensor& tensor);
   /// True while training; modules that behave differently in evaluation name their flag.
   void training(bool& flag) { on_training(flag); }
+  /// Where a batch norm takes its statistics from.
+  void batch_norm_mode(BatchNormMode& mode) { on_batch_norm_mode(mode); }
   /// A module within this one.
   template <class Module>
   void child(std::string_view name, Module& module) {
@@ -64,6 +67,7 @@ class Visitor {
   virtual void on_parameter(const std::string&, Tensor&) {}
   virtual void on_buffer(const std::string&, Tensor&) {}
   virtual void on_training(bool&) {}
+  virtual void on_batch_norm_mode(BatchNormMode&) {}
 
  private:
   void extend(std::string_view name);
@@ -139,6 +143,17 @@ class SetTraining final : public Visitor {
  private:
   bool training_;
 };
+
+class SetBatchNormMode final : public Visitor {
+ public:
+  explicit SetBatchNormMode(BatchNormMode mode) : mode_(mode) {}
+
+ protected:
+  void on_batch_norm_mode(BatchNormMode& mode) override { mode = mode_; }
+
+ private:
+  BatchNormMode mode_;
+};
 }  // namespace detail
 
 /// The learned tensors of `module` by their dotted paths.
@@ -163,6 +178,13 @@ NamedTensors state_dict(M& module) {
 template <class M>
 void set_training(M& module, bool training) {
   detail::SetTraining set(training);
+  module.visit(set);
+}
+
+/// Where every batch norm of `module` takes its statistics from while it trains.
+template <class M>
+void set_batch_norm_mode(M& module, BatchNormMode mode) {
+  detail::SetBatchNormMode set(mode);
   module.visit(set);
 }
 

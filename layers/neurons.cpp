@@ -1,5 +1,7 @@
 #include "ranvier/layers/neurons.h"
 
+#include "ranvier/layers/shard_context.h"
+
 namespace ranvier {
 
 NeuronLayer::NeuronLayer(Neuron model, NeuronLayerOptions options)
@@ -9,9 +11,10 @@ NeuronLayer::NeuronLayer(Neuron model, NeuronLayerOptions options)
 }
 
 Shard NeuronLayer::run(const Tensor& x, const State& state, bool packed) const {
-  ScanResult result = scan(neuron, x, to_neuron_state(state),
-                           {.steps = steps, .packed = packed, .final_state = state.keep});
-  return {std::move(result.spikes), state.keep ? to_state(result.state) : State{}};
+  const ScanOptions options{
+      .steps = steps_here(steps), .packed = packed, .final_state = state_wanted(state)};
+  ScanResult result = scan(neuron, x, state_before(state, neuron.states(), x, steps > 0), options);
+  return {std::move(result.spikes), state_after(state, result.state)};
 }
 
 void NeuronLayer::visit(Visitor& visitor) { visit_learnables(neuron, visitor); }

@@ -2,6 +2,7 @@
 
 #include "ranvier/layers/init.h"
 #include "ranvier/layers/neurons.h"
+#include "ranvier/layers/shard_context.h"
 
 namespace ranvier {
 
@@ -11,9 +12,11 @@ Recurrent::Recurrent(Neuron model, RecurrentOptions options) : neuron(std::move(
 }
 
 Shard Recurrent::run(const Tensor& x, const State& state, bool packed) const {
-  RecurrentScanResult result = recurrent_scan(neuron, x, recurrent_weight, to_neuron_state(state),
-                                              {.packed = packed, .final_state = state.keep});
-  return {std::move(result.spikes), state.keep ? to_state(result.state) : State{}};
+  // Besides the neuron's variables, the spikes of the last step.
+  const NeuronState before = state_before(state, neuron.states() + 1, x, false);
+  RecurrentScanResult result = recurrent_scan(
+      neuron, x, recurrent_weight, before, {.packed = packed, .final_state = state_wanted(state)});
+  return {std::move(result.spikes), state_after(state, result.state)};
 }
 
 void Recurrent::visit(Visitor& visitor) {

@@ -9,6 +9,7 @@
 #include "ranvier/layers/neurons.h"
 #include "ranvier/layers/pool.h"
 #include "ranvier/layers/recurrent.h"
+#include "ranvier/layers/shard_context.h"
 #include "ranvier/ops/fused/norm_neuron_pool.h"
 
 namespace ranvier {
@@ -77,8 +78,24 @@ std::size_t Sequential::group_size(std::size_t index) {
   const auto at = [&](std::size_t i) {
     return i < entries_.size() ? &entries_[i].module : nullptr;
   };
-  if (!at(index)->as<BatchNorm>() || !at(index + 1) || !at(index + 1)->as<NeuronLayer>()) return 1;
+  const BatchNorm* const norm = at(index)->as<BatchNorm>();
+  if (!norm || !at(index + 1) || !at(index + 1)->as<NeuronLayer>()) return 1;
+  // Ranks that wait for each other's statistics must not wait for a state in the same operation.
+  if (norm->training && norm_spans_steps(norm->options.mode)) return 1;
   return at(index + 2) && fused_pool(*at(index + 2)) ? 3 : 2;
+}
+
+std::int64_t Sequential::shown_steps() {
+  const std::size_t shown = static_input_length();
+  return shown == 0 ? 0 : entries_[shown - 1].module.as<NeuronLayer>()->steps;
+}
+
+// How many modules from the first on are given a static input: up to the neurons that show it.
+std::size_t Sequential::static_input_length() {
+  for (std::size_t i = entries_.size(); i > 0; --i)
+    if (const NeuronLayer* neurons = entries_[i - 1].module.as<NeuronLayer>())
+      if (neurons->steps > 0) return i;
+  return 0;
 }
 
 Shard Sequential::operator()(const Tensor& x, const State& state) {
@@ -87,10 +104,12 @@ Shard Sequential::operator()(const Tensor& x, const State& state) {
            "modules.",
            state.children.size(), entries_.size());
   const bool alone = !fuse_ || observer_;
+  const std::size_t shown = static_input_length();
   State next;
   next.children.resize(entries_.size());
   Tensor y = x;
   for (std::size_t i = 0; i < entries_.size();) {
+    const StaticInputGuard input(i < shown);
     const std::size_t count = alone ? 1 : group_size(i);
     // In a group, the neuron is the one module that has a state.
     const std::size_t stateful = count > 1 ? i + 1 : i;
@@ -124,15 +143,16 @@ Shard Sequential::run_fused(std::size_t first, std::size_t count, const Tensor& 
   const FusedPool pool = count == 3 ? *fused_pool(entries_[first + 2].module) : FusedPool{};
   const bool packed = takes_packed(x.device()) && pool.pool != SpikePool::average &&
                       neurons.neuron.spiking() && feeds_product(first + count - 1);
-  NormNeuronPoolResult result = norm_neuron_pool(x, norm.gamma, norm.beta, norm.running,
-                                                 neurons.neuron, to_neuron_state(state),
-                                                 {.norm = norm.op_options(),
-                                                  .steps = neurons.steps,
-                                                  .pool = pool.pool,
-                                                  .kernel = pool.kernel,
-                                                  .packed = packed,
-                                                  .final_state = state.keep});
-  return {std::move(result.spikes), state.keep ? to_state(result.state) : State{}};
+  const NormNeuronPoolOptions options{.norm = norm.op_options(),
+                                      .steps = steps_here(neurons.steps),
+                                      .pool = pool.pool,
+                                      .kernel = pool.kernel,
+                                      .packed = packed,
+                                      .final_state = state_wanted(state)};
+  const NeuronState before = state_before(state, neurons.neuron.states(), x, neurons.steps > 0);
+  NormNeuronPoolResult result =
+      norm_neuron_pool(x, norm.gamma, norm.beta, norm.running, neurons.neuron, before, options);
+  return {std::move(result.spikes), state_after(state, result.state)};
 }
 
 }  // namespace ranvier

@@ -59,6 +59,9 @@ class Sequential {
   Tensor operator()(const Tensor& x) { return (*this)(x, State::whole_sequence()).output; }
   void visit(Visitor& visitor);
 
+  /// For how many steps the network shows a static input; 0: its input has a time axis.
+  std::int64_t shown_steps();
+
   std::size_t size() const { return entries_.size(); }
   /// Error: an index that is out of range.
   AnyModule& module(std::size_t index);
@@ -77,6 +80,7 @@ class Sequential {
   };
 
   std::size_t group_size(std::size_t index);
+  std::size_t static_input_length();
   Shard run_alone(std::size_t index, const Tensor& x, const State& state);
   Shard run_fused(std::size_t first, std::size_t count, const Tensor& x, const State& state);
   bool feeds_product(std::size_t index);

@@ -25,6 +25,7 @@ struct Masked {
   const R* x;
   R* y;
   std::int64_t count, steps, steps_at_once;
+  std::int64_t origin;  ///< the element of the mask that the first of x has
   std::uint32_t threshold;
   R scale;
 };
@@ -38,7 +39,8 @@ __device__ __forceinline__ void store_whole(R* to, const Pack<R, neighbours>& va
     __stwb(reinterpret_cast<int4*>(to) + i, reinterpret_cast<const int4*>(&values)[i]);
 }
 
-/// Applies the words of four blocks to step `t`; `first` is the thread's first element of it. All
+/// Applies the words of four blocks to step `t`; `first` is the thread's first element of it, which
+/// lies before the step if a part of x begins within a tile. All
 /// loads come before the first store, which the compiler cannot know to be of other arrays.
 template <class R, bool packed>
 __device__ __forceinline__ void apply_to_step(const Masked<R>& m,
@@ -50,10 +52,10 @@ __device__ __forceinline__ void apply_to_step(const Masked<R>& m,
 #pragma unroll
   for (int quarter = 0; quarter < quarters; ++quarter) {
     const std::int64_t at = first + quarter * kernel::lanes;
-    if (packed && at < m.count) packs[quarter] = load<R, neighbours>(x + at);
+    if (packed && at >= 0 && at < m.count) packs[quarter] = load<R, neighbours>(x + at);
 #pragma unroll
     for (int k = 0; k < neighbours; ++k)
-      if (!packed && at + k < m.count) packs[quarter].lane[k] = x[at + k];
+      if (!packed && at + k >= 0 && at + k < m.count) packs[quarter].lane[k] = x[at + k];
   }
 #pragma unroll
   for (int quarter = 0; quarter < quarters; ++quarter) {
@@ -63,10 +65,10 @@ __device__ __forceinline__ void apply_to_step(const Masked<R>& m,
     for (int k = 0; k < neighbours; ++k)
       kept.lane[k] =
           drawn[k].word[quarter] >= m.threshold ? packs[quarter].lane[k] * m.scale : R(0);
-    if (packed && at < m.count) store_whole(y + at, kept);
+    if (packed && at >= 0 && at < m.count) store_whole(y + at, kept);
 #pragma unroll
     for (int k = 0; k < neighbours; ++k)
-      if (!packed && at + k < m.count) y[at + k] = kept.lane[k];
+      if (!packed && at + k >= 0 && at + k < m.count) y[at + k] = kept.lane[k];
   }
 }
 
@@ -77,7 +79,7 @@ __global__ void __launch_bounds__(block_threads)
   const std::int64_t part = i / threads, thread = i % threads;
   const std::int64_t first_step = part * m.steps_at_once;
   if (first_step >= m.steps) return;
-  const std::int64_t tile = thread / threads_of_tile;
+  const std::int64_t tile = m.origin / kernel::tile + thread / threads_of_tile;
   const std::int64_t lane = thread % threads_of_tile * neighbours;
   const StreamPlace from = place.resolved();
   PhiloxWords drawn[neighbours];
@@ -85,7 +87,7 @@ __global__ void __launch_bounds__(block_threads)
   for (int k = 0; k < neighbours; ++k)
     drawn[k] = philox(
         from.seed, from.first_block + static_cast<std::uint64_t>(tile * kernel::lanes + lane + k));
-  const std::int64_t first = tile * kernel::tile + lane;
+  const std::int64_t first = tile * kernel::tile + lane - m.origin;
   const std::int64_t end =
       first_step + m.steps_at_once < m.steps ? first_step + m.steps_at_once : m.steps;
   for (std::int64_t t = first_step; t < end; ++t) apply_to_step<R, packed>(m, drawn, t, first);
@@ -96,32 +98,38 @@ bool is_aligned(const R* array) {
   return reinterpret_cast<std::uintptr_t>(array) % alignof(Pack<R, neighbours>) == 0;
 }
 
+/// Applies a mask to piece `piece` of x.
 template <class R>
-void apply_elements(const Tensor& x, const kernel::Drawn& drawn, Tensor& y) {
+void apply_piece(const Tensor& x, const kernel::Drawn& drawn, std::int64_t piece, Tensor& y) {
   constexpr std::int64_t enough_threads = 1 << 17;
-  const std::int64_t count = x.numel() / drawn.steps;
-  const std::int64_t tiles = (count + kernel::tile - 1) / kernel::tile;
+  const std::int64_t count = drawn.count(x);
+  const std::int64_t origin = drawn.origin + piece * drawn.stride;
+  const std::int64_t tiles =
+      (origin + count + kernel::tile - 1) / kernel::tile - origin / kernel::tile;
   const std::int64_t threads = tiles * threads_of_tile;
   const std::int64_t steps_at_once =
       std::clamp<std::int64_t>(drawn.steps * threads / enough_threads, 1, drawn.steps);
-  const Masked<R> masked{.x = elements<R>(op, x),
-                         .y = mutable_elements<R>(op, y),
+  const Masked<R> masked{.x = elements<R>(op, x) + piece * count,
+                         .y = mutable_elements<R>(op, y) + piece * count,
                          .count = count,
                          .steps = drawn.steps,
                          .steps_at_once = steps_at_once,
+                         .origin = origin,
                          .threshold = drawn.threshold,
                          .scale = static_cast<R>(drawn.scale)};
   const StreamPlace place{drawn.place.seed, drawn.place.first_block,
                           elements_or_null<std::int64_t>(op, drawn.place.base)};
-  const bool packed = is_aligned(masked.x) && is_aligned(masked.y) && count % neighbours == 0;
+  const bool packed = is_aligned(masked.x) && is_aligned(masked.y) && count % neighbours == 0 &&
+                      origin % neighbours == 0;
   const std::int64_t parts = (drawn.steps + steps_at_once - 1) / steps_at_once;
   launch(op, x.device(), grid_for(threads * parts), packed ? apply<R, true> : apply<R, false>,
          masked, place, threads);
 }
 
 void dropout(const Tensor& x, const kernel::Drawn& drawn, Tensor& y) {
-  ranvier::detail::visit_real(op, x.dtype(),
-                              [&]<class R>(Type<R>) { apply_elements<R>(x, drawn, y); });
+  ranvier::detail::visit_real(op, x.dtype(), [&]<class R>(Type<R>) {
+    for (std::int64_t piece = 0; piece < drawn.pieces; ++piece) apply_piece<R>(x, drawn, piece, y);
+  });
 }
 
 const CudaKernel kernel_of_dropout(kernel::dropout_kernels, dropout);

@@ -37,9 +37,11 @@ void apply(const Mask& mask, const Span<R>& span) {
   for (std::int64_t begin = span.begin; begin < span.end; begin += chunk) {
     const std::int64_t length = begin + chunk < span.end ? chunk : span.end - begin;
     draw(mask, begin, begin + length, words);
+    const std::int64_t skipped = span.origin > begin ? span.origin - begin : 0;
     for (std::int64_t step = 0; step < span.steps; ++step) {
-      const std::int64_t at = step * span.count + begin;
-      scale_kept(words, mask.threshold, span.scale, span.x + at, span.y + at, length);
+      const std::int64_t at = step * span.count + begin + skipped - span.origin;
+      scale_kept(words + skipped, mask.threshold, span.scale, span.x + at, span.y + at,
+                 length - skipped);
     }
   }
 }

@@ -1,11 +1,13 @@
 #include "ranvier/ops/norm/batch_norm.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/norm/detail/batch_norm_ops.h"
+#include "ranvier/ops/reduce/sum.h"
 
 namespace ranvier {
 namespace {
@@ -55,6 +57,58 @@ Tensor one_group(const Tensor& running) {
   return {values.storage(), values.storage_offset(), Shape{1, running.numel()}, DType::f64};
 }
 
+/// Arrays [...] of f64 on the CPU, one after the other: [count, ...].
+Tensor stacked(std::span<const Tensor> arrays) {
+  const Shape& shape = arrays[0].shape();
+  Tensor all =
+      empty({static_cast<std::int64_t>(arrays.size()), shape[0], shape[1]}, {.dtype = DType::f64});
+  double* at = all.mutable_data<double>();
+  for (const Tensor& array : arrays) at = std::copy_n(array.data<double>(), array.numel(), at);
+  return all;
+}
+
+/// Array i of `stacked`, a view.
+Tensor part_of(const Tensor& all, std::int64_t i) {
+  const Shape shape{all.size(1), all.size(2)};
+  const auto bytes = static_cast<std::int64_t>(sizeof(double));
+  return {all.storage(), all.storage_offset() + i * shape.numel() * bytes, shape, DType::f64};
+}
+
+/// The statistics of all ranks' values from those of this one's. Sums of f64 values and squares:
+/// their rounding is below that of f32 statistics as long as the mean is less than 10^4 deviations.
+BatchStatistics over_ranks(const BatchStatistics& own, BatchNormRanks& ranks) {
+  if (ranks.count() == 1) return own;
+  const Device device = own.mean.device();
+  const Tensor mean = own.mean.to(cpu_device), variance = own.variance.to(cpu_device);
+  const Tensor parts[] = {full(mean.shape(), static_cast<double>(own.count), {.dtype = DType::f64}),
+                          mean, variance};
+  Tensor all = stacked(parts);
+  const std::int64_t size = mean.numel();
+  double* const counts = all.mutable_data<double>();
+  double *const sums = counts + size, *const squares = sums + size;
+  for (std::int64_t i = 0; i < size; ++i) {
+    squares[i] = counts[i] * (squares[i] + sums[i] * sums[i]);
+    sums[i] *= counts[i];
+  }
+  ranks.add_up(all);
+  for (std::int64_t i = 0; i < size; ++i) {
+    sums[i] /= counts[i];
+    squares[i] = std::max(0.0, squares[i] / counts[i] - sums[i] * sums[i]);
+  }
+  return {part_of(all, 1).to(device), part_of(all, 2).to(device),
+          static_cast<std::int64_t>(counts[0])};
+}
+
+/// Of x whose parts several ranks hold.
+norm::Normalisation shared_normalisation(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                                         const RunningStatistics& running,
+                                         const BatchNormOptions& options, std::int64_t groups) {
+  const BatchStatistics all = over_ranks(batch_statistics(x, groups), *options.ranks);
+  if (running.defined()) options.ranks->move_running(running, all, options.momentum);
+  return {all, all.mean.to(x.dtype()), batch_affine(all, gamma, beta, options.eps, x.dtype()),
+          options.eps, options.ranks};
+}
+
 struct BatchNormBackward final : Node {
   Saved x, gamma;
   norm::Normalisation of;
@@ -78,6 +132,16 @@ struct BatchNormBackward final : Node {
 };
 
 }  // namespace
+
+void BatchNormRanks::move_running(const RunningStatistics& running,
+                                  const BatchStatistics& statistics, double momentum) {
+  ranvier::move_running(running, statistics, momentum);
+}
+
+void move_running(const RunningStatistics& running, const BatchStatistics& statistics,
+                  double momentum) {
+  kernel_for(op, running.mean.device(), norm::running_kernels)(running, statistics, momentum);
+}
 
 BatchStatistics batch_statistics(const Tensor& x, std::int64_t groups) {
   RV_CHECK(x.rank() >= 1, "[batch_statistics] x needs a channel axis; got shape {}.", x.shape());
@@ -120,6 +184,7 @@ norm::Normalisation norm::normalisation(const Tensor& x, const Tensor& gamma, co
             batch_affine(statistics, gamma, beta, options.eps, x.dtype()), options.eps};
   }
   const Extent extent(x, options.mode == BatchNormMode::step ? x.size(0) : 1);
+  if (options.ranks) return shared_normalisation(x, gamma, beta, running, options, extent.groups);
   const Shape shape{extent.groups, extent.channels};
   const TensorOptions f64{.dtype = DType::f64, .device = x.device()};
   const TensorOptions like{.dtype = x.dtype(), .device = x.device()};
@@ -132,14 +197,40 @@ norm::Normalisation norm::normalisation(const Tensor& x, const Tensor& gamma, co
   return result;
 }
 
-norm::Gradient norm::gradient(const Normalisation& of, const GradientSums& sums,
-                              const Tensor& gamma) {
+namespace {
+
+norm::Gradient gradient_from(const norm::Normalisation& of, const norm::GradientSums& sums,
+                             const Tensor& gamma) {
   const Shape& shape = of.centre.shape();
   const TensorOptions like{.dtype = of.centre.dtype(), .device = of.centre.device()};
-  Gradient result{empty({shape[1]}, like), empty({shape[1]}, like), empty(shape, like),
-                  empty(shape, like), empty(shape, like)};
-  kernel_for(op, like.device, gradient_kernels)(of, sums, gamma, result);
+  norm::Gradient result{empty({shape[1]}, like), empty({shape[1]}, like), empty(shape, like),
+                        empty(shape, like), empty(shape, like)};
+  kernel_for(op, like.device, norm::gradient_kernels)(of, sums, gamma, result);
   return result;
+}
+
+/// `sums` of this rank, added up over all that share x.
+norm::GradientSums over_ranks(const norm::GradientSums& sums, BatchNormRanks& ranks) {
+  if (sums.partials.defined()) {
+    const Tensor own = sum(sums.partials, {1}, {.keepdim = true});
+    Tensor all = clone(own.to(cpu_device));
+    ranks.add_up(all);
+    return {{}, {}, all.to(own.device())};
+  }
+  const Tensor both[] = {sums.grad, sums.grad_x};
+  Tensor all = stacked(both);
+  ranks.add_up(all);
+  return {part_of(all, 0), part_of(all, 1), {}};
+}
+
+}  // namespace
+
+norm::Gradient norm::gradient(const Normalisation& of, const GradientSums& sums,
+                              const Tensor& gamma) {
+  const Gradient own = gradient_from(of, sums, gamma);
+  if (!of.ranks || of.ranks->count() == 1) return own;
+  const Gradient all = gradient_from(of, over_ranks(sums, *of.ranks), gamma);
+  return {own.gamma, own.beta, all.scale, all.slope, all.offset};
 }
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "ranvier/core/tensor.h"
 
@@ -26,11 +27,36 @@ struct RunningStatistics {
   bool defined() const { return mean.defined(); }
 };
 
+/// Mean and biased variance of each channel, f64 [groups, C].
+struct BatchStatistics {
+  Tensor mean;
+  Tensor variance;
+  std::int64_t count = 0;  ///< values behind each; 0: not taken from x, so no gradient flows back
+};
+
+/// The ranks that each hold a part of x, where several share the work. All of them normalise their
+/// parts at the same time.
+class BatchNormRanks {
+ public:
+  virtual ~BatchNormRanks() = default;
+  /// How many there are.
+  virtual int count() const = 0;
+  /// Adds f64 `values`, on the CPU, up over the ranks in place: the same bits on each.
+  virtual void add_up(Tensor& values) = 0;
+  /// Moves `running` along by the statistics of each group in turn, unless these ranks hold
+  /// different steps; then at the end of the training step, when the statistics of all are known.
+  virtual void move_running(const RunningStatistics& running, const BatchStatistics& statistics,
+                            double momentum);
+};
+
 struct BatchNormOptions {
   double momentum = 0.1;  ///< running = (1 - momentum) running + momentum batch, in [0, 1]
   double eps = 1e-5;      ///< added to the variance, > 0
   bool training = true;   ///< false: normalise with the running statistics
   BatchNormMode mode = BatchNormMode::batch;
+  /// Null: x is all there is. Otherwise statistics are those of all ranks' x together, and the same
+  /// to rounding as those of one rank that holds it all.
+  std::shared_ptr<BatchNormRanks> ranks{};
 };
 
 /// Normalises x [..., C], f32 or f64, and moves `running` along while training (unless it is
@@ -39,13 +65,6 @@ struct BatchNormOptions {
 /// two values per channel; running statistics that are needed and undefined.
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                   const RunningStatistics& running, const BatchNormOptions& options = {});
-
-/// Mean and biased variance of each channel, f64 [groups, C].
-struct BatchStatistics {
-  Tensor mean;
-  Tensor variance;
-  std::int64_t count = 0;  ///< values behind each; 0: not taken from x, so no gradient flows back
-};
 
 /// Statistics of x [..., C] in one pass, over all axes but the last; with `groups` > 1, which
 /// divides the first axis, of as many equal parts of it. Depends on x alone, not on threads.
@@ -58,6 +77,10 @@ struct BatchAffine {
 };
 BatchAffine batch_affine(const BatchStatistics& statistics, const Tensor& gamma, const Tensor& beta,
                          double eps, DType dtype);
+
+/// Moves `running` towards the statistics of each group in turn.
+void move_running(const RunningStatistics& running, const BatchStatistics& statistics,
+                  double momentum);
 
 /// y = fma(x, scale, shift), outside the graph; the first axis of x is cut into as many groups as
 /// `affine` has.

@@ -285,6 +285,7 @@ void input_gradient_cpu(const Tensor& grad, const Tensor& x, const Normalisation
 
 constinit DeviceKernels<StatisticsKernel> statistics_kernels{.cpu = statistics_cpu};
 constinit DeviceKernels<AffineKernel> affine_kernels{.cpu = affine_cpu};
+constinit DeviceKernels<RunningKernel> running_kernels{.cpu = running_cpu};
 constinit DeviceKernels<NormalisationKernel> normalisation_kernels{.cpu = normalisation_cpu};
 constinit DeviceKernels<ApplyKernel> apply_kernels{.cpu = apply_cpu};
 constinit DeviceKernels<SumsKernel> sums_kernels{.cpu = sums_cpu};

@@ -196,8 +196,8 @@ __device__ double value_or(const R* values, std::int64_t c, double otherwise) {
 }
 
 template <class R>
-void move_running(const RunningStatistics& running, const BatchStatistics& statistics,
-                  double momentum) {
+void move_running_by(const RunningStatistics& running, const BatchStatistics& statistics,
+                     double momentum) {
   Tensor running_mean = running.mean, running_variance = running.variance;
   R* const mean = mutable_elements<R>(op, running_mean);
   R* const variance = mutable_elements<R>(op, running_variance);
@@ -214,6 +214,12 @@ void move_running(const RunningStatistics& running, const BatchStatistics& stati
     mean[c] = m;
     variance[c] = v;
   });
+}
+
+void move_running(const RunningStatistics& running, const BatchStatistics& statistics,
+                  double momentum) {
+  visit(running.mean.dtype(),
+        [&]<class R>(Type<R>) { move_running_by<R>(running, statistics, momentum); });
 }
 
 template <class R>
@@ -282,7 +288,7 @@ void normalise(const Tensor& x, const Tensor& gamma, const Tensor& beta,
     if (result.centre.size(0) == 1)
       return normalise_batch<R>(x, gamma, beta, running, momentum, result);
     statistics_of<R>(x, result.statistics);
-    if (running.defined()) move_running<R>(running, result.statistics, momentum);
+    if (running.defined()) move_running_by<R>(running, result.statistics, momentum);
     affine_of<R>(result.statistics, gamma, beta, result.eps, result.affine);
     result.centre = result.statistics.mean.to(x.dtype());
   });
@@ -359,6 +365,7 @@ void gradient(const Normalisation& of, const GradientSums& sums, const Tensor& g
 
 const CudaKernel statistics_kernel(statistics_kernels, statistics);
 const CudaKernel affine_kernel(affine_kernels, affine);
+const CudaKernel running_kernel(running_kernels, move_running);
 const CudaKernel normalisation_kernel(normalisation_kernels, normalise);
 const CudaKernel sums_kernel(sums_kernels, sums);
 const CudaKernel gradient_kernel(gradient_kernels, gradient);

@@ -181,3 +181,32 @@ TEST_CASE("nodes are shown after their backward, newest first") {
   CHECK(places == std::vector<std::uint64_t>{1, 0});
   CHECK(x.grad().item() == 7.0);
 }
+
+TEST_CASE("a leaf is told of as soon as its gradient is complete") {
+  Tensor a = leaf(2.0f), b = leaf(3.0f), c = leaf(4.0f);
+  const Tensor y = plus(plus(square(plus(a, b)), a), c);  // backward meets c, then a, then a and b
+  std::vector<std::string> seen;
+  y.backward({.after_node = [&](const Node& node) { seen.emplace_back(node.name()); },
+              .on_gradient =
+                  [&](const Tensor& of) {
+                    const char* name = of.is_same(a) ? "a" : of.is_same(b) ? "b" : "c";
+                    seen.push_back(fmt::format("{} {}", name, of.grad().item()));
+                  }});
+  CHECK(seen == std::vector<std::string>{"AddBackward", "c 1", "AddBackward", "SquareBackward",
+                                         "AddBackward", "a 11", "b 10"});
+}
+
+TEST_CASE("a leaf is told of in the end if part of the graph sends it nothing") {
+  struct StopBackward final : Node {
+    const char* name() const override { return "StopBackward"; }
+    std::vector<Tensor> backward(std::span<const Tensor>) override { return {Tensor()}; }
+  };
+  Tensor x = leaf(2.0f);
+  Tensor stopped = tensor({4});
+  attach(std::make_shared<StopBackward>(), {square(x)}, {stopped});
+  std::vector<double> told;
+  plus(x, stopped).backward({.on_gradient = [&](const Tensor& of) {
+    told.push_back(of.grad().item());
+  }});
+  CHECK(told == std::vector<double>{1});
+}

@@ -8,6 +8,7 @@
 #include "ranvier/core/random.h"
 #include "ranvier/layers/dropout.h"
 #include "ranvier/ops/dropout/detail/dropout_kernels.h"
+#include "ranvier/ops/shape/slice.h"
 #include "tests/support/catch.h"
 #include "tests/support/errors.h"
 #include "tests/support/gradcheck.h"
@@ -105,7 +106,7 @@ TEST_CASE("dropout has the same bits on every instruction set and writes nothing
   const auto run = [&](const kernel::Kernels& kernels, std::int64_t count) {
     const Tensor x = random_values({2, count}, 1);
     Tensor y = full({2 * count + 1}, 7);
-    kernels.f32(mask, {x.data<float>(), y.mutable_data<float>(), 2, count, 0, count, 1.5f});
+    kernels.f32(mask, {x.data<float>(), y.mutable_data<float>(), 2, count, 0, 0, count, 1.5f});
     CHECK(y.data<float>()[2 * count] == 7);
     return y;
   };
@@ -204,4 +205,33 @@ TEST_CASE("the dropout layer follows the training switch of its network") {
 
 TEST_CASE("the dropout layer refuses its options when it is made") {
   CHECK_ERROR(Dropout({.p = 1.5}), invalid, "[dropout] p must be in [0, 1); got 1.5.");
+}
+
+TEST_CASE("parts of a larger array lose the elements they lose in the whole") {
+  const std::int64_t steps = 5, samples = 4, features = 37;
+  const Tensor x = random_values({steps, samples, features}, 3);
+  for (const bool shared : {false, true}) {
+    seed(8);
+    const Tensor whole = dropout(x, {.shared_steps = shared}, true);
+    for (const auto& [first, end] : {std::pair<std::int64_t, std::int64_t>{0, 2}, {2, 5}, {4, 5}})
+      for (const auto& [begin, last] :
+           {std::pair<std::int64_t, std::int64_t>{0, 4}, {0, 1}, {1, 3}, {3, 4}}) {
+        seed(8);
+        const auto part = [&](const Tensor& of) {
+          return slice(slice(of, 0, first, end), 1, begin, last);
+        };
+        const DropoutPart at{first, steps, begin, samples};
+        INFO("steps " << first << " to " << end << ", samples " << begin << " to " << last);
+        CHECK(same_bits(dropout(part(x), {.shared_steps = shared, .part = at}, true), part(whole)));
+      }
+    const Generator after = default_generator();
+    seed(8);
+    dropout(x, {.shared_steps = shared}, true);
+    CHECK(after.next_block == default_generator().next_block);
+  }
+}
+
+TEST_CASE("a part of an array must lie within the whole") {
+  CHECK_ERROR(dropout(ones({2, 3, 4}), {.part = {.first_step = 1, .steps = 2, .samples = 3}}, true),
+              invalid, "x (2, 3, 4) at step 1 and sample 0 is no part of 2 steps and 3 samples");
 }

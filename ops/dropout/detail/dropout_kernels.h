@@ -18,25 +18,32 @@ struct Mask {
 };
 inline constexpr std::int64_t tile = 64, words_per_block = 4, lanes = tile / words_per_block;
 
-/// A mask as it was drawn, for x [steps, count].
+/// A mask as it was drawn, for x [steps, pieces, count], of which steps or pieces is 1.
 struct Drawn {
   RandomPlace place;
   std::uint32_t threshold;
-  std::int64_t steps;  ///< that share the mask
-  double scale;        ///< of what is kept
+  std::int64_t steps;   ///< that share the mask
+  std::int64_t pieces;  ///< that have each a part of the mask
+  std::int64_t origin;  ///< the element of the mask that the first of x has
+  std::int64_t stride;  ///< elements of the mask from one piece to the next
+  double scale;         ///< of what is kept
+
+  /// Elements of x [steps, pieces, count] in a piece.
+  std::int64_t count(const Tensor& x) const { return x.numel() / (steps * pieces); }
 };
 
 /// y = x, scaled where the mask keeps it and else 0; f32 or f64, not empty.
 using DropoutKernel = void(const Tensor& x, const Drawn& drawn, Tensor& y);
 extern DeviceKernels<DropoutKernel> dropout_kernels;
 
-/// Multiplies x [steps, count] by the same mask in every step, and by `scale` where it keeps, for
-/// elements [begin, end) of each step; `begin` is a multiple of `tile`.
+/// Multiplies x [steps, count] by the same mask in every step, and by `scale` where it keeps. The
+/// first element of a step has element `origin` of the mask; elements [begin, end) of the mask are
+/// applied, as far as x has them. `begin` is a multiple of `tile`.
 template <class R>
 struct Span {
   const R* x;
   R* y;
-  std::int64_t steps, count, begin, end;
+  std::int64_t steps, count, origin, begin, end;
   R scale;
 };
 

@@ -12,6 +12,7 @@ struct Normalisation {
   Tensor centre;  ///< the mean in the dtype of x, [groups, C]
   BatchAffine affine;
   double eps = 0;
+  std::shared_ptr<BatchNormRanks> ranks{};  ///< that hold parts of x, or null
 };
 
 /// What `batch_norm` normalises x with under `options`; moves `running` along if that is taken from
@@ -36,6 +37,7 @@ struct Gradient {
   Tensor slope;
   Tensor offset;
 };
+/// `sums` are those of this rank; gamma and beta get its share of their gradients.
 Gradient gradient(const Normalisation& of, const GradientSums& sums, const Tensor& gamma);
 
 /// Fills mean and variance [groups, C] of x from one read of it.
@@ -46,6 +48,11 @@ extern DeviceKernels<StatisticsKernel> statistics_kernels;
 using AffineKernel = void(const BatchStatistics& statistics, const Tensor& gamma,
                           const Tensor& beta, double eps, BatchAffine& affine);
 extern DeviceKernels<AffineKernel> affine_kernels;
+
+/// Moves `running` towards the statistics of each group in turn.
+using RunningKernel = void(const RunningStatistics& running, const BatchStatistics& statistics,
+                           double momentum);
+extern DeviceKernels<RunningKernel> running_kernels;
 
 /// Fills all of `result` from x, and moves `running`, unless it is undefined, towards each group's
 /// statistics in turn.

@@ -1,0 +1,117 @@
+#include "ranvier/distributed/sharded_network.h"
+
+#include <utility>
+
+#include "ranvier/core/tape.h"
+#include "ranvier/ops/shape/slice.h"
+
+namespace ranvier {
+namespace {
+
+/// Statistics over all values that the ranks of a group have.
+class GroupStatistics : public BatchNormRanks {
+ public:
+  explicit GroupStatistics(const Group& group) : group_(group) {}
+  int count() const override { return group_.size(); }
+  void add_up(Tensor& values) override { all_reduce(group_, values); }
+
+ private:
+  Group group_;
+};
+
+}  // namespace
+
+/// Statistics of each step, which ranks of a data column take together. Those of all steps move the
+/// running statistics once they are known everywhere, in the order of time.
+class ShardedNetwork::StepStatistics final : public GroupStatistics {
+ public:
+  explicit StepStatistics(const Mesh& mesh) : GroupStatistics(mesh.data_column()), mesh_(mesh) {}
+
+  void move_running(const RunningStatistics& running, const BatchStatistics& statistics,
+                    double momentum) override {
+    waiting_.push_back({running, statistics, momentum});
+  }
+
+  void finish(std::int64_t steps) {
+    for (const Move& move : std::exchange(waiting_, {}))
+      ranvier::move_running(
+          move.running,
+          {gather_steps(mesh_.time_row(), move.statistics.mean, steps),
+           gather_steps(mesh_.time_row(), move.statistics.variance, steps), move.statistics.count},
+          move.momentum);
+  }
+
+ private:
+  struct Move {
+    RunningStatistics running;
+    BatchStatistics statistics;
+    double momentum;
+  };
+  const Mesh& mesh_;
+  std::vector<Move> waiting_;
+};
+
+ShardedNetwork::ShardedNetwork(Sequential& network, const Mesh& mesh)
+    : network_(network),
+      mesh_(mesh),
+      relay_(mesh.time_row()),
+      step_statistics_(std::make_shared<StepStatistics>(mesh)) {
+  const auto among = [](const Group& group) {
+    return group.size() > 1 ? std::make_shared<GroupStatistics>(group) : nullptr;
+  };
+  statistics_ = {.images = among(mesh.data_column()),
+                 .sequences = among(mesh.all()),
+                 .steps = step_statistics_};
+  for (const NamedTensor& parameter : parameters(network))
+    parameters_.insert(&parameter.tensor.impl());
+}
+
+ShardedNetwork::~ShardedNetwork() = default;
+
+Slice ShardedNetwork::samples(std::int64_t batch) const {
+  RV_CHECK(batch >= mesh_.shape().data, "[shard] {} samples cannot be shared by {} data shards.",
+           batch, mesh_.shape().data);
+  return Slice::of(batch, mesh_.data_index(), mesh_.shape().data);
+}
+
+Slice ShardedNetwork::steps(std::int64_t total) const {
+  RV_CHECK(total >= mesh_.shape().time, "[shard] {} steps cannot be shared by {} time shards.",
+           total, mesh_.shape().time);
+  return Slice::of(total, mesh_.time_index(), mesh_.shape().time);
+}
+
+Tensor ShardedNetwork::operator()(const Tensor& x, std::int64_t batch) {
+  const std::int64_t shown = network_.shown_steps();
+  const int batch_axis = shown > 0 ? 0 : 1;
+  RV_CHECK(x.rank() > batch_axis, "[shard] x must be {}; its shape is {}.",
+           shown > 0 ? "[B, ...]" : "[T, B, ...]", x.shape());
+  samples_ = samples(batch);
+  steps_ = steps(shown > 0 ? shown : x.size(0));
+  RV_CHECK(x.size(batch_axis) == samples_.length(),
+           "[shard] x {} must have {} samples, this rank's part of {}.", x.shape(),
+           samples_.length(), batch);
+  relay_.forget();
+  const ShardContextGuard part(
+      {.steps = steps_, .samples = samples_, .relay = &relay_, .statistics = statistics_});
+  const Tensor own = shown > 0 ? x : slice(x, 0, steps_.begin, steps_.end);
+  return gather_steps(mesh_.time_row(), network_(own), steps_.total);
+}
+
+void ShardedNetwork::backward(const Tensor& loss, const LossPart& part) {
+  AllReduce sums(mesh_.all());
+  BackwardOptions options;
+  if (part.last)
+    options.on_gradient = [&](const Tensor& leaf) {
+      if (parameters_.contains(&leaf.impl())) sums.add(leaf.grad());
+    };
+  const double share =
+      part.share * static_cast<double>(samples_.length()) / static_cast<double>(samples_.total);
+  relay_.root_of(loss).backward(
+      full(loss.shape(), share, {.dtype = loss.dtype(), .device = loss.device()}), options);
+  if (!part.last) return;
+  sums.finish();
+  step_statistics_->finish(steps_.total);
+  mesh_.transport().flush();
+}
+
+}  // namespace ranvier

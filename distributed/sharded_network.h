@@ -1,0 +1,67 @@
+// A network whose work several ranks share, along time, over the samples of a batch, or both.
+//
+//   Mesh mesh(*transport, {.data = 2, .time = 4});
+//   ShardedNetwork sharded(network, mesh);          // each rank has all weights
+//   const Slice mine = sharded.samples(batch_size);
+//   const Tensor output = sharded(slice(x, 1, mine.begin, mine.end), batch_size);  // all steps
+//   sharded.backward(cross_entropy(read_out(Readout::mean, output), labels_of_mine));
+//   optimizer.step();                               // the same on every rank
+//
+// Forward gives the spikes of one rank that does it all, bit for bit, and backward its gradients to
+// rounding; batch norm of mode `batch` takes its statistics over all ranks and agrees to rounding.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <unordered_set>
+
+#include "ranvier/distributed/mesh.h"
+#include "ranvier/distributed/time_relay.h"
+#include "ranvier/layers/sequential.h"
+
+namespace ranvier {
+
+/// Part of a step's gradient.
+struct LossPart {
+  bool last = true;  ///< false: more of the batch follows, and gradients stay this rank's for now
+  double share = 1;  ///< of the batch's mean that the mean of these samples has on all ranks
+};
+
+/// Shares `network`, which must outlive it, over `mesh`.
+class ShardedNetwork {
+ public:
+  ShardedNetwork(Sequential& network, const Mesh& mesh);
+  ~ShardedNetwork();
+  ShardedNetwork(const ShardedNetwork&) = delete;
+  ShardedNetwork& operator=(const ShardedNetwork&) = delete;
+
+  /// This rank's part of a batch. Error: fewer samples than data shards.
+  Slice samples(std::int64_t batch) const;
+  /// This rank's part of a sequence. Error: fewer steps than time shards.
+  Slice steps(std::int64_t total) const;
+
+  /// The network's output [T, b, ...] at all steps for this rank's `samples(batch)`: x is [T, b,
+  /// ...], or a static input [b, ...], and the same on the whole time row, as is the output.
+  /// Errors: those of `samples` and `steps`; another number of samples.
+  Tensor operator()(const Tensor& x, std::int64_t batch);
+
+  /// Differentiates `loss`, the mean over this rank's samples, made of the last output. When the
+  /// last part of a step is done, every rank's parameters have the gradient of the mean over the
+  /// batch, and running statistics of batch norm are the same on all.
+  void backward(const Tensor& loss, const LossPart& part = {});
+
+  const Mesh& mesh() const { return mesh_; }
+
+ private:
+  class StepStatistics;
+
+  Sequential& network_;
+  const Mesh& mesh_;
+  TimeRelay relay_;
+  std::shared_ptr<StepStatistics> step_statistics_;
+  SharedStatistics statistics_;
+  std::unordered_set<const detail::TensorImpl*> parameters_;
+  Slice samples_, steps_;  // of the last pass
+};
+
+}  // namespace ranvier

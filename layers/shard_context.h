@@ -1,0 +1,110 @@
+// What layers must know when several ranks share the work of a network: which part is this one's,
+// where the states before its steps come from, and where those after them go.
+//
+// A context holds for the thread that has set it, so that modules within modules need not pass it
+// on. Without one a layer computes all there is.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "ranvier/core/tensor.h"
+#include "ranvier/layers/module.h"
+#include "ranvier/ops/dropout/dropout.h"
+#include "ranvier/ops/neurons/scan.h"
+#include "ranvier/ops/norm/batch_norm.h"
+
+namespace ranvier {
+
+/// A contiguous part of [0, total).
+struct Slice {
+  std::int64_t begin = 0, end = 0, total = 0;
+
+  std::int64_t length() const { return end - begin; }
+  /// All of it.
+  static Slice whole(std::int64_t total) { return {0, total, total}; }
+  /// Part `index` of `count` parts whose lengths differ by one at most, the longer ones first.
+  static Slice of(std::int64_t total, std::int64_t index, std::int64_t count);
+};
+
+/// Takes states over from the rank that has the steps before, and hands them on to the one that has
+/// the steps after. Layers ask in the order in which they run, which is the same on all ranks.
+class StateRelay {
+ public:
+  virtual ~StateRelay() = default;
+  /// `count` state variables of `shape`; none if these are the first steps.
+  virtual std::vector<Tensor> receive(int count, const Shape& shape,
+                                      const TensorOptions& options) = 0;
+  /// Whether another rank waits for the state after these steps.
+  virtual bool hands_on() const = 0;
+  virtual void hand_on(const std::vector<Tensor>& variables) = 0;
+};
+
+/// With whom batch norm takes its statistics; null: nobody.
+struct SharedStatistics {
+  std::shared_ptr<BatchNormRanks> images{};     ///< of a static input, which has no time axis
+  std::shared_ptr<BatchNormRanks> sequences{};  ///< of all steps
+  std::shared_ptr<BatchNormRanks> steps{};      ///< of each step on its own
+};
+
+/// One rank's part of the work.
+struct ShardContext {
+  Slice steps;                  ///< of time
+  Slice samples;                ///< of the batch
+  StateRelay* relay = nullptr;  ///< null: all steps are here
+  SharedStatistics statistics = {};
+};
+
+/// The context of this thread, or null.
+const ShardContext* shard_context();
+
+/// While alive, layers of this thread compute the part that `context` tells.
+class ShardContextGuard {
+ public:
+  explicit ShardContextGuard(ShardContext context);
+  ~ShardContextGuard();
+  ShardContextGuard(const ShardContextGuard&) = delete;
+  ShardContextGuard& operator=(const ShardContextGuard&) = delete;
+
+ private:
+  const ShardContext context_;
+  const ShardContext* previous_;
+};
+
+/// While alive, and if `is_static`, what layers of this thread are given has no time axis, as it is
+/// a static input that no neuron has met.
+class StaticInputGuard {
+ public:
+  explicit StaticInputGuard(bool is_static);
+  ~StaticInputGuard();
+  StaticInputGuard(const StaticInputGuard&) = delete;
+  StaticInputGuard& operator=(const StaticInputGuard&) = delete;
+
+ private:
+  bool previous_;
+};
+bool input_is_static();
+
+// --- what layers ask ----------------------------------------------------------------------------
+
+/// Of a layer's `steps` the number that is this thread's: all without a context, and 0 stays 0.
+/// Error: the context is of another number of steps.
+std::int64_t steps_here(std::int64_t steps);
+
+/// The state a layer of `neuron` begins with, `count` variables shaped like a step of x: the one it
+/// was given, or under a context the one that the rank before hands on.
+NeuronState state_before(const State& given, int count, const Tensor& x, bool static_input);
+/// Whether anybody wants the state after a layer that was given `given`.
+bool state_wanted(const State& given);
+/// Hands `after` on to the next rank, and returns it for the caller if that wants it.
+State state_after(const State& given, const NeuronState& after);
+
+/// With whom batch norm of `mode` takes the statistics of its input.
+std::shared_ptr<BatchNormRanks> shared_statistics(BatchNormMode mode);
+/// Whether those hold other steps, so that statistics are known when all ranks have reached them.
+bool norm_spans_steps(BatchNormMode mode);
+/// The part of all steps and samples that a layer is given here, or all there is.
+DropoutPart dropout_part();
+
+}  // namespace ranvier

@@ -1,0 +1,117 @@
+#include "ranvier/distributed/sharded_network.h"
+
+#include <algorithm>
+#include <functional>
+#include <mutex>
+
+#include "ranvier/core/random.h"
+#include "ranvier/distributed/local_transport.h"
+#include "ranvier/layers/event_networks.h"
+#include "ranvier/ops/loss/loss.h"
+#include "ranvier/ops/sequence/readout.h"
+#include "ranvier/ops/shape/slice.h"
+#include "tests/support/catch.h"
+#include "tests/support/sharded_cases.h"
+#include "tests/support/values.h"
+
+using namespace ranvier;
+
+namespace {
+
+/// What all ranks of a mesh of threads find to differ.
+std::string mismatch_over_local(const test::ShardedCase& of, MeshShape shape, int steps = 3) {
+  std::mutex mutex;
+  std::string found;
+  run_local(shape.ranks(), [&](Transport& transport) {
+    const std::string own = test::sharded_mismatch(of, Mesh(transport, shape), steps);
+    const std::lock_guard lock(mutex);
+    found += own;
+  });
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("any number of time shards computes what one rank computes") {
+  for (const test::ShardedCase& of : test::sharded_cases())
+    for (const int time : {1, 2, 3, 5, 8}) CHECK(mismatch_over_local(of, {.time = time}) == "");
+}
+
+TEST_CASE("data shards compute what one rank computes, and so do shards of both") {
+  for (const test::ShardedCase& of : test::sharded_cases())
+    for (const MeshShape shape : {MeshShape{2, 1}, MeshShape{4, 1}, MeshShape{2, 2}})
+      CHECK(mismatch_over_local(of, shape) == "");
+}
+
+TEST_CASE("two hundred steps of shared training follow the loss of one rank") {
+  const std::vector<test::ShardedCase> cases = test::sharded_cases();
+  for (const char* name : {"recurrent_net", "event_cnn, step"}) {
+    const auto of = std::find_if(cases.begin(), cases.end(),
+                                 [&](const test::ShardedCase& c) { return c.name == name; });
+    REQUIRE(of != cases.end());
+    CHECK(mismatch_over_local(*of, {.time = 3}, 200) == "");
+  }
+}
+
+TEST_CASE("parts of a step add up to the gradient of the whole batch") {
+  const test::ShardedCase of = test::sharded_cases().front();
+  const auto gradients = [&](bool in_parts) {
+    std::vector<Tensor> found;
+    run_local(2, [&](Transport& transport) {
+      seed(3);
+      Sequential network = event_mlp({.inputs = 12, .hidden = {16}, .classes = 4});
+      const Mesh mesh(transport, {.time = 2});
+      ShardedNetwork sharded(network, mesh);
+      const std::int64_t batch = of.labels.size(0);
+      for (int part = 0; part < (in_parts ? 2 : 1); ++part) {
+        const std::int64_t length = in_parts ? batch / 2 : batch;
+        const Slice mine{part * length, (part + 1) * length, batch};
+        const Tensor output = sharded(slice(of.x, 1, mine.begin, mine.end), length);
+        const Tensor loss = cross_entropy(read_out(Readout::mean, output),
+                                          slice(of.labels, 0, mine.begin, mine.end));
+        sharded.backward(loss, {.last = !in_parts || part == 1, .share = in_parts ? 0.5 : 1.0});
+      }
+      if (transport.rank() == 0)
+        for (const NamedTensor& parameter : parameters(network))
+          found.push_back(parameter.tensor.grad());
+    });
+    return found;
+  };
+  const std::vector<Tensor> whole = gradients(false), parts = gradients(true);
+  for (std::size_t i = 0; i < whole.size(); ++i)
+    CHECK(test::largest_difference(parts[i], whole[i]) < 1e-6);
+}
+
+TEST_CASE("what cannot be shared is refused by every rank") {
+  using Body = std::function<void(Transport&)>;
+  const auto sequence = [](MeshShape shape, const Shape& x, std::int64_t batch) {
+    return [=](Transport& transport) {
+      Sequential network(LIF());
+      const Mesh mesh(transport, shape);
+      ShardedNetwork(network, mesh)(zeros(x), batch);
+    };
+  };
+  const Body shown = [](Transport& transport) {
+    Sequential network(LIF({}, {.steps = 4}), LIF({}, {.steps = 8}));
+    const Mesh mesh(transport, {.time = 2});
+    ShardedNetwork(network, mesh)(zeros({2, 3}), 2);
+  };
+  const std::vector<std::pair<Body, std::string>> cases{
+      {[](Transport& transport) { Mesh(transport, {.data = 2, .time = 2}); },
+       "2 data x 2 time shards need 4 ranks, but 2 were started"},
+      {sequence({.time = 2}, {1, 4, 3}, 4), "1 steps cannot be shared by 2 time shards"},
+      {sequence({.data = 2}, {5, 1, 3}, 1), "1 samples cannot be shared by 2 data shards"},
+      {sequence({.data = 2}, {5, 4, 3}, 4), "must have 2 samples, this rank's part of 4"},
+      {shown, "shows its static input for 4 steps, but 8 are shared"}};
+  for (const auto& [body, text] : cases) {
+    std::vector<std::string> errors(2);
+    run_local(2, [&, body = body](Transport& transport) {
+      try {
+        body(transport);
+      } catch (const Error& error) {
+        errors[static_cast<std::size_t>(transport.rank())] = error.what();
+      }
+    });
+    for (const std::string& error : errors) CHECK_THAT(error, Catch::Matchers::Contains(text));
+  }
+}
