@@ -55,7 +55,9 @@ void barrier(const Group& group);
 /// Same sums as `all_reduce` of each array.
 class AllReduce {
  public:
-  explicit AllReduce(const Group& group, std::int64_t bucket_bytes = 4 << 20);
+  static constexpr std::int64_t default_bucket_bytes = 4 << 20;
+
+  explicit AllReduce(const Group& group, std::int64_t bucket_bytes = default_bucket_bytes);
   ~AllReduce();
   AllReduce(const AllReduce&) = delete;
   AllReduce& operator=(const AllReduce&) = delete;

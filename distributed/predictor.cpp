@@ -3,31 +3,29 @@
 #include <algorithm>
 #include <numeric>
 
-#include "ranvier/core/error.h"
+#include "ranvier/distributed/detail/step_bytes.h"
+#include "ranvier/layers/shard_context.h"
 
 namespace ranvier {
 namespace {
 
-constexpr std::int64_t weight_item = 4;  // bytes of a weight's gradient
-constexpr std::int64_t norm_item = 8;    // bytes of a sum over a channel
-
-/// How much of `total` falls to part `index` of `parts`, the larger ones first.
-std::int64_t share(std::int64_t total, int index, int parts) {
-  return total / parts + (index < total % parts ? 1 : 0);
+double ratio(std::int64_t a, std::int64_t b) {
+  return static_cast<double>(a) / static_cast<double>(b);
 }
 
 void check(const NetworkProfile& profile, const Plan& plan) {
+  const MeshShape& mesh = plan.mesh;
   RV_CHECK(profile.steps >= 1 && profile.batch >= 1 && !profile.stages.empty(),
            "[predict] the profile is empty.");
-  RV_CHECK(plan.time_shards >= 1 && plan.data_shards >= 1 && plan.chunks >= 1,
+  RV_CHECK(mesh.time >= 1 && mesh.data >= 1 && plan.chunks >= 1,
            "[predict] time shards, data shards and chunks must be >= 1; got {}, {} and {}.",
-           plan.time_shards, plan.data_shards, plan.chunks);
-  RV_CHECK(plan.steps >= plan.time_shards,
-           "[predict] {} time shards need at least as many time steps; got {}.", plan.time_shards,
+           mesh.time, mesh.data, plan.chunks);
+  RV_CHECK(plan.steps >= mesh.time,
+           "[predict] {} time shards need at least as many time steps; got {}.", mesh.time,
            plan.steps);
-  RV_CHECK(plan.batch >= plan.data_shards,
-           "[predict] {} data shards need at least as many samples in a batch; got {}.",
-           plan.data_shards, plan.batch);
+  RV_CHECK(plan.batch >= mesh.data,
+           "[predict] {} data shards need at least as many samples in a batch; got {}.", mesh.data,
+           plan.batch);
   RV_CHECK(plan.link.latency >= 0 && plan.link.bandwidth > 0,
            "[predict] a link's latency must be >= 0 s and its bandwidth > 0 B/s; got {} and {}.",
            plan.link.latency, plan.link.bandwidth);
@@ -39,29 +37,19 @@ class Row {
  public:
   Row(const NetworkProfile& profile, const Plan& plan, std::int64_t batch)
       : profile_(profile), plan_(plan), batch_share_(ratio(batch, profile.batch)) {
-    for (int rank = 0; rank < plan.time_shards; ++rank)
-      time_share_.push_back(ratio(share(plan.steps, rank, plan.time_shards), profile.steps));
+    for (int rank = 0; rank < plan.mesh.time; ++rank)
+      time_share_.push_back(
+          ratio(Slice::of(plan.steps, rank, plan.mesh.time).length(), profile.steps));
     now_.resize(time_share_.size());
   }
 
   Prediction run() {
-    const int stages = static_cast<int>(profile_.stages.size());
-    link_free_.assign(now_.size(), 0);
-    for (int i = 0; i < stages; ++i) pass(i, Span::Kind::forward);
     Prediction result;
-    gather_output();
+    run_forward();
     result.forward = latest();
-    const double loss = profile_.loss * batch_share_ * ratio(plan_.steps, profile_.steps);
-    all_busy(Span::Kind::loss, loss);
-    link_free_.assign(now_.size(), 0);
-    double reduced = 0;
-    for (int i = stages; i-- > 0;) {
-      pass(i, Span::Kind::backward);
-      const std::int64_t bytes = profile_.stages[static_cast<std::size_t>(i)].weight_bytes;
-      if (bytes > 0) reduced = std::max(reduced, latest()) + all_reduce(bytes, plan_.ranks());
-    }
-    result.exposed_reduction = std::max(0.0, reduced - latest());
-    if (plan_.ranks() > 1) meet(result.exposed_reduction);
+    all_busy(Span::Kind::loss,
+             profile_.loss * batch_share_ * ratio(plan_.steps, profile_.all_steps));
+    result.exposed_reduction = run_backward();
     all_busy(Span::Kind::update, profile_.update + profile_.rest);
     result.step = latest();
     const double time = result.step * static_cast<double>(now_.size());
@@ -71,31 +59,69 @@ class Row {
   }
 
  private:
-  static double ratio(std::int64_t a, std::int64_t b) {
-    return static_cast<double>(a) / static_cast<double>(b);
-  }
   double latest() const { return *std::max_element(now_.begin(), now_.end()); }
 
+  void run_forward() {
+    link_free_.assign(now_.size(), 0);
+    for (std::size_t i = 0; i < profile_.stages.size(); ++i) pass(i, Span::Kind::forward);
+    if (plan_.mesh.time > 1)
+      gather(static_cast<double>(profile_.output_bytes) * batch_share_ * time_share_[0]);
+  }
+
+  // Returns how long the sums of gradients go on when backward is done.
+  double run_backward() {
+    link_free_.assign(now_.size(), 0);
+    double summed = 0;  // when the sums that were started are done
+    const auto start_sum = [&](std::int64_t numbers) {
+      summed = std::max(summed, latest()) + all_reduce(numbers * 4, plan_.mesh.ranks());
+    };
+    detail::GradientBuckets buckets(start_sum);
+    for (std::size_t i = profile_.stages.size(); i-- > 0;) {
+      pass(i, Span::Kind::backward);
+      for (const std::int64_t numbers : profile_.stages[i].gradients) buckets.add(numbers);
+    }
+    buckets.finish();
+    const double exposed = std::max(0.0, summed - latest());
+    if (plan_.mesh.ranks() > 1) meet(exposed);
+    if (plan_.mesh.time > 1)
+      for (const StageProfile& stage : profile_.stages)
+        if (stage.norm.gathered > 0)
+          gather(8 * static_cast<double>(stage.norm.gathered) * time_share_[0]);
+    return exposed;
+  }
+
   // One stage on all ranks, in the order in which states are handed on.
-  void pass(int index, Span::Kind kind) {
-    const StageProfile& stage = profile_.stages[static_cast<std::size_t>(index)];
+  void pass(std::size_t index, Span::Kind kind) {
+    const StageProfile& stage = profile_.stages[index];
     const bool backward = kind == Span::Kind::backward;
-    const double seconds = (backward ? stage.backward : stage.forward) * batch_share_;
-    synchronise_norm(stage);
-    const int ranks = plan_.time_shards, chunks = stage.chained ? plan_.chunks : 1;
+    const int ranks = plan_.mesh.time, chunks = stage.chained ? plan_.chunks : 1;
+    const double sums = exchange(stage, backward ? stage.norm.backward : stage.norm.forward);
+    const double seconds = (backward ? stage.backward : stage.forward) * batch_share_ / chunks;
     const double transfer =
         plan_.link.transfer(static_cast<double>(stage.state_bytes) * batch_share_) / chunks;
     std::vector<double> arrived(static_cast<std::size_t>(chunks), 0);  // at the rank in turn
     for (int place = 0; place < ranks; ++place) {
       const int rank = backward ? ranks - 1 - place : place;
       const auto r = static_cast<std::size_t>(rank);
-      const double part = seconds * (stage.in_time() ? time_share_[r] : 1) / chunks;
+      now_[r] = std::max(now_[r], arrived.front()) + sums;
       for (double& arrival : arrived) {
-        compute({.rank = rank, .stage = index, .kind = kind}, arrival, part);
+        compute({.rank = rank, .stage = static_cast<int>(index), .kind = kind}, arrival,
+                seconds * (stage.in_time() ? time_share_[r] : 1));
         link_free_[r] = std::max(link_free_[r], now_[r]) + transfer;
         arrival = stage.chained ? link_free_[r] + plan_.link.latency : 0;
       }
     }
+  }
+
+  // Batch norm's sums of `numbers`: over time, all ranks meet for them; otherwise returns how long
+  // each rank waits for those with the same steps.
+  double exchange(const StageProfile& stage, std::int64_t numbers) {
+    if (numbers == 0) return 0;
+    if (stage.norm.over_time) {
+      if (plan_.mesh.ranks() > 1) meet(all_reduce(numbers * 8, plan_.mesh.ranks()));
+      return 0;
+    }
+    return all_reduce(numbers * 8, plan_.mesh.data);
   }
 
   // `span` begins once its rank is free and `ready` has come.
@@ -108,28 +134,16 @@ class Row {
   }
 
   void all_busy(Span::Kind kind, double seconds) {
-    for (int rank = 0; rank < plan_.time_shards; ++rank)
+    for (int rank = 0; rank < plan_.mesh.time; ++rank)
       compute({.rank = rank, .stage = -1, .kind = kind}, 0, seconds);
   }
 
   // All ranks wait for the last one and then for `seconds`.
   void meet(double seconds) { std::fill(now_.begin(), now_.end(), latest() + seconds); }
 
-  // Of a static input, all ranks of a time row work out the same statistics.
-  void synchronise_norm(const StageProfile& stage) {
-    const int members = stage.static_input ? plan_.data_shards : plan_.ranks();
-    if (!plan_.sync_norm || stage.norm_channels == 0 || members == 1) return;
-    const double seconds = all_reduce(2 * stage.norm_channels * norm_item, members);
-    if (!stage.static_input) return meet(seconds);
-    for (double& now : now_) now += seconds;
-  }
-
-  void gather_output() {
-    if (plan_.time_shards == 1) return;
-    const double whole = static_cast<double>(profile_.output_bytes) * batch_share_ *
-                         ratio(plan_.steps, profile_.steps);
-    const double others = 1 - 1.0 / plan_.time_shards;
-    meet(plan_.link.latency + plan_.link.transfer(whole * others));
+  // Every rank of the row sends `bytes` to all others.
+  void gather(double bytes) {
+    meet(plan_.link.latency + plan_.link.transfer(bytes * (plan_.mesh.time - 1)));
   }
 
   // Scatter and gather, each one round of messages.
@@ -149,41 +163,12 @@ class Row {
   std::vector<Span> timeline_;
 };
 
-std::int64_t state_bytes(const NetworkProfile& profile, std::int64_t batch) {
-  std::int64_t bytes = 0;
-  for (const StageProfile& stage : profile.stages) bytes += stage.state_bytes;
-  return bytes / profile.batch * batch;
-}
-
-std::int64_t norm_bytes(const NetworkProfile& profile, const Plan& plan, int time, int data) {
-  if (!plan.sync_norm) return 0;
-  std::int64_t bytes = 0;
-  for (const StageProfile& stage : profile.stages) {
-    const int index = stage.static_input ? data : data * plan.time_shards + time;
-    const int members = stage.static_input ? plan.data_shards : plan.ranks();
-    bytes += 2 * all_reduce_bytes(members, index, 2 * stage.norm_channels, norm_item);
-  }
-  return bytes;
-}
-
-std::int64_t bytes_sent(const NetworkProfile& profile, const Plan& plan, int time, int data) {
-  const int neighbours = (time > 0 ? 1 : 0) + (time + 1 < plan.time_shards ? 1 : 0);
-  const std::int64_t batch = share(plan.batch, data, plan.data_shards);
-  const std::int64_t output = profile.output_bytes / (profile.steps * profile.batch) * batch *
-                              share(plan.steps, time, plan.time_shards);
-  return neighbours * state_bytes(profile, batch) + (plan.time_shards - 1) * output +
-         norm_bytes(profile, plan, time, data) +
-         all_reduce_bytes(plan.ranks(), data * plan.time_shards + time,
-                          profile.weight_bytes() / weight_item, weight_item);
-}
-
-std::int64_t memory(const NetworkProfile& profile, std::int64_t steps, std::int64_t batch) {
+std::int64_t memory(const NetworkProfile& profile, const Plan& plan) {
+  const double time = ratio(Slice::of(plan.steps, 0, plan.mesh.time).length(), profile.steps);
+  const double batch = ratio(Slice::of(plan.batch, 0, plan.mesh.data).length(), profile.batch);
   double saved = 0;
   for (const StageProfile& stage : profile.stages)
-    saved +=
-        static_cast<double>(stage.saved_bytes) *
-        (stage.in_time() ? static_cast<double>(steps) / static_cast<double>(profile.steps) : 1);
-  saved *= static_cast<double>(batch) / static_cast<double>(profile.batch);
+    saved += static_cast<double>(stage.saved_bytes) * batch * (stage.in_time() ? time : 1);
   return 2 * profile.weight_bytes() + profile.optimizer_bytes + static_cast<std::int64_t>(saved);
 }
 
@@ -195,21 +180,13 @@ std::int64_t NetworkProfile::weight_bytes() const {
       [](std::int64_t sum, const StageProfile& stage) { return sum + stage.weight_bytes; });
 }
 
-std::int64_t all_reduce_bytes(int size, int index, std::int64_t count, std::int64_t item_bytes) {
-  // The others' parts to those who add them up, then the own sum to all others.
-  const std::int64_t own = share(count, index, size);
-  return (count - own + (size - 1) * own) * item_bytes;
-}
-
 Prediction predict(const NetworkProfile& profile, const Plan& plan) {
   check(profile, plan);
-  const auto most = [](std::int64_t total, int parts) { return (total + parts - 1) / parts; };
-  const std::int64_t batch = most(plan.batch, plan.data_shards);
-  Prediction result = Row(profile, plan, batch).run();
-  for (int data = 0; data < plan.data_shards; ++data)
-    for (int time = 0; time < plan.time_shards; ++time)
-      result.bytes_sent.push_back(bytes_sent(profile, plan, time, data));
-  result.memory_bytes = memory(profile, most(plan.steps, plan.time_shards), batch);
+  Prediction result = Row(profile, plan, Slice::of(plan.batch, 0, plan.mesh.data).length()).run();
+  for (int data = 0; data < plan.mesh.data; ++data)
+    for (int time = 0; time < plan.mesh.time; ++time)
+      result.bytes_sent.push_back(detail::step_bytes(profile, plan, data, time));
+  result.memory_bytes = memory(profile, plan);
   return result;
 }
 

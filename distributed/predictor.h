@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "ranvier/distributed/mesh.h"
+
 namespace ranvier {
 
 /// What joins two ranks, in each direction.
@@ -22,18 +24,28 @@ struct Link {
   double transfer(double bytes) const { return bytes / bandwidth; }
 };
 
-/// Modules that are computed as one, and what they cost for the profiled batch.
+/// What a batch norm exchanges with other ranks, in numbers of f64.
+struct NormExchange {
+  std::int64_t forward = 0;   ///< added up before it normalises
+  std::int64_t backward = 0;  ///< added up for its gradient
+  std::int64_t gathered = 0;  ///< a rank's part of what is gathered over time after backward
+  bool over_time = false;     ///< among all ranks; else among those with the same steps
+};
+
+/// Modules that are computed as one, and what they cost a rank for its part of a batch.
 struct StageProfile {
-  std::string name = {};           ///< the modules' places: "1-3"
-  std::string kind = {};           ///< "BatchNorm Neuron MaxPool2d"
-  double forward = 0;              ///< seconds
-  double backward = 0;             ///< seconds
-  bool chained = false;            ///< has a state over time
-  bool static_input = false;       ///< its input has no time axis
-  std::int64_t state_bytes = 0;    ///< of the state after the last step, and of its gradient
-  std::int64_t saved_bytes = 0;    ///< kept from forward to backward
-  std::int64_t weight_bytes = 0;   ///< of its weights, and of their gradients
-  std::int64_t norm_channels = 0;  ///< of a batch norm whose statistics span all steps; 0: none
+  std::string name = {};          ///< the modules' places: "1-3"
+  std::string kind = {};          ///< "BatchNorm Neuron MaxPool2d"
+  double forward = 0;             ///< seconds
+  double backward = 0;            ///< seconds
+  bool chained = false;           ///< has a state over time
+  bool static_input = false;      ///< its input has no time axis
+  std::int64_t state_bytes = 0;   ///< of the state after the last step, and of its gradient
+  std::int64_t saved_bytes = 0;   ///< kept from forward to backward
+  std::int64_t weight_bytes = 0;  ///< of what it learns
+  NormExchange norm = {};
+  /// Numbers of each gradient, in the order in which backward completes them.
+  std::vector<std::int64_t> gradients = {};
 
   /// Whether it is computed for every time step. What comes before the first neuron of a network
   /// for images is not.
@@ -42,26 +54,24 @@ struct StageProfile {
 
 /// A network as `profile_network` saw it, on one rank.
 struct NetworkProfile {
-  std::int64_t steps = 1, batch = 1;  ///< of the batch it was measured with
+  std::int64_t steps = 1, batch = 1;  ///< of the rank's part
+  std::int64_t all_steps = 1;         ///< of the output, from which every rank takes the loss
   std::vector<StageProfile> stages = {};
-  double loss = 0;                   ///< seconds of the readout and the loss, forward and backward
+  double loss = 0;                   ///< seconds of the readout and the loss, both ways
   double rest = 0;                   ///< seconds of a step that belong to nothing else
   double update = 0;                 ///< seconds of the optimizer
-  std::int64_t output_bytes = 0;     ///< of the network's output
+  std::int64_t output_bytes = 0;     ///< of the part's output
   std::int64_t optimizer_bytes = 0;  ///< that the optimizer keeps
 
   std::int64_t weight_bytes() const;
 };
 
-/// A way to share a step between ranks: rank = data index * time_shards + time index.
+/// A step and the ranks that share it.
 struct Plan {
-  int time_shards = 1, data_shards = 1;
-  std::int64_t steps = 1, batch = 1;  ///< of the whole step
-  bool sync_norm = true;  ///< batch norm over all steps and samples of the step, not over a part
-  int chunks = 1;         ///< parts of a state that are sent as soon as each is ready
+  MeshShape mesh = {};
+  std::int64_t steps = 1, batch = 1;  ///< of all ranks together
+  int chunks = 1;                     ///< parts of a state that are sent as soon as each is ready
   Link link = {};
-
-  int ranks() const { return time_shards * data_shards; }
 };
 
 /// What a rank does from `start` to `end`, in seconds since the step began.
@@ -76,21 +86,18 @@ struct Span {
 
 /// What a plan costs.
 struct Prediction {
-  double step = 0;               ///< seconds
-  double forward = 0;            ///< seconds until the last rank has its output
-  double waiting = 0;            ///< share of the ranks' time in which they do not compute
-  double exposed_reduction = 0;  ///< seconds the sum of gradients goes on after backward
-  std::vector<std::int64_t> bytes_sent = {};  ///< in a step, by rank
+  double step = 0;                            ///< seconds
+  double forward = 0;                         ///< seconds until all ranks have the output
+  double waiting = 0;                         ///< share of the ranks' time without computing
+  double exposed_reduction = 0;               ///< seconds the sum of gradients outlasts backward
+  std::vector<std::int64_t> bytes_sent = {};  ///< in a step, by rank of the mesh
   std::int64_t memory_bytes = 0;    ///< weights, gradients, optimizer, what is saved for backward
   std::vector<Span> timeline = {};  ///< of the time row with the most samples
 };
 
-/// Plays a step of `plan` through. Times are taken to be proportional to the time steps and samples
-/// of a rank; profile a rank's own slice where that is not good enough. Errors: fewer steps than
-/// time shards, fewer samples than data shards, options out of range.
+/// Plays a step of `plan` through. Times are taken to be proportional to the steps and samples of a
+/// rank: profile a part of the size that a rank has. Errors: fewer steps than time shards, fewer
+/// samples than data shards, options out of range.
 Prediction predict(const NetworkProfile& profile, const Plan& plan);
-
-/// Bytes that member `index` of `size` sends to add up an array of `count` numbers of `item_bytes`.
-std::int64_t all_reduce_bytes(int size, int index, std::int64_t count, std::int64_t item_bytes);
 
 }  // namespace ranvier

@@ -2,22 +2,17 @@
 
 #include <algorithm>
 #include <chrono>
-#include <optional>
+#include <memory>
+#include <unordered_set>
+#include <utility>
 
 #include "ranvier/core/random.h"
 #include "ranvier/core/tape.h"
-#include "ranvier/layers/batch_norm.h"
-#include "ranvier/layers/neurons.h"
+#include "ranvier/layers/shard_context.h"
+#include "ranvier/ops/shape/concat.h"
 
 namespace ranvier {
 namespace {
-
-std::int64_t bytes_of(const State& state) {
-  std::int64_t bytes = 0;
-  for (const Tensor& tensor : state.tensors) bytes += tensor.nbytes();
-  for (const State& child : state.children) bytes += bytes_of(child);
-  return bytes;
-}
 
 /// Seconds since it was last asked, of work that `device` has finished.
 class Stopwatch {
@@ -27,15 +22,70 @@ class Stopwatch {
   double lap() {
     synchronize(device_);
     const auto now = Clock::now();
-    const double seconds = std::chrono::duration<double>(now - last_).count();
-    last_ = now;
-    return seconds;
+    return std::chrono::duration<double>(now - std::exchange(last_, now)).count();
   }
 
  private:
   using Clock = std::chrono::steady_clock;
   Device device_;
   Clock::time_point last_;
+};
+
+/// A middle rank's neighbours, who are not there.
+class PretendedRelay final : public StateRelay {
+ public:
+  explicit PretendedRelay(bool has_previous) : has_previous_(has_previous) {}
+
+  std::vector<Tensor> receive(int count, const Shape& shape,
+                              const TensorOptions& options) override {
+    std::vector<Tensor> states;
+    for (int i = 0; has_previous_ && i < count; ++i)
+      states.push_back(zeros(shape, options).set_requires_grad(grad_enabled()));
+    return states;
+  }
+  bool hands_on() const override { return true; }
+  void hand_on(const std::vector<Tensor>& variables) override {
+    for (const Tensor& variable : variables) bytes_ += variable.nbytes();
+  }
+
+  /// Handed on since the last call.
+  std::int64_t take_bytes() { return std::exchange(bytes_, 0); }
+
+ private:
+  bool has_previous_;
+  std::int64_t bytes_ = 0;
+};
+
+/// What batch norm exchanged since it was last asked, in numbers.
+struct Exchanged {
+  std::int64_t added = 0, gathered = 0;
+  bool over_time = false;
+};
+
+/// Ranks that share statistics with this one, and are not there.
+class PretendedRanks final : public BatchNormRanks {
+ public:
+  enum class Share { images, sequences, steps };
+  PretendedRanks(int count, Share share, Exchanged& exchanged)
+      : count_(count), share_(share), exchanged_(exchanged) {}
+
+  int count() const override { return count_; }
+  void add_up(Tensor& values) override {
+    exchanged_.added += values.numel();
+    exchanged_.over_time = share_ == Share::sequences;
+  }
+  void move_running(const RunningStatistics& running, const BatchStatistics& statistics,
+                    double momentum) override {
+    if (share_ == Share::steps)
+      exchanged_.gathered += statistics.mean.numel() + statistics.variance.numel();
+    else
+      ranvier::move_running(running, statistics, momentum);
+  }
+
+ private:
+  int count_;
+  Share share_;
+  Exchanged& exchanged_;
 };
 
 /// Puts back, when it ends, what running a network in training changes.
@@ -53,16 +103,10 @@ class Restore {
     network_.observe_groups({});
     for (auto& [tensor, gradient] : gradients_) tensor.set_grad(gradient);
     for (auto& [tensor, values] : buffers_) copy_into(tensor, values);
-    for (auto& [layer, steps] : steps_) layer->steps = steps;
     default_generator() = generator_;
   }
   Restore(const Restore&) = delete;
   Restore& operator=(const Restore&) = delete;
-
-  void set_steps(NeuronLayer& layer, std::int64_t steps) {
-    steps_.push_back({&layer, layer.steps});
-    layer.steps = steps;
-  }
 
  private:
   struct Kept {
@@ -70,7 +114,6 @@ class Restore {
   };
   Sequential& network_;
   std::vector<Kept> gradients_, buffers_;
-  std::vector<std::pair<NeuronLayer*, std::int64_t>> steps_;
   Generator generator_;
 };
 
@@ -83,16 +126,32 @@ struct TimedStep {
 class Profiler {
  public:
   Profiler(Sequential& network, const Tensor& input, const ProfileOptions& options)
-      : network_(network), input_(input), options_(options), restore_(network) {
-    for (std::size_t i = 0; i < network.size(); ++i) {
-      NeuronLayer* layer = network.module(i).as<NeuronLayer>();
-      if (layer == nullptr || layer->steps == 0) continue;
-      if (!static_until_) static_until_ = i;
-      if (options.steps > 0) restore_.set_steps(*layer, options.steps);
+      : network_(network),
+        input_(input),
+        options_(options),
+        restore_(network),
+        relay_(options.mesh.time > 1) {
+    const std::int64_t shown = network.shown_steps();
+    const int time = options.mesh.time;
+    context_.steps =
+        shown > 0 ? Slice::of(shown, 0, time) : Slice{0, input.size(0), input.size(0) * time};
+    const std::int64_t batch = input.size(shown > 0 ? 0 : 1);
+    context_.samples = {0, batch, batch * options.mesh.data};
+    context_.relay = &relay_;
+    using Share = PretendedRanks::Share;
+    const auto ranks = [&](int count, Share share) {
+      return std::make_shared<PretendedRanks>(count, share, exchanged_);
+    };
+    if (options.mesh.data > 1) context_.statistics.images = ranks(options.mesh.data, Share::images);
+    if (options.mesh.ranks() > 1) {
+      context_.statistics.sequences = ranks(options.mesh.ranks(), Share::sequences);
+      context_.statistics.steps = ranks(options.mesh.data, Share::steps);
     }
+    for (const auto& [name, tensor] : parameters(network)) learned_.insert(&tensor.impl());
   }
 
   NetworkProfile run() {
+    const ShardContextGuard part(context_);
     step();  // warms up
     std::vector<TimedStep> steps;
     for (int i = 0; i < options_.runs; ++i) steps.push_back(step());
@@ -128,40 +187,59 @@ class Profiler {
       ends.push_back(next_node_sequence());
       watch.lap();
     });
-    const Tensor output = network_(input_, State{}).output;
-    const Tensor loss = options_.loss(output);
+    const Tensor output = network_(input_);
+    const Tensor loss = options_.loss(at_all_steps(output));
     timed.loss = watch.lap();
-    timed.backward.resize(ends.size());
-    loss.backward({.after_node = [&](const Node& node) {
-      const auto owner = std::upper_bound(ends.begin(), ends.end(), node.sequence());
-      double& seconds = owner == ends.end()
-                            ? timed.loss
-                            : timed.backward[static_cast<std::size_t>(owner - ends.begin())];
-      seconds += watch.lap();
-    }});
+    backward(loss, ends, timed, watch);
     timed.rest = watch.lap();
     profile_.steps = output.size(0);
     profile_.batch = output.size(1);
+    profile_.all_steps = context_.steps.total;
     profile_.output_bytes = output.nbytes();
     return timed;
   }
 
+  void backward(const Tensor& loss, const std::vector<std::uint64_t>& ends, TimedStep& timed,
+                Stopwatch& watch) {
+    timed.backward.resize(ends.size());
+    std::size_t current = ends.size();  // the last node's stage; behind all stages: the loss
+    const auto after_node = [&](const Node& node) {
+      const auto end = std::upper_bound(ends.begin(), ends.end(), node.sequence());
+      current = static_cast<std::size_t>(end - ends.begin());
+      (current == ends.size() ? timed.loss : timed.backward[current]) += watch.lap();
+      const Exchanged seen = std::exchange(exchanged_, {});
+      if (current < ends.size()) profile_.stages[current].norm.backward += seen.added;
+    };
+    const auto on_gradient = [&](const Tensor& leaf) {
+      if (current < ends.size() && learned_.contains(&leaf.impl()))
+        profile_.stages[current].gradients.push_back(leaf.numel());
+    };
+    loss.backward({.after_node = after_node, .on_gradient = on_gradient});
+  }
+
+  // The output with those of the other ranks, which are silent.
+  Tensor at_all_steps(const Tensor& output) const {
+    const std::int64_t others = context_.steps.total - output.size(0);
+    if (others == 0) return output;
+    const TensorOptions options{.dtype = output.dtype(), .device = output.device()};
+    return concat({output, zeros(output.shape().with(0, others), options)}, 0);
+  }
+
   StageProfile stage(const GroupObservation& group) {
     const std::size_t last = group.first + group.count - 1;
-    StageProfile stage{.name = group.count == 1
-                                   ? network_.name(last)
-                                   : network_.name(group.first) + "-" + network_.name(last),
-                       .static_input = static_until_ && group.first <= *static_until_,
-                       .state_bytes = bytes_of(group.state)};
+    const Exchanged seen = std::exchange(exchanged_, {});
+    StageProfile stage{
+        .name = group.count == 1 ? network_.name(last)
+                                 : network_.name(group.first) + "-" + network_.name(last),
+        .static_input = input_is_static(),
+        .state_bytes = relay_.take_bytes(),
+        .norm = {.forward = seen.added, .gathered = seen.gathered, .over_time = seen.over_time}};
     stage.chained = stage.state_bytes > 0;
     for (std::size_t i = group.first; i <= last; ++i) {
       AnyModule& module = network_.module(i);
       if (i > group.first) stage.kind += ' ';
       stage.kind += module.kind();
       for (const auto& [name, tensor] : parameters(module)) stage.weight_bytes += tensor.nbytes();
-      const BatchNorm* norm = module.as<BatchNorm>();
-      if (norm != nullptr && norm->training && norm->options.mode == BatchNormMode::batch)
-        stage.norm_channels = norm->options.features;
     }
     return stage;
   }
@@ -170,7 +248,10 @@ class Profiler {
   const Tensor& input_;
   const ProfileOptions& options_;
   Restore restore_;
-  std::optional<std::size_t> static_until_;  // the module that gives a static input its time axis
+  PretendedRelay relay_;
+  Exchanged exchanged_;
+  ShardContext context_;
+  std::unordered_set<const detail::TensorImpl*> learned_;
   NetworkProfile profile_;
 };
 
@@ -179,9 +260,13 @@ class Profiler {
 NetworkProfile profile_network(Sequential& network, const Tensor& input,
                                const ProfileOptions& options) {
   RV_CHECK(options.loss != nullptr, "[profile_network] needs a loss.");
-  RV_CHECK(options.runs >= 1 && options.steps >= 0,
-           "[profile_network] runs must be >= 1 and steps >= 0; got {} and {}.", options.runs,
-           options.steps);
+  RV_CHECK(options.runs >= 1, "[profile_network] runs must be >= 1; got {}.", options.runs);
+  RV_CHECK(options.mesh.data >= 1 && options.mesh.time >= 1,
+           "[profile_network] data and time shards must be >= 1; got {} x {}.", options.mesh.data,
+           options.mesh.time);
+  const int batch_axis = network.shown_steps() > 0 ? 0 : 1;
+  RV_CHECK(input.rank() > batch_axis, "[profile_network] input must be {}; its shape is {}.",
+           batch_axis == 0 ? "[B, ...]" : "[T, B, ...]", input.shape());
   return Profiler(network, input, options).run();
 }
 
@@ -198,19 +283,24 @@ NetworkProfile at_steps(const NetworkProfile& few, const NetworkProfile& many, s
     const double proportional = low * static_cast<double>(steps) / static_cast<double>(few.steps);
     return steps < few.steps ? std::max(line, proportional) : line;
   };
-  const auto bytes = [&](std::int64_t low, std::int64_t high) {
+  const auto number = [&](std::int64_t low, std::int64_t high) {
     return low + (high - low) * (steps - few.steps) / (many.steps - few.steps);
   };
   NetworkProfile profile = many;
   profile.steps = steps;
+  profile.all_steps = number(few.all_steps, many.all_steps);
   for (std::size_t i = 0; i < profile.stages.size(); ++i) {
     const StageProfile &low = few.stages[i], &high = many.stages[i];
-    profile.stages[i].forward = seconds(low.forward, high.forward);
-    profile.stages[i].backward = seconds(low.backward, high.backward);
-    profile.stages[i].saved_bytes = bytes(low.saved_bytes, high.saved_bytes);
+    StageProfile& stage = profile.stages[i];
+    stage.forward = seconds(low.forward, high.forward);
+    stage.backward = seconds(low.backward, high.backward);
+    stage.saved_bytes = number(low.saved_bytes, high.saved_bytes);
+    stage.norm.forward = number(low.norm.forward, high.norm.forward);
+    stage.norm.backward = number(low.norm.backward, high.norm.backward);
+    stage.norm.gathered = number(low.norm.gathered, high.norm.gathered);
   }
   profile.loss = seconds(few.loss, many.loss);
-  profile.output_bytes = bytes(few.output_bytes, many.output_bytes);
+  profile.output_bytes = number(few.output_bytes, many.output_bytes);
   return profile;
 }
 

@@ -49,8 +49,6 @@ void check(const PlanOptions& o) {
   RV_CHECK(!o.table || o.simulate.empty(), "--table does not draw; leave out --simulate.");
 }
 
-std::int64_t most(std::int64_t total, int parts) { return (total + parts - 1) / parts; }
-
 class Planner {
  public:
   explicit Planner(const PlanOptions& options)
@@ -76,40 +74,35 @@ class Planner {
 
   int meshes() {
     const std::vector<Plan> plans = possible_meshes();
-    const NetworkProfile whole = meter_.profile(o_.steps, o_.batch);
+    const NetworkProfile whole = meter_.profile({}, o_.steps, o_.batch);
     print_heading();
     fmt::print("{}\n", stage_table(whole));
     std::fflush(stdout);
     std::vector<PlannedMesh> meshes;
-    for (const Plan& plan : plans) meshes.push_back({plan, predict(slice_profile(plan), plan)});
+    for (const Plan& plan : plans) meshes.push_back({plan, predict(part_profile(plan), plan)});
     fmt::print("A step over {} ranks\n{}\n", o_.ranks,
-               mesh_table(meshes, predict(whole, plan(1, 1, o_.steps)).step));
+               mesh_table(meshes, predict(whole, plan({}, o_.steps)).step));
     print_notes();
     if (!o_.simulate.empty()) simulate(meshes);
     return 0;
   }
 
  private:
-  Plan plan(int time, int data, std::int64_t steps) const {
-    return {.time_shards = time,
-            .data_shards = data,
-            .steps = steps,
-            .batch = o_.batch,
-            .chunks = o_.chunks,
-            .link = link_};
+  Plan plan(MeshShape mesh, std::int64_t steps) const {
+    return {.mesh = mesh, .steps = steps, .batch = o_.batch, .chunks = o_.chunks, .link = link_};
   }
 
   std::vector<Plan> possible_meshes() const {
     std::vector<Plan> plans;
     for (int time = 1; time <= o_.ranks; ++time)
       if (o_.ranks % time == 0 && time <= o_.steps && o_.ranks / time <= o_.batch)
-        plans.push_back(plan(time, o_.ranks / time, o_.steps));
+        plans.push_back(plan({.data = o_.ranks / time, .time = time}, o_.steps));
     RV_CHECK(!plans.empty(),
              "no mesh of {} ranks fits: a rank needs a time step and a sample of its own; "
              "got T = {} and a batch of {}.",
              o_.ranks, o_.steps, o_.batch);
     const bool drawn = std::any_of(plans.begin(), plans.end(), [&](const Plan& plan) {
-      return plan.time_shards == o_.time_shards;
+      return plan.mesh.time == o_.time_shards;
     });
     RV_CHECK(o_.time_shards == 0 || drawn,
              "--time-shards {}: T = {} and a batch of {} do not fit that mesh.", o_.time_shards,
@@ -117,22 +110,21 @@ class Planner {
     return plans;
   }
 
-  /// Of what the busiest rank computes.
-  NetworkProfile slice_profile(const Plan& mesh) {
-    return meter_.profile(most(mesh.steps, mesh.time_shards), most(mesh.batch, mesh.data_shards));
+  NetworkProfile part_profile(const Plan& plan) {
+    return meter_.profile(plan.mesh, plan.steps, plan.batch);
   }
 
   double speedup(int ranks, std::int64_t steps) {
     const auto step = [&](int shards) {
-      const NetworkProfile profile = meter_.reckoned(most(steps, shards), o_.batch);
-      return predict(profile, plan(shards, 1, steps)).step;
+      const MeshShape mesh{.time = shards};
+      return predict(meter_.reckoned(mesh, steps, o_.batch), plan(mesh, steps)).step;
     };
     return step(1) / step(ranks);
   }
 
   void print_heading() const {
     const Device device = meter_.options().device;
-    const PlanModel model = plan_model(o_.model, 1, 1);
+    const PlanModel model = plan_model(o_.model, {});
     fmt::print("{}: T = {}, batch {}, batch norm {}, {}\n{}, {}\n\n", o_.model.model, o_.steps,
                o_.batch, o_.bn_mode, model.input_text,
                device == cpu_device ? processor_name() : describe(device),
@@ -156,9 +148,9 @@ void Planner::print_notes() const {
   if (o_.bn_mode == "sync") waits += ";\nsums: ranks meet to add up statistics";
   const std::string sizes =
       meter_.has_reckoned()
-          ? fmt::format("up to {} steps; longer slices\n          on a line through two lengths",
+          ? fmt::format("up to {} steps; longer parts\n          on a line through two lengths",
                         o_.measure_steps)
-          : "the slice of each mesh";
+          : "the part of a rank";
   fmt::print(
       "{}.\n"
       "measured  stages, loss and optimizer, medians of {}, on {}\n"
@@ -172,15 +164,15 @@ void Planner::simulate(const std::vector<PlannedMesh>& meshes) {
   const auto shown = o_.time_shards == 0
                          ? fastest(meshes)
                          : std::find_if(meshes.begin(), meshes.end(), [&](const PlannedMesh& mesh) {
-                             return mesh.plan.time_shards == o_.time_shards;
+                             return mesh.plan.mesh.time == o_.time_shards;
                            });
   const auto& [plan, prediction] = *shown;
   const std::string title = fmt::format(
       "{}, T = {}, batch {}, batch norm {}: {} time x {} data shard(s), {:.3g} ms a step, "
       "{:.0f} % waiting",
-      o_.model.model, o_.steps, o_.batch, o_.bn_mode, plan.time_shards, plan.data_shards,
+      o_.model.model, o_.steps, o_.batch, o_.bn_mode, plan.mesh.time, plan.mesh.data,
       1000 * prediction.step, 100 * prediction.waiting);
-  const Drawing drawing = plan_timeline(slice_profile(plan), prediction, title);
+  const Drawing drawing = plan_timeline(part_profile(plan), prediction, title);
   replace_file("plan", o_.simulate, to_svg(drawing));
   fmt::print("{}\n", o_.simulate.string());
 }

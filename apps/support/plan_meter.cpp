@@ -4,16 +4,13 @@
 
 #include "apps/support/benchmark.h"
 #include "ranvier/core/random.h"
-#include "ranvier/layers/batch_norm.h"
+#include "ranvier/layers/shard_context.h"
 #include "ranvier/optim/optimizer.h"
 
 namespace ranvier::apps {
 namespace {
 
-void set_norm(Sequential& network, BatchNormMode mode) {
-  for (std::size_t i = 0; i < network.size(); ++i)
-    if (BatchNorm* norm = network.module(i).as<BatchNorm>()) norm->options.mode = mode;
-}
+std::int64_t largest(std::int64_t total, int parts) { return Slice::of(total, 0, parts).length(); }
 
 }  // namespace
 
@@ -32,28 +29,33 @@ void profile_optimizer(NetworkProfile& profile, Sequential& network, const std::
   zero_grad(weights);
 }
 
-const NetworkProfile& PlanMeter::measured(std::int64_t steps, std::int64_t batch) {
-  const auto [place, fresh] = measured_.try_emplace({steps, batch});
+const NetworkProfile& PlanMeter::measured(MeshShape mesh, std::int64_t part_steps,
+                                          std::int64_t part_batch) {
+  const auto [place, fresh] = measured_.try_emplace({mesh.data, mesh.time, part_steps, part_batch});
   if (!fresh) return place->second;
   seed(0);
-  PlanModel model = plan_model(options_.model, steps, batch);
-  set_norm(model.network, options_.norm);
+  PlanModel model =
+      plan_model(options_.model,
+                 {.steps = part_steps, .batch = part_batch, .all_steps = part_steps * mesh.time});
+  set_batch_norm_mode(model.network, options_.norm);
   move_to(model.network, options_.device);
   place->second = profile_network(model.network, model.input.to(options_.device),
-                                  {.loss = model.loss, .runs = options_.runs});
+                                  {.loss = model.loss, .mesh = mesh, .runs = options_.runs});
   profile_optimizer(place->second, model.network, model.optimizer, options_.runs);
   return place->second;
 }
 
-NetworkProfile PlanMeter::profile(std::int64_t steps, std::int64_t batch) {
-  return steps <= options_.most_steps ? measured(steps, batch) : reckoned(steps, batch);
+NetworkProfile PlanMeter::profile(MeshShape mesh, std::int64_t steps, std::int64_t batch) {
+  const std::int64_t part = largest(steps, mesh.time);
+  if (part > options_.most_steps) return reckoned(mesh, steps, batch);
+  return measured(mesh, part, largest(batch, mesh.data));
 }
 
-NetworkProfile PlanMeter::reckoned(std::int64_t steps, std::int64_t batch) {
+NetworkProfile PlanMeter::reckoned(MeshShape mesh, std::int64_t steps, std::int64_t batch) {
   has_reckoned_ = true;
   const std::int64_t many = std::max<std::int64_t>(2, options_.most_steps);
-  const std::int64_t few = std::max<std::int64_t>(1, many / 8);
-  return at_steps(measured(few, batch), measured(many, batch), steps);
+  const std::int64_t few = std::max<std::int64_t>(1, many / 8), part = largest(batch, mesh.data);
+  return at_steps(measured(mesh, few, part), measured(mesh, many, part), largest(steps, mesh.time));
 }
 
 }  // namespace ranvier::apps

@@ -1,6 +1,7 @@
 // Measures what a plan needs to know of a network on this machine.
 #pragma once
 
+#include <array>
 #include <map>
 #include <utility>
 
@@ -19,26 +20,27 @@ struct PlanMeterOptions {
   std::int64_t most_steps = 64;  ///< longer sequences are not run but reckoned from shorter ones
 };
 
-/// Profiles of one network for slices of different sizes.
+/// Profiles of one network for parts of different sizes.
 class PlanMeter {
  public:
   explicit PlanMeter(PlanMeterOptions options) : options_(std::move(options)) {}
 
-  /// Of a slice of `steps` steps and `batch` samples: measured as it is, or, with more than
-  /// `most_steps` steps, on the line through what that many and an eighth of them take.
-  NetworkProfile profile(std::int64_t steps, std::int64_t batch);
+  /// Of the largest part that a rank of `mesh` has of `steps` steps and `batch` samples: measured
+  /// as it is, or, with more than `most_steps` steps, on the line through what that many and an
+  /// eighth of them take.
+  NetworkProfile profile(MeshShape mesh, std::int64_t steps, std::int64_t batch);
   /// As above, but always on the line.
-  NetworkProfile reckoned(std::int64_t steps, std::int64_t batch);
+  NetworkProfile reckoned(MeshShape mesh, std::int64_t steps, std::int64_t batch);
 
   /// Whether a profile was reckoned so far.
   bool has_reckoned() const { return has_reckoned_; }
   const PlanMeterOptions& options() const { return options_; }
 
  private:
-  const NetworkProfile& measured(std::int64_t steps, std::int64_t batch);
+  const NetworkProfile& measured(MeshShape mesh, std::int64_t part_steps, std::int64_t part_batch);
 
   PlanMeterOptions options_;
-  std::map<std::pair<std::int64_t, std::int64_t>, NetworkProfile> measured_;
+  std::map<std::array<std::int64_t, 4>, NetworkProfile> measured_;
   bool has_reckoned_ = false;
 };
 

@@ -23,7 +23,7 @@ using Loss = std::function<Tensor(const Tensor& output)>;
 /// A size of the sample and the rest that a model needs.
 struct Request {
   const PlanModelOptions& options;
-  std::int64_t steps, batch;
+  PlanPart part;
 
   std::vector<std::int64_t> hidden(std::vector<std::int64_t> catalogue) const {
     if (options.hidden > 0) catalogue.assign(catalogue.size(), options.hidden);
@@ -39,27 +39,26 @@ Tensor labels(std::int64_t batch, std::int64_t classes) {
   return from_vector(values, {batch});
 }
 
-Tensor images(const Request& request) { return uniform({request.batch, 28, 28, 1}, 0, 1); }
+Tensor images(const Request& request) { return uniform({request.part.batch, 28, 28, 1}, 0, 1); }
 
 Loss counts_loss(const Request& request, std::int64_t classes) {
-  return [=, target = labels(request.batch, classes)](const Tensor& output) {
+  return [=, target = labels(request.part.batch, classes)](const Tensor& output) {
     return cross_entropy(read_out(Readout::sum, output), target.to(output.device()));
   };
 }
 
 Loss votes_loss(const Request& request, std::int64_t classes) {
-  return [=, target = labels(request.batch, classes)](const Tensor& output) {
+  return [=, target = labels(request.part.batch, classes)](const Tensor& output) {
     return cross_entropy(read_out(Readout::sum, softmax(output)), target.to(output.device()));
   };
 }
 
 PlanModel csnn_model(const Request& r) {
-  CsnnOptions o{.steps = r.steps};
+  CsnnOptions o{.steps = r.part.all_steps};
   if (r.options.channels > 0) o.channels = r.options.channels;
-  const Tensor target = one_hot(labels(r.batch, o.classes), o.classes);
+  const Tensor target = one_hot(labels(r.part.batch, o.classes), o.classes);
   return {.network = csnn(o),
           .input = images(r),
-          .static_input = true,
           .loss =
               [target](const Tensor& output) {
                 return mse_loss(mean(output, {0}), target.to(output.device()));
@@ -69,11 +68,10 @@ PlanModel csnn_model(const Request& r) {
 }
 
 PlanModel mlp_model(const Request& r) {
-  LeakyMlpOptions o{.steps = r.steps};
+  LeakyMlpOptions o{.steps = r.part.all_steps};
   if (r.options.hidden > 0) o.hidden = r.options.hidden;
   return {.network = leaky_mlp(o),
           .input = images(r),
-          .static_input = true,
           .loss = counts_loss(r, o.classes),
           .optimizer = "adam",
           .input_text = "images 28x28x1"};
@@ -81,7 +79,7 @@ PlanModel mlp_model(const Request& r) {
 
 PlanModel spike_train_model(const Request& r, Sequential network, std::int64_t inputs, Loss loss) {
   return {.network = std::move(network),
-          .input = random_spikes({r.steps, r.batch, inputs}, event_density),
+          .input = random_spikes({r.part.steps, r.part.batch, inputs}, event_density),
           .loss = std::move(loss),
           .optimizer = "adamw",
           .input_text = fmt::format("{} channels, {:.0f} % set", inputs, 100 * event_density)};
@@ -109,16 +107,16 @@ PlanModel event_cnn_model(const Request& r) {
   EventCnnOptions o;
   if (r.options.channels > 0)
     for (std::size_t i = 0; i < o.channels.size(); ++i) o.channels[i] = r.options.channels << i;
-  return {
-      .network = event_cnn(o),
-      .input = random_spikes({r.steps, r.batch, o.frame[0], o.frame[1], o.frame[2]}, event_density),
-      .loss =
-          [target = labels(r.batch, o.classes)](const Tensor& output) {
-            return cross_entropy(read_out(Readout::mean, output), target.to(output.device()));
-          },
-      .optimizer = "adamw",
-      .input_text = fmt::format("frames {}x{}x{}, {:.0f} % set", o.frame[0], o.frame[1], o.frame[2],
-                                100 * event_density)};
+  return {.network = event_cnn(o),
+          .input = random_spikes({r.part.steps, r.part.batch, o.frame[0], o.frame[1], o.frame[2]},
+                                 event_density),
+          .loss =
+              [target = labels(r.part.batch, o.classes)](const Tensor& output) {
+                return cross_entropy(read_out(Readout::mean, output), target.to(output.device()));
+              },
+          .optimizer = "adamw",
+          .input_text = fmt::format("frames {}x{}x{}, {:.0f} % set", o.frame[0], o.frame[1],
+                                    o.frame[2], 100 * event_density)};
 }
 
 /// A model and which sizes can be given for it.
@@ -146,7 +144,7 @@ std::vector<std::string> plan_model_names() {
   return names;
 }
 
-PlanModel plan_model(const PlanModelOptions& options, std::int64_t steps, std::int64_t batch) {
+PlanModel plan_model(const PlanModelOptions& options, const PlanPart& part) {
   const auto found = entries().find(options.model);
   RV_CHECK(found != entries().end(), "--model must be one of {}; got '{}'.",
            fmt::join(plan_model_names(), ", "), options.model);
@@ -158,8 +156,7 @@ PlanModel plan_model(const PlanModelOptions& options, std::int64_t steps, std::i
            "--channels is not an option of {}, which has no convolutions.", options.model);
   RV_CHECK(options.hidden == 0 || entry.hidden,
            "--hidden is not an option of {}, whose width is given by --channels.", options.model);
-  RV_CHECK(steps >= 1 && batch >= 1, "--T and --batch must be >= 1; got {} and {}.", steps, batch);
-  return entry.make({options, steps, batch});
+  return entry.make({options, part});
 }
 
 }  // namespace ranvier::apps

@@ -20,7 +20,6 @@ struct PlanModelOptions {
 struct PlanModel {
   Sequential network;
   Tensor input;  ///< static images [B, ...] or a sequence [T, B, ...]
-  bool static_input = false;
   std::function<Tensor(const Tensor& output)> loss;
   std::string optimizer;   ///< as `make_optimizer` calls it
   std::string input_text;  ///< "images 28x28x1"
@@ -29,8 +28,14 @@ struct PlanModel {
 /// The names that `plan_model` knows.
 std::vector<std::string> plan_model_names();
 
-/// The network called `options.model` with `batch` random samples of `steps` steps. Errors: another
-/// name; an option that the network does not have; sizes < 0.
-PlanModel plan_model(const PlanModelOptions& options, std::int64_t steps, std::int64_t batch);
+/// A rank's part of a batch.
+struct PlanPart {
+  std::int64_t steps = 1, batch = 1;
+  std::int64_t all_steps = 1;  ///< of all ranks: for so many a network shows static images
+};
+
+/// The network called `options.model` with random samples for a rank. Errors: another name; an
+/// option that the network does not have; sizes < 0.
+PlanModel plan_model(const PlanModelOptions& options, const PlanPart& part);
 
 }  // namespace ranvier::apps

@@ -19,7 +19,7 @@ std::string number(double value) {
 // How a stage is shared by the ranks of a time row.
 std::string sharing(const StageProfile& stage) {
   std::string text = stage.chained ? "chain" : stage.in_time() ? "at once" : "on all";
-  return stage.norm_channels > 0 ? text + ", sums" : text;
+  return stage.norm.forward > 0 ? text + ", sums" : text;
 }
 
 }  // namespace
@@ -58,9 +58,9 @@ std::string mesh_table(const std::vector<PlannedMesh>& meshes, double alone) {
     const Prediction& seen = mesh->prediction;
     const double speedup = alone / seen.step;
     const auto sent = std::max_element(seen.bytes_sent.begin(), seen.bytes_sent.end());
-    text += fmt::format(row, fmt::format("{} x {}", mesh->plan.data_shards, mesh->plan.time_shards),
+    text += fmt::format(row, fmt::format("{} x {}", mesh->plan.mesh.data, mesh->plan.mesh.time),
                         number(ms(seen.step)), fmt::format("{:.2f}", speedup),
-                        fmt::format("{:.0f} %", 100 * speedup / mesh->plan.ranks()),
+                        fmt::format("{:.0f} %", 100 * speedup / mesh->plan.mesh.ranks()),
                         fmt::format("{:.0f} %", 100 * seen.waiting),
                         number(megabytes(seen.memory_bytes)), number(megabytes(*sent)),
                         mesh == best ? "  best" : "");

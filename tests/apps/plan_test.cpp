@@ -30,6 +30,7 @@ void check_width(const std::string& text) {
 NetworkProfile small_profile() {
   return {.steps = 8,
           .batch = 4,
+          .all_steps = 8,
           .stages = {{.name = "0", .kind = "Linear", .forward = 2e-3, .backward = 4e-3},
                      {.name = "1-3",
                       .kind = "BatchNorm Neuron MaxPool2d",
@@ -40,7 +41,7 @@ NetworkProfile small_profile() {
           .update = 1e-3};
 }
 
-const Plan two_ranks{.time_shards = 2, .steps = 8, .batch = 4, .link = {1e-5, 1e10}};
+const Plan two_ranks{.mesh = {.time = 2}, .steps = 8, .batch = 4, .link = {1e-5, 1e10}};
 
 }  // namespace
 
@@ -48,7 +49,7 @@ TEST_CASE("every network of the catalogue can be planned") {
   for (const std::string& name : plan_model_names()) {
     INFO(name);
     PlanMeter meter({.model = {.model = name}, .runs = 1, .most_steps = 8});
-    const NetworkProfile profile = meter.profile(2, 3);
+    const NetworkProfile profile = meter.profile({}, 2, 3);
     CHECK(profile.steps == 2);
     CHECK(profile.batch == 3);
     CHECK(profile.update > 0);
@@ -60,11 +61,11 @@ TEST_CASE("every network of the catalogue can be planned") {
 
 TEST_CASE("longer sequences are reckoned from shorter ones") {
   PlanMeter meter({.model = {.model = "recurrent", .hidden = 8}, .runs = 1, .most_steps = 16});
-  const NetworkProfile profile = meter.profile(1000, 2);
+  const NetworkProfile profile = meter.profile({}, 1000, 2);
   CHECK(meter.has_reckoned());
   CHECK(profile.steps == 1000);
   CHECK(profile.output_bytes == 1000 * 2 * 20 * 4);
-  CHECK(profile.stages[1].forward >= meter.profile(16, 2).stages[1].forward);
+  CHECK(profile.stages[1].forward >= meter.profile({}, 16, 2).stages[1].forward);
 }
 
 TEST_CASE("tables of stages and meshes fit 80 columns and mark the fastest mesh") {
@@ -74,7 +75,7 @@ TEST_CASE("tables of stages and meshes fit 80 columns and mark the fastest mesh"
   CHECK_THAT(stages, Contains("1-3") && Contains("BatchNorm Neuron MaxPool2d") &&
                          Contains("chain") && Contains("at once") && Contains("4.10"));
   Plan data = two_ranks;
-  data.time_shards = 1, data.data_shards = 2;
+  data.mesh = {.data = 2};
   const std::string meshes =
       mesh_table({{data, predict(profile, data)}, {two_ranks, predict(profile, two_ranks)}},
                  predict(profile, {.steps = 8, .batch = 4}).step);

@@ -19,15 +19,17 @@ struct Pair {
   std::int64_t state_bytes;
 };
 
-NetworkProfile network(const std::vector<Pair>& pairs, std::int64_t norm_channels = 0) {
-  NetworkProfile profile{.steps = steps, .batch = batch};
+/// With `sums`, batch norm over all steps comes before each scan and adds up so many numbers.
+NetworkProfile network(const std::vector<Pair>& pairs, std::int64_t sums = 0) {
+  NetworkProfile profile{.steps = steps, .batch = batch, .all_steps = steps};
   for (const Pair& pair : pairs) {
-    profile.stages.push_back({.forward = pair.plain, .backward = 2 * pair.plain});
+    profile.stages.push_back({.forward = pair.plain,
+                              .backward = 2 * pair.plain,
+                              .norm = {.forward = sums, .backward = sums, .over_time = true}});
     profile.stages.push_back({.forward = pair.chained,
                               .backward = 2 * pair.chained,
                               .chained = true,
-                              .state_bytes = pair.state_bytes,
-                              .norm_channels = norm_channels});
+                              .state_bytes = pair.state_bytes});
   }
   return profile;
 }
@@ -66,7 +68,7 @@ TEST_CASE("without meetings a step pays the longest delay between ranks once eac
     }
     const Prediction got = predict(
         network(pairs),
-        {.time_shards = ranks, .steps = steps, .batch = batch, .chunks = chunks, .link = wire});
+        {.mesh = {.time = ranks}, .steps = steps, .batch = batch, .chunks = chunks, .link = wire});
     const double gather = ranks > 1 ? wire.latency : 0;
     INFO("ranks " << ranks << ", chunks " << chunks << ", stages " << pairs.size());
     CHECK(got.forward == Approx(work + forward_delay + gather).epsilon(1e-9));
@@ -87,8 +89,8 @@ TEST_CASE("batch norm over all ranks pays the delay at every layer") {
       forward += (pair.plain + pair.chained) / ranks + sums +
                  skew(pair.chained / ranks, pair, ranks, chunks);
     const Prediction got = predict(
-        network(pairs, channels),
-        {.time_shards = ranks, .steps = steps, .batch = batch, .chunks = chunks, .link = wire});
+        network(pairs, 2 * channels),
+        {.mesh = {.time = ranks}, .steps = steps, .batch = batch, .chunks = chunks, .link = wire});
     CHECK(got.forward == Approx(forward).epsilon(1e-9));
   }
 }
@@ -96,7 +98,7 @@ TEST_CASE("batch norm over all ranks pays the delay at every layer") {
 TEST_CASE("one rank takes the sum of all times and waits for nobody") {
   NetworkProfile profile = network({{.plain = 3, .chained = 2, .state_bytes = 160}}, 8);
   profile.stages[0].static_input = true;
-  profile.stages[0].weight_bytes = 400;
+  profile.stages[0].gradients = {100};
   profile.loss = 0.5, profile.rest = 0.25, profile.update = 1;
   const Prediction got = predict(profile, {.steps = steps, .batch = batch, .link = {1, 1}});
   CHECK(got.step == Approx(3 * 5 + 0.5 + 0.25 + 1));
@@ -110,29 +112,39 @@ TEST_CASE("a slow link holds back the ranks that wait for states") {
   // state waits for the first one to have left.
   const NetworkProfile profile =
       network({{.plain = 0, .chained = 2, .state_bytes = 64}, {0, 2, 64}});
-  const Prediction got = predict(
-      profile,
-      {.time_shards = 2, .steps = steps, .batch = batch, .link = {.latency = 0, .bandwidth = 16}});
+  const Prediction got = predict(profile, {.mesh = {.time = 2},
+                                           .steps = steps,
+                                           .batch = batch,
+                                           .link = {.latency = 0, .bandwidth = 16}});
   CHECK(got.forward == Approx(1 + 4 + 4 + 1));
 }
 
 TEST_CASE("what comes before the first neuron of a static input is not divided") {
-  NetworkProfile profile = network({{.plain = 8, .chained = 4, .state_bytes = 0}}, 8);
+  NetworkProfile profile = network({{.plain = 8, .chained = 4, .state_bytes = 0}});
   profile.stages[0].static_input = true;
   profile.stages[1].static_input = true;
-  const Plan plan{.time_shards = 4, .steps = steps, .batch = batch, .link = {0, 1e9}};
+  const Plan plan{.mesh = {.time = 4}, .steps = steps, .batch = batch, .link = {0, 1e9}};
   CHECK(predict(profile, plan).forward == Approx(8 + 4 * 1));
   profile.stages[0].static_input = false;
   CHECK(predict(profile, plan).forward == Approx(2 + 4 * 1));
+}
+
+TEST_CASE("sums among the ranks with the same steps are waited for within the chain") {
+  NetworkProfile profile = network({{.plain = 0, .chained = 8, .state_bytes = 0}});
+  profile.stages[1].norm = {.forward = 100, .backward = 100};  // 800 B: 2 s on two ranks
+  Plan plan{.mesh = {.data = 2, .time = 4}, .steps = steps, .batch = batch, .link = {0, 400}};
+  CHECK(predict(profile, plan).forward == Approx(4 * (1 + 2)));
+  plan.mesh.data = 1, plan.batch = batch / 2;
+  CHECK(predict(profile, plan).forward == Approx(4 * 1));
 }
 
 TEST_CASE("more steps, slower links and slower stages never make a step shorter") {
   std::mt19937 random(3);
   for (int run = 0; run < 100; ++run) {
     NetworkProfile profile = network(random_pairs(random), random() % 2 ? 64 : 0);
-    profile.stages[0].weight_bytes = 1 << 20;
-    Plan plan{.time_shards = 1 + static_cast<int>(random() % 8),
-              .data_shards = 1 + static_cast<int>(random() % 4),
+    profile.stages[0].gradients = {1 << 18};
+    const int data = 1 + static_cast<int>(random() % 4), time = 1 + static_cast<int>(random() % 8);
+    Plan plan{.mesh = {.data = data, .time = time},
               .steps = steps,
               .batch = batch,
               .chunks = 1 + static_cast<int>(random() % 4),
@@ -153,9 +165,9 @@ TEST_CASE("more steps, slower links and slower stages never make a step shorter"
 
 TEST_CASE("data shards divide the batch and only meet to add up gradients") {
   NetworkProfile profile = network({{.plain = 3, .chained = 1, .state_bytes = 1600}});
-  profile.stages[0].weight_bytes = 800;
+  profile.stages[0].gradients = {150, 50};
   profile.update = 1;
-  const Prediction got = predict(profile, {.data_shards = 4,
+  const Prediction got = predict(profile, {.mesh = {.data = 4},
                                            .steps = steps,
                                            .batch = batch,
                                            .link = {.latency = 0.25, .bandwidth = 400}});
@@ -163,40 +175,48 @@ TEST_CASE("data shards divide the batch and only meet to add up gradients") {
   CHECK(got.step == Approx(3.0 * 4 / 4 + got.exposed_reduction + 1));
 }
 
-TEST_CASE("gradients are added up while backward goes on") {
+TEST_CASE("gradients are added up in buckets while backward goes on") {
+  constexpr std::int64_t bucket = 1 << 20;  // numbers; 4 MiB take 1 s to be added up by two ranks
   NetworkProfile profile = network({{1, 1, 0}, {1, 1, 0}});
-  const Plan plan{.data_shards = 2, .steps = steps, .batch = batch, .link = {0, 1000}};
-  profile.stages[2].weight_bytes = 1000;  // 1 s while the first two stages take 2
-  CHECK(predict(profile, plan).exposed_reduction == 0);
-  profile.stages[2].weight_bytes = 5000;
-  CHECK(predict(profile, plan).exposed_reduction == Approx(5 - 2));
-  profile.stages[0].weight_bytes = 3000;
-  CHECK(predict(profile, plan).exposed_reduction == Approx(5 - 2 + 3));
+  const Plan plan{.mesh = {.data = 2}, .steps = steps, .batch = batch, .link = {0, 4 << 20}};
+  const auto exposed = [&](std::int64_t first, std::int64_t last) {
+    profile.stages[0].gradients = {first};
+    profile.stages[2].gradients = {last};
+    return predict(profile, plan).exposed_reduction;
+  };
+  // What the last stages have is under way while the first ones take another 2 s.
+  CHECK(exposed(0, bucket) == 0);
+  CHECK(exposed(0, 5 * bucket) == Approx(5 - 2));
+  CHECK(exposed(3 * bucket, 5 * bucket) == Approx(5 - 2 + 3));
+  CHECK(exposed(bucket / 4, bucket / 2) == Approx(0.75));  // one bucket, full at the end
 }
 
 TEST_CASE("the bytes of a step are those of its messages") {
   // States of 3 f32 a sample, outputs of 10, 21 weights, batch norm of 5 channels.
   NetworkProfile profile{.steps = 4, .batch = 2, .output_bytes = 4 * 2 * 10 * 4};
-  profile.stages = {{.chained = true, .state_bytes = 2 * 3 * 4, .norm_channels = 5},
-                    {.weight_bytes = 21 * 4}};
-  Plan plan{
-      .time_shards = 2, .data_shards = 2, .steps = 5, .batch = 3, .sync_norm = false, .link = wire};
+  profile.stages = {{.chained = true, .state_bytes = 2 * 3 * 4}, {.gradients = {20, 1}}};
+  Plan plan{.mesh = {.data = 2, .time = 2}, .steps = 5, .batch = 3, .link = wire};
   const auto expected = [](std::int64_t samples, std::int64_t own_steps, std::int64_t own_weights) {
     return samples * 12 + own_steps * samples * 40 + (21 - own_weights + 3 * own_weights) * 4;
   };
-  CHECK(predict(profile, plan).bytes_sent ==
-        std::vector<std::int64_t>{expected(2, 3, 6), expected(2, 2, 5), expected(1, 3, 5),
-                                  expected(1, 2, 5)});
-  plan.sync_norm = true;  // 10 sums in f64 each way, of which ranks add up 3, 3, 2 and 2
-  const auto sums = [](std::int64_t own) { return 2 * (10 - own + 3 * own) * 8; };
-  CHECK(predict(profile, plan).bytes_sent ==
-        std::vector<std::int64_t>{expected(2, 3, 6) + sums(3), expected(2, 2, 5) + sums(3),
-                                  expected(1, 3, 5) + sums(2), expected(1, 2, 5) + sums(2)});
-  plan = {.time_shards = 3, .steps = 3, .batch = 2, .sync_norm = false, .link = wire};
+  const auto sent = [&] { return predict(profile, plan).bytes_sent; };
+  using Bytes = std::vector<std::int64_t>;
+  CHECK(sent() ==
+        Bytes{expected(2, 3, 5), expected(2, 2, 5), expected(1, 3, 5), expected(1, 2, 6)});
+  // 10 sums forward and 6 backward over all, of which ranks add up 2, 3, 2, 3 and 1, 2, 1, 2.
+  profile.stages[0].norm = {.forward = 10, .backward = 6, .over_time = true};
+  const auto sums = [](std::int64_t own) { return (16 + 2 * own) * 8; };
+  CHECK(sent() == Bytes{expected(2, 3, 5) + sums(3), expected(2, 2, 5) + sums(5),
+                        expected(1, 3, 5) + sums(3), expected(1, 2, 6) + sums(5)});
+  // 4 sums a step among two ranks with the same steps, and 10 numbers a step for all times.
+  profile.stages[0].norm = {.forward = 16, .gathered = 40};
+  const auto step_sums = [](std::int64_t steps) { return (4 + 10) * steps * 8; };
+  CHECK(sent() == Bytes{expected(2, 3, 5) + step_sums(3), expected(2, 2, 5) + step_sums(2),
+                        expected(1, 3, 5) + step_sums(3), expected(1, 2, 6) + step_sums(2)});
+  profile.stages[0].norm = {};
+  plan = {.mesh = {.time = 3}, .steps = 3, .batch = 2, .link = wire};
   const std::int64_t reduced = (21 - 7 + 2 * 7) * 4, gathered = 2 * 2 * 40;
-  CHECK(predict(profile, plan).bytes_sent == std::vector<std::int64_t>{24 + reduced + gathered,
-                                                                       48 + reduced + gathered,
-                                                                       24 + reduced + gathered});
+  CHECK(sent() == Bytes{24 + reduced + gathered, 48 + reduced + gathered, 24 + reduced + gathered});
 }
 
 TEST_CASE("memory falls with the steps and samples of a rank, weights stay") {
@@ -205,13 +225,13 @@ TEST_CASE("memory falls with the steps and samples of a rank, weights stay") {
                     {.chained = true, .static_input = true, .saved_bytes = 800}};
   Plan plan{.steps = 8, .batch = 4, .link = wire};
   CHECK(predict(profile, plan).memory_bytes == 200 + 400 + 800);
-  plan.time_shards = 4, plan.data_shards = 2;
+  plan.mesh = {.data = 2, .time = 4};
   CHECK(predict(profile, plan).memory_bytes == 200 + 400 / 2 + 800 / 8);
 }
 
 TEST_CASE("the timeline has no rank do two things at once and is as busy as the step says") {
   std::mt19937 random(4);
-  const Plan plan{.time_shards = 4, .steps = steps, .batch = batch, .chunks = 3, .link = wire};
+  const Plan plan{.mesh = {.time = 4}, .steps = steps, .batch = batch, .chunks = 3, .link = wire};
   const Prediction got = predict(network(random_pairs(random), 16), plan);
   std::vector<double> free(4, 0);
   double busy = 0;
@@ -229,10 +249,10 @@ TEST_CASE("plans that cannot be are refused") {
   const NetworkProfile profile = network({{1, 1, 16}});
   const auto code = ErrorCode::invalid_argument;
   CHECK_ERROR(predict({}, {}), code, "[predict] the profile is empty.");
-  CHECK_ERROR(predict(profile, {.time_shards = 0}), code, "must be >= 1; got 0, 1 and 1");
-  CHECK_ERROR(predict(profile, {.time_shards = 8, .steps = 7, .batch = 8}), code,
+  CHECK_ERROR(predict(profile, {.mesh = {.time = 0}}), code, "must be >= 1; got 0, 1 and 1");
+  CHECK_ERROR(predict(profile, {.mesh = {.time = 8}, .steps = 7, .batch = 8}), code,
               "8 time shards need at least as many time steps; got 7.");
-  CHECK_ERROR(predict(profile, {.data_shards = 4, .steps = 7, .batch = 3}), code,
+  CHECK_ERROR(predict(profile, {.mesh = {.data = 4}, .steps = 7, .batch = 3}), code,
               "4 data shards need at least as many samples in a batch; got 3.");
   CHECK_ERROR(predict(profile, {.link = {.latency = -1}}), code, "latency must be >= 0 s");
 }

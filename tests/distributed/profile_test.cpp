@@ -62,7 +62,7 @@ TEST_CASE("a profile knows the stages of a network for images") {
         "0 static, 1-3 chained static, 4, 5-7 chained, 8, 9, 10 chained, 11, 12 chained, ");
   CHECK(profile.stages[1].kind == "BatchNorm Neuron MaxPool2d");
   CHECK(profile.stages[1].state_bytes == 5 * 8 * 8 * 4 * 4);
-  CHECK(profile.stages[1].norm_channels == 4);
+  CHECK(profile.stages[1].gradients == std::vector<std::int64_t>{4, 4});
   CHECK(profile.stages[4].weight_bytes == 0);
   CHECK(profile.weight_bytes() == 4 * count_elements(parameters(network)));
   for (const StageProfile& stage : profile.stages) {
@@ -75,14 +75,42 @@ TEST_CASE("a profile knows the stages of a network for images") {
   CHECK(profile.stages[3].saved_bytes > 0);
 }
 
-TEST_CASE("a profile of a rank's steps shows a static input for so many") {
+TEST_CASE("a profile of a time shard runs its steps, and norms apart that wait for all ranks") {
   seed(2);
   Sequential network = csnn({.steps = 6, .channels = 4, .image = {8, 8, 1}});
   const Tensor images = uniform({2, 8, 8, 1}, 0, 1);
+  std::int64_t seen_steps = 0;
+  const auto loss = [&](const Tensor& output) {
+    seen_steps = output.size(0);
+    return some_loss(output);
+  };
   const NetworkProfile profile =
-      profile_network(network, images, {.loss = some_loss, .steps = 2, .runs = 1});
-  CHECK(profile.steps == 2);
+      profile_network(network, images, {.loss = loss, .mesh = {.data = 2, .time = 4}, .runs = 1});
+  CHECK(profile.steps == 2);  // of 6: 2, 2, 1, 1
+  CHECK(seen_steps == 6);
+  CHECK(stages(profile) ==
+        "0 static, 1-3 chained static, 4, 5, 6 chained, 7, 8, 9, 10 chained, 11, 12 chained, ");
+  const NormExchange &images_norm = profile.stages[1].norm, &norm = profile.stages[3].norm;
+  CHECK_FALSE(images_norm.over_time);
+  CHECK(images_norm.forward == 3 * 4);
+  CHECK(images_norm.backward == 2 * 4);
+  CHECK(norm.over_time);
+  CHECK(norm.forward == 3 * 4);
+  CHECK(norm.backward == 2 * 4);
   CHECK(network(images).size(0) == 6);
+}
+
+TEST_CASE("a profile of statistics per step tells what is gathered for the running ones") {
+  Sequential network = event_cnn({.frame = {8, 8, 2}, .channels = {4}});
+  set_batch_norm_mode(network, BatchNormMode::step);
+  const NetworkProfile profile =
+      profile_network(network, uniform({3, 2, 8, 8, 2}, 0, 1),
+                      {.loss = some_loss, .mesh = {.data = 2, .time = 2}, .runs = 1});
+  CHECK(profile.all_steps == 6);
+  CHECK(profile.stages[1].name == "1-3");
+  CHECK(profile.stages[1].norm.forward == 3 * 3 * 4);
+  CHECK(profile.stages[1].norm.gathered == 2 * 3 * 4);
+  CHECK_FALSE(profile.stages[1].norm.over_time);
 }
 
 TEST_CASE("states of recurrent and adaptive neurons hold all they hand on") {
@@ -92,7 +120,6 @@ TEST_CASE("states of recurrent and adaptive neurons hold all they hand on") {
   CHECK(stages(profile) == "0, 1 chained, 2, 3 chained, ");
   CHECK(profile.stages[1].state_bytes == 3 * 2 * 5 * 4);  // membrane, threshold, last spikes
   CHECK(profile.stages[3].state_bytes == 2 * 3 * 4);
-  CHECK(profile.stages[1].norm_channels == 0);
 }
 
 TEST_CASE("profiling leaves a network as it was") {
@@ -110,7 +137,11 @@ TEST_CASE("profiling leaves a network as it was") {
   };
   const auto before = snapshot();
   const Generator generator = default_generator();
-  profile_network(network, x, {.loss = some_loss});
+  for (const BatchNormMode mode : {BatchNormMode::batch, BatchNormMode::step}) {
+    set_batch_norm_mode(network, mode);
+    profile_network(network, x, {.loss = some_loss, .mesh = {.data = 2, .time = 2}});
+    CHECK(snapshot() == before);
+  }
   CHECK(snapshot() == before);
   CHECK(default_generator().next_block == generator.next_block);
   const auto failing = [](const Tensor&) -> Tensor { fail(ErrorCode::state, "no loss today"); };
@@ -127,9 +158,9 @@ TEST_CASE("time is counted for the stage that takes it") {
 }
 
 TEST_CASE("a profile of other lengths lies on the line through two") {
-  NetworkProfile few{.steps = 8, .batch = 2, .stages = {{}}, .output_bytes = 80};
+  NetworkProfile few{.steps = 8, .batch = 2, .all_steps = 16, .stages = {{}}, .output_bytes = 80};
   NetworkProfile many = few;
-  many.steps = 24, many.output_bytes = 240;
+  many.steps = 24, many.all_steps = 48, many.output_bytes = 240;
   StageProfile &low = few.stages[0], &high = many.stages[0];
   low.forward = 3, high.forward = 7;    // 1 + steps / 4
   low.backward = 5, high.backward = 4;  // noise
@@ -137,6 +168,7 @@ TEST_CASE("a profile of other lengths lies on the line through two") {
   few.loss = 1, many.loss = 5;  // steps / 4 - 1, below zero for few steps
   const NetworkProfile longer = at_steps(few, many, 104), shorter = at_steps(few, many, 4);
   CHECK(longer.steps == 104);
+  CHECK(longer.all_steps == 208);
   CHECK(longer.stages[0].forward == Approx(27));
   CHECK(longer.stages[0].backward == Approx(4));
   CHECK(longer.stages[0].saved_bytes == 10400);
@@ -152,5 +184,9 @@ TEST_CASE("a profile is made of a loss and of runs") {
   const auto code = ErrorCode::invalid_argument;
   CHECK_ERROR(profile_network(network, x, {}), code, "[profile_network] needs a loss.");
   CHECK_ERROR(profile_network(network, x, {.loss = some_loss, .runs = 0}), code,
-              "runs must be >= 1 and steps >= 0; got 0 and 0.");
+              "runs must be >= 1; got 0.");
+  CHECK_ERROR(profile_network(network, x, {.loss = some_loss, .mesh = {.data = 0}}), code,
+              "data and time shards must be >= 1; got 0 x 1.");
+  CHECK_ERROR(profile_network(network, zeros({3}), {.loss = some_loss}), code,
+              "input must be [T, B, ...]; its shape is (3,).");
 }

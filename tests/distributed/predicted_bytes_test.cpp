@@ -1,0 +1,55 @@
+// What a step is predicted to send against what it sends.
+#include "ranvier/distributed/local_transport.h"
+#include "ranvier/distributed/profile.h"
+#include "ranvier/distributed/sharded_network.h"
+#include "ranvier/ops/pointwise/pointwise.h"
+#include "ranvier/ops/reduce/sum.h"
+#include "ranvier/ops/shape/slice.h"
+#include "tests/support/catch.h"
+#include "tests/support/sharded_cases.h"
+
+using namespace ranvier;
+
+namespace {
+
+Tensor some_loss(const Tensor& output) { return mean(square(output)); }
+
+/// This rank's samples of a case, at all steps.
+Tensor own_samples(const test::ShardedCase& of, const Slice& samples) {
+  return slice(of.x, of.static_input ? 0 : 1, samples.begin, samples.end);
+}
+
+std::vector<std::int64_t> sent_bytes(const test::ShardedCase& of, MeshShape shape) {
+  std::vector<std::int64_t> sent(static_cast<std::size_t>(shape.ranks()));
+  run_local(shape.ranks(), [&](Transport& transport) {
+    Sequential network = of.network();
+    const Mesh mesh(transport, shape);
+    ShardedNetwork sharded(network, mesh);
+    const std::int64_t batch = of.labels.numel();
+    sharded.backward(some_loss(sharded(own_samples(of, sharded.samples(batch)), batch)));
+    sent[static_cast<std::size_t>(transport.rank())] = transport.bytes_sent();
+  });
+  return sent;
+}
+
+std::vector<std::int64_t> predicted_bytes(const test::ShardedCase& of, MeshShape shape) {
+  Sequential network = of.network();
+  const std::int64_t batch = of.labels.numel();
+  Tensor part = own_samples(of, Slice::of(batch, 0, shape.data));
+  const std::int64_t steps = of.static_input ? network.shown_steps() : of.x.size(0);
+  if (!of.static_input) part = slice(part, 0, 0, Slice::of(steps, 0, shape.time).length());
+  const NetworkProfile profile =
+      profile_network(network, part, {.loss = some_loss, .mesh = shape, .runs = 1});
+  return predict(profile, {.mesh = shape, .steps = steps, .batch = batch}).bytes_sent;
+}
+
+}  // namespace
+
+TEST_CASE("every rank sends as many bytes in a step as predicted") {
+  for (const test::ShardedCase& of : test::sharded_cases())
+    for (const MeshShape shape :
+         {MeshShape{1, 1}, MeshShape{1, 2}, MeshShape{1, 5}, MeshShape{4, 1}, MeshShape{2, 3}}) {
+      INFO(of.name << " over " << shape.data << " x " << shape.time);
+      CHECK(predicted_bytes(of, shape) == sent_bytes(of, shape));
+    }
+}
