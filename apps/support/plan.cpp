@@ -10,8 +10,10 @@
 #include "apps/support/plan_meter.h"
 #include "apps/support/plan_text.h"
 #include "apps/support/plan_timeline.h"
+#include "apps/support/plan_trial.h"
 #include "ranvier/core/build_info.h"
 #include "ranvier/core/parallel.h"
+#include "ranvier/distributed/measure_link.h"
 
 namespace ranvier::apps {
 namespace {
@@ -32,16 +34,16 @@ void check(const PlanOptions& o) {
   };
   at_least("T", o.steps, 1);
   at_least("batch", o.batch, 1);
-  at_least("ranks", o.ranks, 1);
+  at_least("ranks", o.ranks, 0);
   at_least("chunks", o.chunks, 1);
   at_least("threads", o.threads, 0);
   at_least("runs", o.runs, 1);
   at_least("measure-steps", o.measure_steps, 2);
   at_least("time-shards", o.time_shards, 0);
-  RV_CHECK(o.link_latency >= 0, "--link-latency must be >= 0 us; got {}.", o.link_latency);
-  RV_CHECK(o.link_bandwidth > 0, "--link-bandwidth must be > 0 GB/s; got {}.", o.link_bandwidth);
-  RV_CHECK(o.time_shards == 0 || o.ranks % o.time_shards == 0,
-           "--time-shards must divide --ranks; got {} and {}.", o.time_shards, o.ranks);
+  RV_CHECK(o.link_latency.value_or(0) >= 0, "--link-latency must be >= 0 us; got {}.",
+           *o.link_latency);
+  RV_CHECK(o.link_bandwidth.value_or(1) > 0, "--link-bandwidth must be > 0 GB/s; got {}.",
+           *o.link_bandwidth);
   RV_CHECK(o.time_shards == 0 || !o.simulate.empty(),
            "--time-shards chooses the mesh that --simulate draws; name its file.");
   RV_CHECK(o.simulate.empty() || o.simulate.extension() == ".svg",
@@ -51,16 +53,37 @@ void check(const PlanOptions& o) {
 
 class Planner {
  public:
-  explicit Planner(const PlanOptions& options)
-      : o_(options),
-        link_{.latency = 1e-6 * o_.link_latency, .bandwidth = 1e9 * o_.link_bandwidth},
+  Planner(PlanOptions options, Transport* transport)
+      : o_(std::move(options)),
+        transport_(transport),
         meter_({.model = o_.model,
                 .norm = norm_mode(o_.bn_mode),
                 .device = parse_device(o_.device),
                 .runs = o_.runs,
-                .most_steps = o_.measure_steps}) {}
+                .most_steps = o_.measure_steps}) {
+    if (transport_ != nullptr && transport_->size() == 1) transport_ = nullptr;
+    if (o_.ranks == 0) o_.ranks = transport_ != nullptr ? transport_->size() : 8;
+  }
+
+  int run() {
+    if (transport_ != nullptr && !(o_.link_latency && o_.link_bandwidth)) {
+      link_ = measure_link(Group::all(*transport_), meter_.options().device);
+      link_measured_ = true;
+    }
+    if (o_.link_latency) link_.latency = 1e-6 * *o_.link_latency;
+    if (o_.link_bandwidth) link_.bandwidth = 1e9 * *o_.link_bandwidth;
+    return o_.table ? table() : meshes();
+  }
+
+ private:
+  bool talks() const { return transport_ == nullptr || transport_->rank() == 0; }
+  /// Ranks go on together, so that what they measure at the same time is as when they train.
+  void meet() const {
+    if (transport_ != nullptr) barrier(Group::all(*transport_));
+  }
 
   int table() {
+    RV_CHECK(transport_ == nullptr, "--table is made by one process; leave out mpirun.");
     std::vector<std::vector<double>> speedups;
     for (const int ranks : table_ranks) {
       speedups.emplace_back();
@@ -74,20 +97,30 @@ class Planner {
 
   int meshes() {
     const std::vector<Plan> plans = possible_meshes();
-    const NetworkProfile whole = meter_.profile({}, o_.steps, o_.batch);
-    print_heading();
-    fmt::print("{}\n", stage_table(whole));
-    std::fflush(stdout);
+    NetworkProfile whole;
+    if (talks()) {  // while the others wait
+      whole = meter_.profile({}, o_.steps, o_.batch);
+      print_heading();
+      fmt::print("{}\n", stage_table(whole));
+      std::fflush(stdout);
+    }
     std::vector<PlannedMesh> meshes;
-    for (const Plan& plan : plans) meshes.push_back({plan, predict(part_profile(plan), plan)});
-    fmt::print("A step over {} ranks\n{}\n", o_.ranks,
+    for (const Plan& plan : plans) {
+      meet();
+      meshes.push_back({plan, predict(part_profile(plan), plan)});
+      if (transport_ != nullptr && plan.mesh.ranks() == transport_->size())
+        meshes.back().measured =
+            measured_step(meter_.options(), Mesh(*transport_, plan.mesh), o_.steps, o_.batch);
+    }
+    if (!talks()) return 0;
+    fmt::print("A step over {} ranks{}\n{}\n", o_.ranks,
+               transport_ != nullptr ? ", times in ms" : "",
                mesh_table(meshes, predict(whole, plan({}, o_.steps)).step));
     print_notes();
     if (!o_.simulate.empty()) simulate(meshes);
     return 0;
   }
 
- private:
   Plan plan(MeshShape mesh, std::int64_t steps) const {
     return {.mesh = mesh, .steps = steps, .batch = o_.batch, .chunks = o_.chunks, .link = link_};
   }
@@ -105,8 +138,8 @@ class Planner {
       return plan.mesh.time == o_.time_shards;
     });
     RV_CHECK(o_.time_shards == 0 || drawn,
-             "--time-shards {}: T = {} and a batch of {} do not fit that mesh.", o_.time_shards,
-             o_.steps, o_.batch);
+             "--time-shards {}: {} ranks, T = {} and a batch of {} do not make such a mesh.",
+             o_.time_shards, o_.ranks, o_.steps, o_.batch);
     return plans;
   }
 
@@ -136,8 +169,10 @@ class Planner {
   void print_notes() const;
   void simulate(const std::vector<PlannedMesh>& meshes);
 
-  const PlanOptions& o_;
-  Link link_;
+  PlanOptions o_;
+  Transport* transport_;  // of several ranks, or null
+  Link link_{.latency = 1e-5, .bandwidth = 1e10};
+  bool link_measured_ = false;
   PlanMeter meter_;
 };
 
@@ -153,11 +188,15 @@ void Planner::print_notes() const {
           : "the part of a rank";
   fmt::print(
       "{}.\n"
-      "measured  stages, loss and optimizer, medians of {}, on {}\n"
-      "assumed   a link of {}; each rank computes as fast as this\n"
-      "          process alone; random inputs and weights that have learned nothing\n"
+      "measured  stages, loss and optimizer, medians of {}, on {}{}\n"
+      "assumed   {}{};\n"
+      "          random inputs and weights that have learned nothing\n"
       "left out  loading, logging, memory of temporaries\n",
-      waits, o_.runs, sizes, to_string(link_));
+      waits, o_.runs, sizes,
+      link_measured_ ? fmt::format(";\n          a link of {}", to_string(link_)) : "",
+      link_measured_ ? "" : fmt::format("a link of {}; ", to_string(link_)),
+      transport_ != nullptr ? "all ranks are as fast as rank 0"
+                            : "ranks as fast as\n          this process alone");
 }
 
 void Planner::simulate(const std::vector<PlannedMesh>& meshes) {
@@ -166,7 +205,7 @@ void Planner::simulate(const std::vector<PlannedMesh>& meshes) {
                          : std::find_if(meshes.begin(), meshes.end(), [&](const PlannedMesh& mesh) {
                              return mesh.plan.mesh.time == o_.time_shards;
                            });
-  const auto& [plan, prediction] = *shown;
+  const auto& [plan, prediction, measured] = *shown;
   const std::string title = fmt::format(
       "{}, T = {}, batch {}, batch norm {}: {} time x {} data shard(s), {:.3g} ms a step, "
       "{:.0f} % waiting",
@@ -189,10 +228,13 @@ void add_plan_options(CLI::App& app, PlanOptions& o) {
   add("--T,--steps", o.steps, "Network", "Time steps of a sample");
   add("--batch,--batch-size", o.batch, "Network", "Samples of a step over all ranks");
   add("--bn-mode", o.bn_mode, "Network", "Statistics of batch norm: sync, step or frozen");
-  add("--ranks", o.ranks, "Ranks", "Processes that share a step");
+  add("--ranks", o.ranks, "Ranks", "That share a step; 0: those of mpirun, else 8");
   add("--chunks", o.chunks, "Ranks", "Parts of a state, sent as soon as each is ready");
-  add("--link-latency", o.link_latency, "Ranks", "us that a message is on its way");
-  add("--link-bandwidth", o.link_bandwidth, "Ranks", "GB/s (1e9 bytes) between two ranks");
+  const auto link = [&](const char* name, auto& value, const char* help) {
+    app.add_option(name, value, help)->group("Ranks");
+  };
+  link("--link-latency", o.link_latency, "us on the way (mpirun: measured; else 10)");
+  link("--link-bandwidth", o.link_bandwidth, "GB/s, 1e9 bytes (mpirun: measured; else 10)");
   add("--device", o.device, "Measuring", "cpu or cuda[:index]");
   add("--threads", o.threads, "Measuring", "Threads of a rank; 0: one per core");
   add("--runs", o.runs, "Measuring", "Counted runs of each; medians are taken");
@@ -204,12 +246,11 @@ void add_plan_options(CLI::App& app, PlanOptions& o) {
       ->group("Output");
 }
 
-int run_plan(const PlanOptions& options) {
+int run_plan(const PlanOptions& options, Transport* transport) {
   check(options);
   require_available(parse_device(options.device));
   if (options.threads > 0) set_num_threads(options.threads);
-  Planner planner(options);
-  return options.table ? planner.table() : planner.meshes();
+  return Planner(options, transport).run();
 }
 
 }  // namespace ranvier::apps

@@ -5,19 +5,22 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "apps/support/plan_models.h"
+#include "ranvier/distributed/transport.h"
 
 namespace ranvier::apps {
 
 struct PlanOptions {
   PlanModelOptions model{};
   std::int64_t steps = 64, batch = 16;
-  int ranks = 8;
+  int ranks = 0;  ///< 0: those of mpirun, else 8
   std::string bn_mode = "sync";
   int chunks = 1;
-  double link_latency = 10, link_bandwidth = 10;  ///< microseconds, 1e9 bytes per second
+  /// Microseconds, 1e9 bytes per second; absent: measured where there are several ranks, else 10.
+  std::optional<double> link_latency{}, link_bandwidth{};
   std::string device = "cpu";
   int threads = 1;
   int runs = 3;
@@ -30,8 +33,10 @@ struct PlanOptions {
 /// Adds the options with their units and defaults.
 void add_plan_options(CLI::App& app, PlanOptions& options);
 
-/// Measures, predicts and prints; returns the exit status. Errors: options out of range; a model
-/// that is not known; more shards than time steps or samples; a device that is not available.
-int run_plan(const PlanOptions& options);
+/// Measures, predicts and prints; returns the exit status. With the `transport` of several ranks,
+/// which all call it, the link between them and a step over them are measured too, and rank 0
+/// prints. Errors: options out of range; a model that is not known; more shards than time steps or
+/// samples; a device that is not available.
+int run_plan(const PlanOptions& options, Transport* transport = nullptr);
 
 }  // namespace ranvier::apps

@@ -3,12 +3,14 @@
 
 #include <array>
 #include <map>
+#include <memory>
 #include <utility>
 
 #include "apps/support/plan_models.h"
 #include "ranvier/core/device.h"
 #include "ranvier/distributed/profile.h"
 #include "ranvier/ops/norm/batch_norm.h"
+#include "ranvier/optim/optimizer.h"
 
 namespace ranvier::apps {
 
@@ -44,9 +46,11 @@ class PlanMeter {
   bool has_reckoned_ = false;
 };
 
-/// Completes `profile` with what one step of the optimizer called `name` takes and keeps, measured
-/// with gradients of zero on `network`, whose weights it leaves as they are.
-void profile_optimizer(NetworkProfile& profile, Sequential& network, const std::string& name,
-                       int runs);
+/// The optimizer called `name` as plans use it.
+std::unique_ptr<Optimizer> plan_optimizer(const std::string& name, const NamedTensors& weights);
+
+/// Completes `profile` with what a step of `optimizer` takes and keeps: the median of `runs` with
+/// gradients of zero. Use one that is not trained with, as its counters and averages move on.
+void profile_optimizer(NetworkProfile& profile, Optimizer& optimizer, int runs);
 
 }  // namespace ranvier::apps

@@ -50,20 +50,26 @@ std::vector<PlannedMesh>::const_iterator fastest(const std::vector<PlannedMesh>&
 }
 
 std::string mesh_table(const std::vector<PlannedMesh>& meshes, double alone) {
-  constexpr const char* row = "{:>11} {:>10} {:>9} {:>11} {:>8} {:>10} {:>8}{}\n";
-  std::string text = fmt::format(row, "data x time", "step ms", "speed-up", "efficiency", "waiting",
-                                 "memory MB", "sent MB", "");
+  constexpr const char* row = "{:>11}{:>10}{}{:>9}{:>7}{:>8}{:>10}{:>9}{}\n";
+  const bool run = std::any_of(meshes.begin(), meshes.end(),
+                               [](const PlannedMesh& mesh) { return mesh.measured > 0; });
+  const auto measured = [&](const std::string& text) {
+    return run ? fmt::format("{:>10}", text) : "";
+  };
+  std::string text =
+      fmt::format(row, "data x time", run ? "predicted" : "step ms", measured("measured"),
+                  "speed-up", "eff.", "waiting", "memory MB", "sent MB", "");
   const auto best = fastest(meshes);
   for (auto mesh = meshes.begin(); mesh != meshes.end(); ++mesh) {
-    const Prediction& seen = mesh->prediction;
+    const auto& [plan, seen, seconds] = *mesh;
     const double speedup = alone / seen.step;
     const auto sent = std::max_element(seen.bytes_sent.begin(), seen.bytes_sent.end());
-    text += fmt::format(row, fmt::format("{} x {}", mesh->plan.mesh.data, mesh->plan.mesh.time),
-                        number(ms(seen.step)), fmt::format("{:.2f}", speedup),
-                        fmt::format("{:.0f} %", 100 * speedup / mesh->plan.mesh.ranks()),
-                        fmt::format("{:.0f} %", 100 * seen.waiting),
-                        number(megabytes(seen.memory_bytes)), number(megabytes(*sent)),
-                        mesh == best ? "  best" : "");
+    text += fmt::format(
+        row, fmt::format("{} x {}", plan.mesh.data, plan.mesh.time), number(ms(seen.step)),
+        measured(seconds > 0 ? number(ms(seconds)) : "-"), fmt::format("{:.2f}", speedup),
+        fmt::format("{:.0f} %", 100 * speedup / plan.mesh.ranks()),
+        fmt::format("{:.0f} %", 100 * seen.waiting), number(megabytes(seen.memory_bytes)),
+        number(megabytes(*sent)), mesh == best ? "  best" : "");
   }
   return text;
 }
@@ -86,7 +92,7 @@ std::string speedup_table(const std::vector<int>& ranks, const std::vector<std::
 }
 
 std::string to_string(const Link& link) {
-  return fmt::format("{:g} us and {:g} GB/s", 1e6 * link.latency, link.bandwidth / 1e9);
+  return fmt::format("{:.3g} us and {:.3g} GB/s", 1e6 * link.latency, link.bandwidth / 1e9);
 }
 
 }  // namespace ranvier::apps

@@ -12,6 +12,7 @@ namespace ranvier::apps {
 struct PlannedMesh {
   Plan plan{};
   Prediction prediction{};
+  double measured = 0;  ///< seconds of a step that was run; 0: none was
 };
 
 /// The stages of a profile with their times, what each waits for, and its state's size.

@@ -5,7 +5,8 @@
 #include "apps/support/plan_meter.h"
 #include "apps/support/plan_text.h"
 #include "apps/support/plan_timeline.h"
-#include "ranvier/core/random.h"
+#include "apps/support/plan_trial.h"
+#include "ranvier/distributed/local_transport.h"
 #include "tests/apps/markup.h"
 #include "tests/support/catch.h"
 #include "tests/support/errors.h"
@@ -81,7 +82,11 @@ TEST_CASE("tables of stages and meshes fit 80 columns and mark the fastest mesh"
                  predict(profile, {.steps = 8, .batch = 4}).step);
   check_width(meshes);
   CHECK(test::occurrences(meshes, "best") == 1);
-  CHECK_THAT(meshes, Contains("2 x 1       13.0      1.92        96 %      0 %"));
+  CHECK_THAT(meshes, Contains("2 x 1      13.0     1.92   96 %     0 %"));
+  const std::string measured =
+      mesh_table({{two_ranks, predict(profile, two_ranks), 0.0125}}, 0.025);
+  check_width(measured);
+  CHECK_THAT(measured, Contains("predicted  measured") && Contains("12.5"));
 }
 
 TEST_CASE("speed-ups are a Markdown table with a dash for what cannot be") {
@@ -105,6 +110,23 @@ TEST_CASE("a timeline draws each rank's stages and its waiting") {
     }
 }
 
+TEST_CASE("ranks that plan together measure their link and the step") {
+  const PlanMeterOptions options{.model = {.model = "recurrent", .hidden = 8}, .runs = 2};
+  std::vector<double> seconds(4);
+  std::vector<int> status(4, -1);
+  run_local(4, [&](Transport& transport) {
+    const auto rank = static_cast<std::size_t>(transport.rank());
+    seconds[rank] = measured_step(options, Mesh(transport, {.data = 2, .time = 2}), 6, 4);
+    PlanOptions plan;
+    plan.model = options.model;
+    plan.steps = 6, plan.batch = 4, plan.runs = 1;
+    status[rank] = run_plan(plan, &transport);
+  });
+  CHECK(seconds[0] > 0);
+  CHECK(seconds == std::vector<double>(4, seconds[0]));
+  CHECK(status == std::vector<int>(4, 0));
+}
+
 TEST_CASE("ranvier-plan refuses what makes no sense") {
   using Change = void (*)(PlanOptions&);
   const auto refuse = [](Change change, const char* message) {
@@ -125,7 +147,7 @@ TEST_CASE("ranvier-plan refuses what makes no sense") {
   refuse([](PlanOptions& o) { o.link_bandwidth = 0; }, "--link-bandwidth must be > 0 GB/s; got 0.");
   refuse([](PlanOptions& o) { o.simulate = "x.png"; }, "--simulate writes an .svg file");
   refuse([](PlanOptions& o) { o.simulate = "x.svg", o.time_shards = 3; },
-         "--time-shards must divide --ranks; got 3 and 8.");
+         "--time-shards 3: 8 ranks, T = 64 and a batch of 16 do not make such a mesh.");
   refuse([](PlanOptions& o) { o.time_shards = 2; }, "--time-shards chooses the mesh");
   refuse([](PlanOptions& o) { o.simulate = "x.svg", o.table = true; }, "--table does not draw");
   refuse([](PlanOptions& o) { o.steps = 4, o.batch = 3, o.ranks = 7; },
@@ -145,5 +167,5 @@ TEST_CASE("ranvier-plan's help fits 80 columns and names every option's default"
     INFO(line);
     CHECK(line.size() <= 80);
   }
-  CHECK_THAT(app.help(), Contains("--ranks INT=8") && Contains("us that a message"));
+  CHECK_THAT(app.help(), Contains("--ranks INT=0") && Contains("us on the way"));
 }
