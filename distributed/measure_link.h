@@ -7,8 +7,9 @@
 namespace ranvier {
 
 /// Sends messages back and forth between the first two members of `group`: short ones for the
-/// latency, long ones for the bandwidth; medians. All members call it and all get the result. It
-/// takes less than a second. Error: a group of one.
+/// latency, long ones for the bandwidth. Then all members add up gradients of zero, and what that
+/// takes longer than its messages is the summing. Medians; all members call it and all get the
+/// result, in less than a second on most links. Error: a group of one.
 Link measure_link(const Group& group, Device device = cpu_device);
 
 }  // namespace ranvier

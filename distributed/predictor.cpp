@@ -73,7 +73,9 @@ class Row {
     link_free_.assign(now_.size(), 0);
     double summed = 0;  // when the sums that were started are done
     const auto start_sum = [&](std::int64_t numbers) {
+      if (plan_.mesh.ranks() == 1) return;
       summed = std::max(summed, latest()) + all_reduce(numbers * 4, plan_.mesh.ranks());
+      for (double& now : now_) now += plan_.link.summing * static_cast<double>(numbers * 4);
     };
     detail::GradientBuckets buckets(start_sum);
     for (std::size_t i = profile_.stages.size(); i-- > 0;) {

@@ -20,6 +20,7 @@ namespace ranvier {
 struct Link {
   double latency = 0;    ///< seconds that a message is on its way, besides its transfer
   double bandwidth = 1;  ///< bytes per second
+  double summing = 0;    ///< seconds of a rank for each byte of gradients that it helps to add up
 
   double transfer(double bytes) const { return bytes / bandwidth; }
 };

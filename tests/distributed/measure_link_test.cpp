@@ -14,9 +14,11 @@ TEST_CASE("all ranks learn what the link between the first two takes") {
   });
   CHECK(found[0].latency > 0);
   CHECK(found[0].bandwidth > 0);
+  CHECK(found[0].summing >= 0);
   for (const Link& link : found) {
     CHECK(link.latency == found[0].latency);
     CHECK(link.bandwidth == found[0].bandwidth);
+    CHECK(link.summing == found[0].summing);
   }
 }
 

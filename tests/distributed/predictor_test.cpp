@@ -191,6 +191,17 @@ TEST_CASE("gradients are added up in buckets while backward goes on") {
   CHECK(exposed(bucket / 4, bucket / 2) == Approx(0.75));  // one bucket, full at the end
 }
 
+TEST_CASE("ranks spend time on adding gradients up, one rank has none to add") {
+  NetworkProfile profile = network({{1, 1, 0}});
+  profile.stages[0].gradients = {250};
+  Plan plan{.mesh = {.data = 2}, .steps = steps, .batch = batch, .link = {0, 1e12, 1e-3}};
+  const double shared = predict(profile, plan).step;
+  plan.link.summing = 0;
+  CHECK(shared == Approx(predict(profile, plan).step + 1));
+  plan = {.steps = steps, .batch = batch, .link = {0, 1e12, 1e-3}};
+  CHECK(predict(profile, plan).step == Approx(6));
+}
+
 TEST_CASE("the bytes of a step are those of its messages") {
   // States of 3 f32 a sample, outputs of 10, 21 weights, batch norm of 5 channels.
   NetworkProfile profile{.steps = 4, .batch = 2, .output_bytes = 4 * 2 * 10 * 4};
