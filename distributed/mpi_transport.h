@@ -1,6 +1,7 @@
 // Ranks that are processes started by mpirun or SLURM.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "ranvier/distributed/transport.h"
@@ -14,8 +15,13 @@ bool launched_by_mpi();
 
 /// The transport of kind "mpi" over all processes of the launch; arrays of CUDA devices pass
 /// through host memory. A thread of its own makes all MPI calls, so messages move while others
-/// compute, and tells the other ranks twice a second that this one lives. Once per process. Errors
-/// (communication): a build without MPI; MPI that cannot start.
+/// compute, and tells the other ranks twice a second that this one lives. Its destructor waits for
+/// the other ranks'. `abort` writes the reason to standard error and ends all processes of the
+/// launch, this one with status 1; so does the destructor when another rank is lost. Once per
+/// process. Errors (communication): a build without MPI; a second transport.
 std::unique_ptr<Transport> open_mpi(const TransportOptions& options = {});
+
+/// Runs `body` with that transport. What it throws goes to `abort`.
+void run_mpi(const std::function<void(Transport&)>& body, const TransportOptions& options = {});
 
 }  // namespace ranvier

@@ -132,6 +132,7 @@ inline void messages_are_announced(Transport& t) {
               static_cast<float>(before),
           "what was announced is there");
   require(!t.arrived(before, Channel::state_gradient), "a message arrives once");
+  barrier(Group::all(t));  // before the next program sends
 }
 
 inline void wrong_expectations(Transport& t) {
