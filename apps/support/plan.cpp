@@ -14,6 +14,7 @@
 #include "ranvier/core/build_info.h"
 #include "ranvier/core/parallel.h"
 #include "ranvier/distributed/measure_link.h"
+#include "ranvier/layers/shard_context.h"
 
 namespace ranvier::apps {
 namespace {
@@ -147,12 +148,20 @@ class Planner {
     return meter_.profile(plan.mesh, plan.steps, plan.batch);
   }
 
+  /// From a rank's part of two lengths, whatever `ranks`: a table is made of few measurements. One
+  /// rank computes in the same way, but for batch norm over all steps, which it fuses.
   double speedup(int ranks, std::int64_t steps) {
-    const auto step = [&](int shards) {
-      const MeshShape mesh{.time = shards};
-      return predict(meter_.reckoned(mesh, steps, o_.batch), plan(mesh, steps)).step;
+    const auto reckoned = [&](MeshShape mesh, std::int64_t part) {
+      return meter_.reckoned(mesh, part * mesh.time, o_.batch);
     };
-    return step(1) / step(ranks);
+    const MeshShape two{.time = 2};
+    const bool fused = meter_.options().norm == BatchNormMode::batch;
+    const NetworkProfile whole = reckoned(fused ? MeshShape{} : two, steps);
+    NetworkProfile shared = reckoned(two, Slice::of(steps, 0, ranks).length());
+    shared.loss = whole.loss;  // of all steps, on every rank
+    shared.all_steps = whole.all_steps;
+    return predict(whole, plan({}, steps)).step /
+           predict(shared, plan({.time = ranks}, steps)).step;
   }
 
   void print_heading() const {
