@@ -3,6 +3,7 @@
 
 #include "apps/support/plan.h"
 #include "apps/support/program.h"
+#include "ranvier/distributed/mpi_transport.h"
 
 int main(int argc, char** argv) {
   using namespace ranvier::apps;
@@ -11,5 +12,8 @@ int main(int argc, char** argv) {
                "ranvier-plan");
   add_plan_options(app, options);
   CLI11_PARSE(app, argc, argv);
-  return run_program([&] { return run_plan(options); });
+  return run_program([&] {
+    const auto transport = ranvier::launched_by_mpi() ? ranvier::open_mpi() : nullptr;
+    return run_plan(options, transport.get());
+  });
 }
