@@ -51,9 +51,10 @@ class ShardedNetwork::StepStatistics final : public GroupStatistics {
   std::vector<Move> waiting_;
 };
 
-ShardedNetwork::ShardedNetwork(Sequential& network, const Mesh& mesh)
+ShardedNetwork::ShardedNetwork(Sequential& network, const Mesh& mesh, ShardOptions options)
     : network_(network),
       mesh_(mesh),
+      options_(options),
       relay_(mesh.time_row()),
       step_statistics_(std::make_shared<StepStatistics>(mesh)) {
   const auto among = [](const Group& group) {
@@ -91,8 +92,11 @@ Tensor ShardedNetwork::operator()(const Tensor& x, std::int64_t batch) {
            "[shard] x {} must have {} samples, this rank's part of {}.", x.shape(),
            samples_.length(), batch);
   relay_.forget();
-  const ShardContextGuard part(
-      {.steps = steps_, .samples = samples_, .relay = &relay_, .statistics = statistics_});
+  const ShardContextGuard part({.steps = steps_,
+                                .samples = samples_,
+                                .relay = &relay_,
+                                .statistics = statistics_,
+                                .speculation = options_.speculate ? &speculation_ : nullptr});
   const Tensor own = shown > 0 ? x : slice(x, 0, steps_.begin, steps_.end);
   return gather_steps(mesh_.time_row(), network_(own), steps_.total);
 }

@@ -27,10 +27,21 @@ struct LossPart {
   double share = 1;  ///< of the batch's mean that the mean of these samples has on all ranks
 };
 
+/// How ranks work together.
+struct ShardOptions {
+  /// Neuron layers that reset hard do not wait for the state of the rank before: they begin at
+  /// rest, and go over their first steps again when it comes. The results are the same, bit for
+  /// bit. It pays where all ranks reach a layer at once, as behind batch norm of mode `batch`, and
+  /// a rank has more steps than neurons remember; docs/decisions/0025-speculation.md has figures.
+  /// Recurrent layers wait, and so do neurons that are fused with batch norm of another mode, and
+  /// those on a CUDA device.
+  bool speculate = false;
+};
+
 /// Shares `network`, which must outlive it, over `mesh`.
 class ShardedNetwork {
  public:
-  ShardedNetwork(Sequential& network, const Mesh& mesh);
+  ShardedNetwork(Sequential& network, const Mesh& mesh, ShardOptions options = {});
   ~ShardedNetwork();
   ShardedNetwork(const ShardedNetwork&) = delete;
   ShardedNetwork& operator=(const ShardedNetwork&) = delete;
@@ -51,12 +62,16 @@ class ShardedNetwork {
   void backward(const Tensor& loss, const LossPart& part = {});
 
   const Mesh& mesh() const { return mesh_; }
+  /// What this rank speculated so far.
+  const Speculation& speculation() const { return speculation_; }
 
  private:
   class StepStatistics;
 
   Sequential& network_;
   const Mesh& mesh_;
+  const ShardOptions options_;
+  Speculation speculation_;
   TimeRelay relay_;
   std::shared_ptr<StepStatistics> step_statistics_;
   SharedStatistics statistics_;

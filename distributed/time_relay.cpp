@@ -79,6 +79,10 @@ struct GatherStepsBackward final : Node {
 
 }  // namespace
 
+bool TimeRelay::must_wait() {
+  return row_.index() > 0 && !row_.transport().arrived(row_.rank(row_.index() - 1), Channel::state);
+}
+
 std::vector<Tensor> TimeRelay::receive(int count, const Shape& shape,
                                        const TensorOptions& options) {
   if (row_.index() == 0) return {};

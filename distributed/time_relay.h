@@ -16,6 +16,7 @@ class TimeRelay final : public StateRelay {
  public:
   explicit TimeRelay(const Group& time_row) : row_(time_row) {}
 
+  bool must_wait() override;
   std::vector<Tensor> receive(int count, const Shape& shape, const TensorOptions& options) override;
   bool hands_on() const override { return row_.index() + 1 < row_.size(); }
   void hand_on(const std::vector<Tensor>& variables) override;

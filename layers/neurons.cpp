@@ -1,6 +1,7 @@
 #include "ranvier/layers/neurons.h"
 
 #include "ranvier/layers/shard_context.h"
+#include "ranvier/ops/neurons/speculative_scan.h"
 
 namespace ranvier {
 
@@ -13,7 +14,17 @@ NeuronLayer::NeuronLayer(Neuron model, NeuronLayerOptions options)
 Shard NeuronLayer::run(const Tensor& x, const State& state, bool packed) const {
   const ScanOptions options{
       .steps = steps_here(steps), .packed = packed, .final_state = state_wanted(state)};
-  ScanResult result = scan(neuron, x, state_before(state, neuron.states(), x, steps > 0), options);
+  const auto before = [&] { return state_before(state, neuron.states(), x, steps > 0); };
+  ScanResult result;
+  if (Speculation* const speculation = speculation_for(neuron, x.device())) {
+    SpeculativeScan early(neuron, x, {}, options);
+    RepairedScan repaired = early.finish(before());
+    speculation->scanned += repaired.scanned;
+    speculation->repaired += repaired.repaired;
+    result = std::move(repaired.result);
+  } else {
+    result = scan(neuron, x, before(), options);
+  }
   return {std::move(result.spikes), state_after(state, result.state)};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ranvier/layers/neurons.h"
+#include "ranvier/ops/neurons/speculative_scan.h"
 
 namespace ranvier {
 namespace {
@@ -48,6 +49,15 @@ NeuronState state_before(const State& given, int count, const Tensor& x, bool is
   std::vector<Tensor> variables =
       current->relay->receive(count, step, {.dtype = x.dtype(), .device = x.device()});
   return variables.empty() ? NeuronState() : NeuronState(std::move(variables));
+}
+
+Speculation* speculation_for(const Neuron& neuron, Device device) {
+  if (current == nullptr || current->speculation == nullptr || current->relay == nullptr)
+    return nullptr;
+  // Soft resets keep what the membrane was, and mostly meet too late.
+  const bool pays =
+      neuron.resets_hard() && SpeculativeScan::can_pay(device, current->steps.length());
+  return pays && current->relay->must_wait() ? current->speculation : nullptr;
 }
 
 bool state_wanted(const State& given) {

@@ -33,6 +33,8 @@ struct Slice {
 class StateRelay {
  public:
   virtual ~StateRelay() = default;
+  /// Whether `receive` would wait for another rank.
+  virtual bool must_wait() = 0;
   /// `count` state variables of `shape`; none if these are the first steps.
   virtual std::vector<Tensor> receive(int count, const Shape& shape,
                                       const TensorOptions& options) = 0;
@@ -48,12 +50,19 @@ struct SharedStatistics {
   std::shared_ptr<BatchNormRanks> steps{};      ///< of each step on its own
 };
 
+/// What came of layers that did not wait for their states (ops/neurons/speculative_scan.h).
+struct Speculation {
+  std::int64_t scanned = 0;   ///< steps times neurons that began from a guess
+  std::int64_t repaired = 0;  ///< of them, done again
+};
+
 /// One rank's part of the work.
 struct ShardContext {
   Slice steps;                  ///< of time
   Slice samples;                ///< of the batch
   StateRelay* relay = nullptr;  ///< null: all steps are here
   SharedStatistics statistics = {};
+  Speculation* speculation = nullptr;  ///< null: layers wait for their states
 };
 
 /// The context of this thread, or null.
@@ -95,6 +104,8 @@ std::int64_t steps_here(std::int64_t steps);
 /// The state a layer of `neuron` begins with, `count` variables shaped like a step of x: the one it
 /// was given, or under a context the one that the rank before hands on.
 NeuronState state_before(const State& given, int count, const Tensor& x, bool static_input);
+/// Where a layer of `neuron` counts that begins before its state is there. Null: it waits for it.
+Speculation* speculation_for(const Neuron& neuron, Device device);
 /// Whether anybody wants the state after a layer that was given `given`.
 bool state_wanted(const State& given);
 /// Hands `after` on to the next rank, and returns it for the caller if that wants it.

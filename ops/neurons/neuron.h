@@ -26,6 +26,7 @@ inline constexpr int field_count = std::is_empty_v<Fields<double>>
 struct Description {
   std::string name;
   bool spiking = true;
+  bool hard_reset = false;
   std::vector<std::string> learnable_names;
   std::vector<double> learnable_values;  ///< at birth
   Program<float> f32;
@@ -93,12 +94,24 @@ void describe_learnables(const typename Model::Options& options, Description& de
   }
 }
 
+/// Whether a spike sets the membrane to a value of its own, whatever it was.
+template <class Options>
+bool resets_hard(const Options& options) {
+  if constexpr (requires { options.v_reset.has_value(); })
+    return options.v_reset.has_value();
+  else if constexpr (requires { options.reset == LeakyReset::zero; })
+    return options.reset == LeakyReset::zero;
+  else
+    return false;
+}
+
 template <class Model, class SlopeSource>
 Description describe(const typename Model::Options& options, const SlopeSource& surrogate,
                      RowKernels<float> f32, RowKernels<double> f64) {
   Description description;
   description.name = Model::name;
   description.spiking = Model::spiking;
+  description.hard_reset = resets_hard(options);
   description.f32 = make_program<float, Model>(options, surrogate, f32);
   description.f64 = make_program<double, Model>(options, surrogate, f64);
   describe_learnables<Model>(options, description);
@@ -140,6 +153,8 @@ class Neuron {
   const std::string& name() const { return description_->name; }
   /// False if the output is not spikes but a real number (a readout).
   bool spiking() const { return description_->spiking; }
+  /// Whether a spike sets the membrane to a value of its own, whatever it was.
+  bool resets_hard() const { return description_->hard_reset; }
   /// Variables of the state; the first is the membrane.
   int states() const { return description_->f32.states; }
   /// Names of the learnable scalars, {"w"}; empty for most models.

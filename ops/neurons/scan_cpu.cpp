@@ -10,6 +10,8 @@
 #include "ranvier/ops/neurons/detail/scan_kernels.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cstring>
 #include <vector>
 
 #include "ranvier/core/parallel.h"
@@ -20,13 +22,17 @@ namespace {
 
 constexpr std::int64_t ahead = 6;  // rows between a prefetch and the read: the latency of memory
 
+enum class Pass { first, repair };
+
 /// One thread's forward pass over its blocks.
 template <class R>
 class ForwardPass {
  public:
-  ForwardPass(const ScanInput<R>& in, const ScanOutput<R>& out, const Blocks& blocks, R* memory)
+  ForwardPass(const ScanInput<R>& in, const ScanOutput<R>& out, Pass pass, const Blocks& blocks,
+              R* memory)
       : in_(in),
         out_(out),
+        repairs_(pass == Pass::repair),
         blocks_(blocks),
         stride_(blocks.size()),
         writer_(in.neurons * in.steps),
@@ -39,11 +45,26 @@ class ForwardPass {
     return (in.program.states + 2) * blocks.size();
   }
 
-  void run(std::int64_t index) {
+  /// Takes a block through time, a repair until it meets a checkpoint; returns the steps that took,
+  /// times the neurons.
+  std::int64_t run(std::int64_t index) {
     block_ = blocks_[index];
     load_state(in_.program, in_.state, block_.first, block_.count, state_, stride_);
     std::fill_n(sum_, block_.count, R(0));
-    for (std::int64_t t = 0; t < in_.steps; ++t) step(t);
+    for (std::int64_t t = 0; t < in_.steps; ++t) {
+      step(t);
+      const std::int64_t done = t + 1;
+      if (out_.checkpoints == nullptr || done % checkpoint_interval != 0 || done == in_.steps)
+        continue;
+      if (repairs_ && at_checkpoint(done)) return done * block_.count;
+      leave_checkpoint(done);
+    }
+    store_results();
+    return in_.steps * block_.count;
+  }
+
+ private:
+  void store_results() const {
     if (out_.rate != nullptr)
       for (std::int64_t i = 0; i < block_.count; ++i)
         out_.rate[block_.first + i] = sum_[i] / R(in_.steps);
@@ -52,7 +73,23 @@ class ForwardPass {
         std::copy_n(state_ + k * stride_, block_.count, out_.state[k] + block_.first);
   }
 
- private:
+  /// Where variable k of the block is after `done` steps.
+  R* kept(std::int64_t done, int k) const {
+    return checkpoint(out_.checkpoints, done / checkpoint_interval - 1, k, in_.program.states,
+                      in_.neurons) +
+           block_.first;
+  }
+  bool at_checkpoint(std::int64_t done) const {
+    const std::size_t bytes = static_cast<std::size_t>(block_.count) * sizeof(R);
+    for (int k = 0; k < in_.program.states; ++k)
+      if (std::memcmp(state_ + k * stride_, kept(done, k), bytes) != 0) return false;
+    return true;
+  }
+  void leave_checkpoint(std::int64_t done) const {
+    for (int k = 0; k < in_.program.states; ++k)
+      std::copy_n(state_ + k * stride_, block_.count, kept(done, k));
+  }
+
   void step(std::int64_t t) {
     const std::int64_t first = block_.first, count = block_.count, row = t * in_.neurons + first;
     prefetch(in_.x_after(t, first, count), count);
@@ -76,6 +113,7 @@ class ForwardPass {
 
   const ScanInput<R>& in_;
   const ScanOutput<R>& out_;
+  const bool repairs_;
   const Blocks& blocks_;
   const std::int64_t stride_;
   const RowWriter<R> writer_;
@@ -229,16 +267,29 @@ class BackwardPass {
 };
 
 template <class R>
-void forward_cpu(Device, const ScanInput<R>& in, const ScanOutput<R>& out) {
-  if (in.neurons == 0) return;
+std::int64_t pass_forward(const ScanInput<R>& in, const ScanOutput<R>& out, Pass pass) {
+  if (in.neurons == 0) return 0;
   const bool row_by_row = out.words != nullptr && out.columns % 64 != 0;
   const Blocks blocks(in.neurons, row_by_row ? out.columns : in.neurons, largest_block);
   RangeScratch scratch = scratch_for<R>(ForwardPass<R>::memory_elements(in, blocks));
+  std::atomic<std::int64_t> steps = 0;
   parallel_for(0, blocks.count(), 1, [&](std::int64_t begin, std::int64_t end) {
-    ForwardPass<R> pass(in, out, blocks, scratch.take<R>());
-    for (std::int64_t b = begin; b < end; ++b) pass.run(b);
+    ForwardPass<R> range(in, out, pass, blocks, scratch.take<R>());
+    std::int64_t own = 0;
+    for (std::int64_t b = begin; b < end; ++b) own += range.run(b);
+    steps += own;
     fence_streams();
   });
+  return steps;
+}
+
+template <class R>
+void forward_cpu(Device, const ScanInput<R>& in, const ScanOutput<R>& out) {
+  pass_forward(in, out, Pass::first);
+}
+template <class R>
+std::int64_t repair_cpu(Device, const ScanInput<R>& in, const ScanOutput<R>& out) {
+  return pass_forward(in, out, Pass::repair);
 }
 
 template <class R>
@@ -268,6 +319,8 @@ template <class R>
 constinit DeviceKernels<ScanForwardKernel<R>> ScanKernels<R>::forward{.cpu = forward_cpu<R>};
 template <class R>
 constinit DeviceKernels<ScanBackwardKernel<R>> ScanKernels<R>::backward{.cpu = backward_cpu<R>};
+template <class R>
+constinit DeviceKernels<ScanRepairKernel<R>> ScanKernels<R>::repair{.cpu = repair_cpu<R>};
 
 template struct ScanKernels<float>;
 template struct ScanKernels<double>;

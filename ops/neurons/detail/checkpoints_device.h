@@ -2,14 +2,9 @@
 #pragma once
 
 #include "ranvier/ops/neurons/detail/neuron_device.h"
+#include "ranvier/ops/neurons/detail/scan_kernels.h"
 
 namespace ranvier::neurons::device {
-
-/// Where variable k of checkpoint c begins.
-template <class R>
-RV_HD R* checkpoint(R* checkpoints, std::int64_t c, int k, int states, std::int64_t neurons) {
-  return checkpoints + (c * states + k) * neurons;
-}
 
 template <class Model, class R, int lanes>
 __device__ __forceinline__ void leave_checkpoint(R* checkpoints, std::int64_t c,

@@ -40,7 +40,7 @@ struct ScanOutput {
   R* trace = nullptr;
   R* rate = nullptr;
   R* state[max_states] = {};
-  R* checkpoints = nullptr;  ///< on a CUDA device, of a scan that will be differentiated
+  R* checkpoints = nullptr;  ///< [count, variables, neurons], see `checkpoint_interval`
 };
 
 /// Gradients of the results; null: zero.
@@ -68,20 +68,35 @@ template <class R>
 using ScanBackwardKernel = void(Device device, const ScanInput<R>& in,
                                 const ScanGradInput<R>& grad_in, const ScanGradOutput<R>& grad_out);
 
+/// Turns the results of a forward pass into those of one from `in`, which differs in the state it
+/// begins with. Goes on from the first step, some neurons at a time, until these have the states
+/// of a checkpoint that the pass left: its results stand from there on. Returns how many steps of a
+/// neuron that took.
+template <class R>
+using ScanRepairKernel = std::int64_t(Device device, const ScanInput<R>& in,
+                                      const ScanOutput<R>& out);
+
 /// The engines for R float or double.
 template <class R>
 struct ScanKernels {
   static DeviceKernels<ScanForwardKernel<R>> forward;
   static DeviceKernels<ScanBackwardKernel<R>> backward;
+  static DeviceKernels<ScanRepairKernel<R>> repair;
 };
 
 /// Steps whose states a thread of a CUDA device recomputes into registers. A scan that will be
-/// differentiated there leaves its state after every so many steps (`ScanOutput::checkpoints`).
+/// differentiated there, or repaired, leaves its state after every so many steps.
 inline constexpr std::int64_t checkpoint_interval = 8;
 
 /// Checkpoints of a scan of `steps` steps: none after the last interval.
 constexpr std::int64_t checkpoint_count(std::int64_t steps) {
   return (steps - 1) / checkpoint_interval;
+}
+
+/// Where variable k of checkpoint c begins.
+template <class R>
+RV_HD R* checkpoint(R* checkpoints, std::int64_t c, int k, int states, std::int64_t neurons) {
+  return checkpoints + (c * states + k) * neurons;
 }
 
 }  // namespace ranvier::neurons

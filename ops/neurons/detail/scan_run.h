@@ -1,0 +1,38 @@
+// A scan in parts: its passes through time, and its node on the tape.
+#pragma once
+
+#include "ranvier/ops/neurons/detail/scan_kernels.h"
+#include "ranvier/ops/neurons/detail/scan_op.h"
+
+namespace ranvier::neurons {
+
+/// One scan of what was checked, and the memory it writes to.
+template <class R>
+class ScanRun {
+ public:
+  ScanRun(const Neuron& neuron, const Tensor& x, const ScanOptions& options);
+
+  void forward(const NeuronState& state);
+  /// As above, and leaves what `repair` needs.
+  void forward_with_checkpoints(const NeuronState& state);
+  /// After `forward_with_checkpoints`: makes the results those from `state`. Returns how many steps
+  /// of a neuron were done again.
+  std::int64_t repair(const NeuronState& state);
+
+  /// The results of the run that began with `state`, on the tape if a gradient is needed.
+  ScanResult record(const NeuronState& state);
+
+ private:
+  ScanInput<R> input(const NeuronState& state) const;
+  ScanOutput<R> output();
+
+  const Neuron neuron_;
+  const Tensor x_;
+  const ScanOptions options_;
+  const Extent extent_;
+  ScanResult result_;
+  std::vector<Tensor> last_;  // state variables
+  Tensor checkpoints_;
+};
+
+}  // namespace ranvier::neurons

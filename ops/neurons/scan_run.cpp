@@ -1,0 +1,164 @@
+#include "ranvier/ops/neurons/detail/scan_run.h"
+
+#include <span>
+
+#include "ranvier/core/tape.h"
+
+namespace ranvier::neurons {
+namespace {
+
+/// Keeps x and the initial state only; backward recomputes the membrane.
+template <class R>
+struct ScanBackward final : Node {
+  ScanInput<R> scan;        // its pointers are set in backward
+  std::vector<Saved> read;  // x and the state's variables
+  Saved checkpoints;        // on a CUDA device
+  std::vector<Tensor> learnables;
+  Shape step;
+
+  const char* name() const override { return "ScanBackward"; }
+
+  std::vector<Tensor> backward(std::span<const Tensor> grads) override {
+    const int states = scan.program.states;
+    const Device device = read[0].get().device();
+    std::vector<Tensor> held(grads.begin(), grads.end());  // spikes, trace, rate, state variables
+    for (Tensor& grad : held)
+      if (grad.defined()) grad = grad.to(dtype_of<R>);
+    std::vector<Tensor> results(1 + static_cast<std::size_t>(states));
+    ScanGradOutput<R> grad_out;
+    const auto wanted = [&](int i, const Shape& shape) -> R* {
+      if (!needs(i)) return nullptr;
+      Tensor& result = results[static_cast<std::size_t>(i)];
+      result = empty(shape, {.dtype = dtype_of<R>, .device = device});
+      return mutable_data_or_null<R>(result);
+    };
+    grad_out.x = wanted(0, read[0].get().shape());
+    for (int k = 0; k < states; ++k) grad_out.state[k] = wanted(1 + k, step);
+    Tensor sums = learnables.empty()
+                      ? Tensor()
+                      : zeros({scan.program.learnables}, {.dtype = DType::f64, .device = device});
+    grad_out.learnables = mutable_data_or_null<double>(sums);
+
+    kernel_for("scan", device, ScanKernels<R>::backward)(device, input(), gradients_of(held),
+                                                         grad_out);
+    for (Tensor& gradient : learnable_gradients(learnables, sums))
+      results.push_back(std::move(gradient));
+    return results;
+  }
+
+  void release() override {
+    read.clear();
+    checkpoints.reset();
+  }
+
+ private:
+  ScanInput<R> input() const {
+    ScanInput<R> in = scan;
+    in.x = data_or_null<R>(read[0].get());
+    for (int k = 0; k < in.program.states; ++k)
+      in.state[k] = data_or_null<R>(read[static_cast<std::size_t>(k) + 1].get());
+    learnables_of(learnables, in.learnables);
+    in.checkpoints = const_cast<R*>(data_or_null<R>(checkpoints.get()));
+    return in;
+  }
+
+  ScanGradInput<R> gradients_of(const std::vector<Tensor>& held) const {
+    ScanGradInput<R> grad_in{data_or_null<R>(held[0]), data_or_null<R>(held[1]),
+                             data_or_null<R>(held[2])};
+    for (int k = 0; k < scan.program.states; ++k)
+      grad_in.state[k] = data_or_null<R>(held[static_cast<std::size_t>(k) + 3]);
+    return grad_in;
+  }
+};
+
+}  // namespace
+
+template <class R>
+ScanRun<R>::ScanRun(const Neuron& neuron, const Tensor& x, const ScanOptions& options)
+    : neuron_(neuron), x_(x), options_(options), extent_(extent_of(neuron, x, options.steps)) {
+  const TensorOptions real{.dtype = dtype_of<R>, .device = x.device()};
+  result_.spikes = empty(extent_.sequence, {.dtype = options.packed ? DType::bits : dtype_of<R>,
+                                            .device = x.device()});
+  if (options.trace) result_.trace = empty(extent_.sequence, real);
+  if (options.rate) result_.rate = empty(extent_.step, real);
+  if (options.final_state)
+    for (int k = 0; k < neuron.states(); ++k) last_.push_back(empty(extent_.step, real));
+}
+
+template <class R>
+ScanInput<R> ScanRun<R>::input(const NeuronState& state) const {
+  ScanInput<R> in{.program = program_of<R>(neuron_),
+                  .steps = extent_.steps,
+                  .neurons = extent_.step.numel(),
+                  .x = data_or_null<R>(x_),
+                  .static_input = options_.steps > 0};
+  for (std::size_t k = 0; k < state.variables().size(); ++k)
+    in.state[k] = data_or_null<R>(state.variables()[k]);
+  learnables_of(neuron_.learnables, in.learnables);
+  return in;
+}
+
+template <class R>
+ScanOutput<R> ScanRun<R>::output() {
+  ScanOutput<R> out;
+  if (options_.packed) {
+    out.words = mutable_data_or_null<std::uint64_t>(result_.spikes);
+    out.columns = extent_.step[-1];
+  } else {
+    out.spikes = mutable_data_or_null<R>(result_.spikes);
+  }
+  out.trace = mutable_data_or_null<R>(result_.trace);
+  out.rate = mutable_data_or_null<R>(result_.rate);
+  for (std::size_t k = 0; k < last_.size(); ++k) out.state[k] = mutable_data_or_null<R>(last_[k]);
+  out.checkpoints = mutable_data_or_null<R>(checkpoints_);
+  return out;
+}
+
+template <class R>
+void ScanRun<R>::forward(const NeuronState& state) {
+  const Device device = x_.device();
+  // On the CPU, backward does without.
+  if (device != cpu_device && grad_needed(inputs_of(neuron_, x_, state)))
+    return forward_with_checkpoints(state);
+  kernel_for("scan", device, ScanKernels<R>::forward)(device, input(state), output());
+}
+
+template <class R>
+void ScanRun<R>::forward_with_checkpoints(const NeuronState& state) {
+  const Device device = x_.device();
+  if (const std::int64_t count = checkpoint_count(extent_.steps); count > 0)
+    checkpoints_ = empty({count, neuron_.states(), extent_.step.numel()},
+                         {.dtype = dtype_of<R>, .device = device});
+  kernel_for("scan", device, ScanKernels<R>::forward)(device, input(state), output());
+}
+
+template <class R>
+std::int64_t ScanRun<R>::repair(const NeuronState& state) {
+  return kernel_for("scan", x_.device(), ScanKernels<R>::repair)(x_.device(), input(state),
+                                                                 output());
+}
+
+template <class R>
+ScanResult ScanRun<R>::record(const NeuronState& state) {
+  const std::vector<Tensor> inputs = inputs_of(neuron_, x_, state);
+  const auto states = static_cast<std::size_t>(neuron_.states());
+  if (grad_needed(inputs)) {
+    auto node = std::make_shared<ScanBackward<R>>();
+    node->scan = input(state);
+    for (std::size_t i = 0; i < 1 + states; ++i) node->read.emplace_back(inputs[i]);
+    if (x_.device() != cpu_device) node->checkpoints = checkpoints_;
+    node->learnables = neuron_.learnables;
+    node->step = extent_.step;
+    std::vector<Tensor> outputs{result_.spikes, result_.trace, result_.rate};
+    outputs.insert(outputs.end(), last_.begin(), last_.end());
+    outputs.resize(3 + states);
+    attach(std::move(node), inputs, outputs);
+  }
+  result_.state = options_.final_state ? NeuronState(std::move(last_)) : NeuronState::not_kept();
+  return std::move(result_);
+}
+
+template class ScanRun<float>;
+template class ScanRun<double>;
+
+}  // namespace ranvier::neurons
