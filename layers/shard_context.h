@@ -34,7 +34,7 @@ class StateRelay {
  public:
   virtual ~StateRelay() = default;
   /// Whether `receive` would wait for another rank.
-  virtual bool must_wait() = 0;
+  virtual bool must_wait() { return false; }
   /// `count` state variables of `shape`; none if these are the first steps.
   virtual std::vector<Tensor> receive(int count, const Shape& shape,
                                       const TensorOptions& options) = 0;
