@@ -10,43 +10,63 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::int64_t shortest = 4, longest = 4 << 20;  // bytes
 
-/// The median of what `body` takes, in seconds.
-template <class Body>
-double median_seconds(int runs, Body&& body) {
-  std::vector<double> seconds;
-  for (int run = 0; run < runs; ++run) {
-    const auto start = Clock::now();
-    body();
-    seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
-  }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double median(std::vector<double>& seconds) {
   std::nth_element(seconds.begin(), seconds.begin() + seconds.size() / 2, seconds.end());
   return seconds[seconds.size() / 2];
 }
 
-/// Seconds that a message of `bytes` takes from one of the first two members to the other.
-double one_way(const Group& group, std::int64_t bytes, int trips, Device device) {
-  const Tensor message = zeros({bytes / 4}, {.device = device});
-  Transport& transport = group.transport();
-  const int other = group.rank(1 - group.index());
-  const double both = median_seconds(trips, [&] {
-    if (group.index() == 0) transport.send(message, other, Channel::control);
-    transport.receive(message.shape(), {.device = device}, other, Channel::control);
-    synchronize(device);
-    if (group.index() == 1) transport.send(message, other, Channel::control);
-  });
-  transport.flush();
-  return both / 2;
-}
+/// Between the first two members.
+class PingPong {
+ public:
+  PingPong(const Group& group, Device device)
+      : transport_(group.transport()),
+        device_(device),
+        begins_(group.index() == 0),
+        other_(group.rank(1 - group.index())) {}
+
+  /// Seconds that a message of `bytes` takes there and one back. With a `pause`, in seconds, the
+  /// one who begins computes for so long before, while the other waits.
+  double round_trip(std::int64_t bytes, int trips, double pause = 0) {
+    const Tensor message = zeros({bytes / 4}, {.device = device_});
+    std::vector<double> seconds;
+    for (int trip = 0; trip < trips; ++trip) {
+      for (const auto start = Clock::now(); begins_ && seconds_since(start) < pause;) {
+      }
+      const auto start = Clock::now();
+      if (begins_) transport_.send(message, other_, Channel::control);
+      transport_.receive(message.shape(), {.device = device_}, other_, Channel::control);
+      synchronize(device_);
+      if (!begins_) transport_.send(message, other_, Channel::control);
+      seconds.push_back(seconds_since(start));
+    }
+    transport_.flush();
+    return median(seconds);
+  }
+
+ private:
+  Transport& transport_;
+  Device device_;
+  bool begins_;
+  int other_;
+};
 
 /// Seconds that adding up an array of the longest message's size takes.
 double all_reduce_seconds(const Group& group, Device device) {
   const Tensor values = zeros({longest / 4}, {.device = device});
-  return median_seconds(7, [&] {
+  std::vector<double> seconds;
+  for (int run = 0; run < 7; ++run) {
+    const auto start = Clock::now();
     AllReduce sums(group);
     sums.add(values);
     sums.finish();
     synchronize(device);
-  });
+    seconds.push_back(seconds_since(start));
+  }
+  return median(seconds);
 }
 
 }  // namespace
@@ -55,11 +75,15 @@ Link measure_link(const Group& group, Device device) {
   RV_CHECK(group.size() >= 2, "[measure_link] needs two ranks; the group has one.");
   Link link;
   if (group.index() < 2) {
-    one_way(group, longest, 1, device);  // warms up
-    link.latency = one_way(group, shortest, 51, device);
-    const double whole = one_way(group, longest, 11, device);
+    PingPong messages(group, device);
+    messages.round_trip(longest, 1);  // warms up
+    const double answered = messages.round_trip(shortest, 51) / 2;
+    const double whole = messages.round_trip(longest, 11) / 2;
     // A long message may look shorter where the link is as fast as the clock is coarse.
-    link.bandwidth = static_cast<double>(longest) / std::max(whole - link.latency, 1e-7);
+    link.bandwidth = static_cast<double>(longest) / std::max(whole - answered, 1e-7);
+    // In training a message meets a rank that has waited for long, and whose thread may sleep.
+    constexpr double pause = 2e-3;
+    link.latency = std::max(answered, messages.round_trip(shortest, 31, pause) - answered);
   }
   barrier(group);
   const double reduced = all_reduce_seconds(group, device);

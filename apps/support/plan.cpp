@@ -41,10 +41,15 @@ void check(const PlanOptions& o) {
   at_least("runs", o.runs, 1);
   at_least("measure-steps", o.measure_steps, 2);
   at_least("time-shards", o.time_shards, 0);
-  RV_CHECK(o.link_latency.value_or(0) >= 0, "--link-latency must be >= 0 us; got {}.",
-           *o.link_latency);
-  RV_CHECK(o.link_bandwidth.value_or(1) > 0, "--link-bandwidth must be > 0 GB/s; got {}.",
-           *o.link_bandwidth);
+  for (const double latency : o.link_latency)
+    RV_CHECK(latency >= 0, "--link-latency must be >= 0 us; got {}.", latency);
+  for (const double bandwidth : o.link_bandwidth)
+    RV_CHECK(bandwidth > 0, "--link-bandwidth must be > 0 GB/s; got {}.", bandwidth);
+  const std::size_t links = std::max(o.link_latency.size(), o.link_bandwidth.size());
+  RV_CHECK(links <= 1 || (o.table && o.link_latency.size() == o.link_bandwidth.size()),
+           "several links are for --table, as many --link-latency as --link-bandwidth; got {} and "
+           "{}.",
+           o.link_latency.size(), o.link_bandwidth.size());
   RV_CHECK(o.time_shards == 0 || !o.simulate.empty(),
            "--time-shards chooses the mesh that --simulate draws; name its file.");
   RV_CHECK(o.simulate.empty() || o.simulate.extension() == ".svg",
@@ -67,17 +72,20 @@ class Planner {
   }
 
   int run() {
-    if (transport_ != nullptr && !(o_.link_latency && o_.link_bandwidth)) {
+    if (transport_ != nullptr && (o_.link_latency.empty() || o_.link_bandwidth.empty())) {
       link_ = measure_link(Group::all(*transport_), meter_.options().device);
       link_measured_ = true;
     }
-    if (o_.link_latency) link_.latency = 1e-6 * *o_.link_latency;
-    if (o_.link_bandwidth) link_.bandwidth = 1e9 * *o_.link_bandwidth;
+    choose_link(0);
     return o_.table ? table() : meshes();
   }
 
  private:
   bool talks() const { return transport_ == nullptr || transport_->rank() == 0; }
+  void choose_link(std::size_t index) {
+    if (index < o_.link_latency.size()) link_.latency = 1e-6 * o_.link_latency[index];
+    if (index < o_.link_bandwidth.size()) link_.bandwidth = 1e9 * o_.link_bandwidth[index];
+  }
   /// Ranks go on together, so that what they measure at the same time is as when they train.
   void meet() const {
     if (transport_ != nullptr) barrier(Group::all(*transport_));
@@ -85,14 +93,18 @@ class Planner {
 
   int table() {
     RV_CHECK(transport_ == nullptr, "--table is made by one process; leave out mpirun.");
-    std::vector<std::vector<double>> speedups;
-    for (const int ranks : table_ranks) {
-      speedups.emplace_back();
-      for (const std::int64_t steps : table_steps)
-        speedups.back().push_back(steps < ranks ? 0 : speedup(ranks, steps));
+    fmt::print("{}, batch {}, batch norm {}\n", o_.model.model, o_.batch, o_.bn_mode);
+    for (std::size_t i = 0; i < std::max<std::size_t>(1, o_.link_latency.size()); ++i) {
+      choose_link(i);
+      std::vector<std::vector<double>> speedups;
+      for (const int ranks : table_ranks) {
+        speedups.emplace_back();
+        for (const std::int64_t steps : table_steps)
+          speedups.back().push_back(steps < ranks ? 0 : speedup(ranks, steps));
+      }
+      fmt::print("\nA link of {}:\n\n{}", to_string(link_),
+                 speedup_table(table_ranks, table_steps, speedups));
     }
-    fmt::print("{}, batch {}, batch norm {}, link of {}:\n\n{}", o_.model.model, o_.batch,
-               o_.bn_mode, to_string(link_), speedup_table(table_ranks, table_steps, speedups));
     return 0;
   }
 

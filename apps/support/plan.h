@@ -5,8 +5,8 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "apps/support/plan_models.h"
 #include "ranvier/distributed/transport.h"
@@ -19,8 +19,9 @@ struct PlanOptions {
   int ranks = 0;  ///< 0: those of mpirun, else 8
   std::string bn_mode = "sync";
   int chunks = 1;
-  /// Microseconds, 1e9 bytes per second; absent: measured where there are several ranks, else 10.
-  std::optional<double> link_latency{}, link_bandwidth{};
+  /// Microseconds and 1e9 bytes per second of each link, of which only tables have several; empty:
+  /// measured where there are several ranks, else 10.
+  std::vector<double> link_latency{}, link_bandwidth{};
   std::string device = "cpu";
   int threads = 1;
   int runs = 3;

@@ -144,7 +144,13 @@ TEST_CASE("ranvier-plan refuses what makes no sense") {
   refuse([](PlanOptions& o) { o.steps = 0; }, "--T must be >= 1; got 0.");
   refuse([](PlanOptions& o) { o.bn_mode = "batch"; },
          "--bn-mode must be sync, step or frozen; got 'batch'.");
-  refuse([](PlanOptions& o) { o.link_bandwidth = 0; }, "--link-bandwidth must be > 0 GB/s; got 0.");
+  refuse([](PlanOptions& o) { o.link_bandwidth = {0}; },
+         "--link-bandwidth must be > 0 GB/s; got 0.");
+  refuse(
+      [](PlanOptions& o) {
+        o.link_latency = {1, 2};
+      },
+      "several links are for --table, as many --link-latency as --link-bandwidth; got 2 and 0.");
   refuse([](PlanOptions& o) { o.simulate = "x.png"; }, "--simulate writes an .svg file");
   refuse([](PlanOptions& o) { o.simulate = "x.svg", o.time_shards = 3; },
          "--time-shards 3: 8 ranks, T = 64 and a batch of 16 do not make such a mesh.");
