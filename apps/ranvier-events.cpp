@@ -3,7 +3,6 @@
 
 #include "apps/support/camera_task.h"
 #include "apps/support/program.h"
-#include "apps/support/training.h"
 
 int main(int argc, char** argv) {
   using namespace ranvier::apps;
@@ -12,9 +11,5 @@ int main(int argc, char** argv) {
                "ranvier-events");
   add_camera_options(app, options);
   CLI11_PARSE(app, argc, argv);
-  return run_program([&] {
-    prepare(options.train);
-    Task task = camera_task(options);
-    return Training(task, options.train).run();
-  });
+  return run_program([&] { return train(options.train, [&] { return camera_task(options); }); });
 }

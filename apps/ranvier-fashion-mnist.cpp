@@ -4,7 +4,6 @@
 
 #include "apps/support/image_samples.h"
 #include "apps/support/program.h"
-#include "apps/support/training.h"
 #include "ranvier/layers/networks.h"
 #include "ranvier/ops/loss/loss.h"
 #include "ranvier/ops/loss/one_hot.h"
@@ -42,9 +41,5 @@ int main(int argc, char** argv) {
   CLI::App app("Trains a spiking convolutional network on Fashion-MNIST.", "ranvier-fashion-mnist");
   add_train_options(app, options, {.channels_help = "Channels of both convolutions"});
   CLI11_PARSE(app, argc, argv);
-  return run_program([&] {
-    prepare(options);
-    Task task = fashion_mnist(options);
-    return Training(task, options).run();
-  });
+  return run_program([&] { return train(options, [&] { return fashion_mnist(options); }); });
 }

@@ -4,7 +4,6 @@
 
 #include "apps/support/image_samples.h"
 #include "apps/support/program.h"
-#include "apps/support/training.h"
 #include "ranvier/layers/networks.h"
 #include "ranvier/ops/loss/loss.h"
 #include "ranvier/ops/reduce/sum.h"
@@ -45,9 +44,5 @@ int main(int argc, char** argv) {
   CLI::App app("Trains a spiking fully connected network on MNIST.", "ranvier-mnist");
   add_train_options(app, options, {.channels_help = "Neurons of the hidden layer"});
   CLI11_PARSE(app, argc, argv);
-  return run_program([&] {
-    prepare(options);
-    Task task = mnist(options);
-    return Training(task, options).run();
-  });
+  return run_program([&] { return train(options, [&] { return mnist(options); }); });
 }

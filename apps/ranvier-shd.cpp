@@ -3,7 +3,6 @@
 
 #include "apps/support/program.h"
 #include "apps/support/spike_train_task.h"
-#include "apps/support/training.h"
 
 int main(int argc, char** argv) {
   using namespace ranvier::apps;
@@ -14,8 +13,6 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   return run_program([&] {
     options = completed(options);
-    prepare(options.train);
-    Task task = spike_train_task(options);
-    return Training(task, options.train).run();
+    return train(options.train, [&] { return spike_train_task(options); });
   });
 }

@@ -15,6 +15,9 @@ void check_loader_options(const LoaderOptions& options, std::int64_t samples) {
            options.batch_size);
   RV_CHECK(options.workers >= 0, "[loader] workers must be >= 0; got {}.", options.workers);
   RV_CHECK(options.prefetch >= 1, "[loader] prefetch must be >= 1; got {}.", options.prefetch);
+  const auto& [index, parts] = options.part;
+  RV_CHECK(parts >= 1 && index >= 0 && index < parts,
+           "[loader] a batch has no part {} of {}; parts count from 0.", index, parts);
   RV_CHECK(!options.drop_last || options.batch_size <= samples,
            "[loader] drop_last leaves no batch: the data set has {} samples and batch_size is {}.",
            samples, options.batch_size);

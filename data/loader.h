@@ -12,10 +12,17 @@
 #include <vector>
 
 #include "ranvier/core/error.h"
+#include "ranvier/core/partition.h"
 #include "ranvier/data/batch_pipeline.h"
 #include "ranvier/data/dataset.h"
 
 namespace ranvier {
+
+/// Which of equal parts of every batch is made, where several ranks share the work.
+struct BatchPart {
+  int index = 0;
+  int count = 1;
+};
 
 /// How a data set is cut into batches.
 struct LoaderOptions {
@@ -25,6 +32,7 @@ struct LoaderOptions {
   std::uint64_t seed = 0;  ///< of the order and of the data set's random variations
   int workers = 0;         ///< threads that make batches; 0: the caller makes them when it asks
   int prefetch = 4;        ///< batches that workers make ahead of the caller
+  BatchPart part{};        ///< of each batch; parts of few samples may be empty
 };
 
 /// A place in a training run: before batch `batch` of epoch `epoch`.
@@ -45,7 +53,8 @@ void write_order(std::span<std::int64_t> order, bool shuffle, const Draw& draw);
 }  // namespace detail
 
 /// Delivers the batches of `dataset`, which must outlive it. What it delivers is a function of
-/// (dataset, seed, epoch, batch): the number of workers and where a run was resumed change nothing.
+/// (dataset, seed, epoch, batch): the number of workers and where a run was resumed change nothing,
+/// and parts of a batch are what they are in the whole one.
 template <Dataset D>
 class DataLoader {
  public:
@@ -98,15 +107,15 @@ class DataLoader {
     bool holds_ = false;
   };
 
-  /// Errors: an empty data set, batch_size < 1, workers < 0, prefetch < 1, or drop_last with a
-  /// batch size that leaves no batch at all.
+  /// Errors: an empty data set, batch_size < 1, workers < 0, prefetch < 1, a part that is none, or
+  /// drop_last with a batch size that leaves no batch at all.
   DataLoader(const D& dataset, const LoaderOptions& options)
       : dataset_(dataset),
         options_((detail::check_loader_options(options, dataset.size()), options)),
         order_(static_cast<std::size_t>(dataset.size())),
         slots_(options.workers == 0 ? 1 : static_cast<std::size_t>(options.prefetch) + 1),
         pipeline_(options.workers, slots_.size(), [this](std::size_t slot, std::int64_t number) {
-          dataset_.fetch(samples_of(number), draw_, slots_[slot]);
+          make(samples_of(number), slots_[slot]);
         }) {}
   DataLoader(D&&, const LoaderOptions&) = delete;
   DataLoader(const DataLoader&) = delete;
@@ -133,7 +142,15 @@ class DataLoader {
   std::span<const std::int64_t> samples_of(std::int64_t batch) const {
     const std::int64_t first = batch * options_.batch_size;
     const std::int64_t count = std::min(options_.batch_size, dataset_.size() - first);
-    return {order_.data() + first, static_cast<std::size_t>(count)};
+    const Slice part = Slice::of(count, options_.part.index, options_.part.count);
+    return {order_.data() + first + part.begin, static_cast<std::size_t>(part.length())};
+  }
+
+  void make(std::span<const std::int64_t> samples, Batch& batch) {
+    if (samples.empty())
+      batch = {};
+    else
+      dataset_.fetch(samples, draw_, batch);
   }
 
   const Batch* take(const LoaderCursor& cursor, bool& holds) {

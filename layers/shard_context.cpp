@@ -1,6 +1,6 @@
 #include "ranvier/layers/shard_context.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "ranvier/layers/neurons.h"
 #include "ranvier/ops/neurons/speculative_scan.h"
@@ -10,14 +10,6 @@ namespace {
 thread_local const ShardContext* current = nullptr;
 thread_local bool static_input = false;
 }  // namespace
-
-Slice Slice::of(std::int64_t total, std::int64_t index, std::int64_t count) {
-  RV_CHECK(count >= 1 && index >= 0 && index < count, "[slice] part {} of {} does not exist.",
-           index, count);
-  const std::int64_t length = total / count, longer = total % count;
-  const std::int64_t begin = index * length + std::min(index, longer);
-  return {begin, begin + length + (index < longer ? 1 : 0), total};
-}
 
 const ShardContext* shard_context() { return current; }
 

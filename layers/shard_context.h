@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "ranvier/core/partition.h"
 #include "ranvier/core/tensor.h"
 #include "ranvier/layers/module.h"
 #include "ranvier/ops/dropout/dropout.h"
@@ -16,17 +17,6 @@
 #include "ranvier/ops/norm/batch_norm.h"
 
 namespace ranvier {
-
-/// A contiguous part of [0, total).
-struct Slice {
-  std::int64_t begin = 0, end = 0, total = 0;
-
-  std::int64_t length() const { return end - begin; }
-  /// All of it.
-  static Slice whole(std::int64_t total) { return {0, total, total}; }
-  /// Part `index` of `count` parts whose lengths differ by one at most, the longer ones first.
-  static Slice of(std::int64_t total, std::int64_t index, std::int64_t count);
-};
 
 /// Takes states over from the rank that has the steps before, and hands them on to the one that has
 /// the steps after. Layers ask in the order in which they run, which is the same on all ranks.

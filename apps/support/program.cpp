@@ -6,7 +6,8 @@
 #include <cstdio>
 #include <exception>
 
-#include "ranvier/core/autocast.h"
+#include "apps/support/ranks.h"
+#include "apps/support/training.h"
 #include "ranvier/core/device.h"
 #include "ranvier/core/error.h"
 #include "ranvier/core/parallel.h"
@@ -32,6 +33,33 @@ void prepare(const TrainOptions& options) {
   require_available(parse_device(options.device));
   if (options.threads > 0) set_num_threads(options.threads);
   seed(options.seed);
+}
+
+namespace {
+
+/// Errors and warnings of several ranks name theirs; what the first says about the run is enough.
+void speak_as(const Ranks& ranks) {
+  const Transport& transport = ranks.mesh().transport();
+  spdlog::set_pattern(fmt::format("%^%l%$: {}: %v", transport.describe(transport.rank())));
+  if (!ranks.leads() && std::freopen("/dev/null", "w", stdout) == nullptr)
+    fail(ErrorCode::io, "/dev/null cannot be opened.");
+}
+
+}  // namespace
+
+int train(TrainOptions& options, const std::function<Task()>& make_task) {
+  check_train_options(options);
+  const Ranks ranks(open_transport(options), options);
+  if (!ranks.alone()) speak_as(ranks);
+  try {
+    options.device = device_of_rank(options.device);
+    prepare(options);
+    Task task = make_task();
+    return Training(task, options, ranks).run();
+  } catch (const std::exception& error) {
+    if (!ranks.alone()) ranks.abort(error.what());
+    throw;
+  }
 }
 
 }  // namespace ranvier::apps

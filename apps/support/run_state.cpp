@@ -17,6 +17,7 @@ using Json = nlohmann::json;
 // What must not change under a run, or resuming would not be the run that never stopped.
 Json recipe(const Task& task, const TrainOptions& o) {
   Json values{{"batch-size", o.batch_size},
+              {"accumulate", o.accumulate},
               {"steps", o.steps},
               {"channels", o.channels},
               {"lr", o.lr},
@@ -30,7 +31,8 @@ Json recipe(const Task& task, const TrainOptions& o) {
               {"train-samples", o.train_samples},
               {"shift", o.shift},
               {"flip", o.flip},
-              {"amp", o.amp}};
+              {"amp", o.amp},
+              {"bn-mode", o.bn_mode}};
   for (const auto& [name, value] : task.recipe) values[name] = value;
   return values;
 }
@@ -111,6 +113,13 @@ void create_output_directory(const std::filesystem::path& directory) {
          "{}: the output directory cannot be written to; choose another with "
          "--output-dir.",
          directory.string());
+}
+
+Facts recipe_facts(const Task& task, const TrainOptions& options) {
+  Facts facts{{"program", task.program}};
+  const Json values = recipe(task, options);
+  for (const auto& [name, value] : values.items()) facts.emplace_back("--" + name, value.dump());
+  return facts;
 }
 
 void save_run(const std::filesystem::path& path, Task& task, const TrainOptions& options,

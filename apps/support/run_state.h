@@ -9,6 +9,7 @@
 #include "apps/support/task.h"
 #include "apps/support/train_options.h"
 #include "ranvier/data/loader.h"
+#include "ranvier/distributed/agreement.h"
 #include "ranvier/optim/optimizer.h"
 
 namespace ranvier::apps {
@@ -39,6 +40,9 @@ void create_output_directory(const std::filesystem::path& directory);
 /// there stays valid until the new one is complete. Errors: those of `save_checkpoint`.
 void save_run(const std::filesystem::path& path, Task& task, const TrainOptions& options,
               const Optimizer& optimizer, const RunState& state);
+
+/// What a run must not change when it is resumed, and its ranks must have in common, by name.
+Facts recipe_facts(const Task& task, const TrainOptions& options);
 
 /// Puts everything back as `save_run` found it. Errors: those of `load_checkpoint`; a checkpoint
 /// of another program, of another network (names tensor and both shapes), or of a run whose

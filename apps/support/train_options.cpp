@@ -1,5 +1,7 @@
 #include "apps/support/train_options.h"
 
+#include <algorithm>
+
 #include "ranvier/core/error.h"
 
 namespace ranvier::apps {
@@ -23,6 +25,7 @@ void add_learning_options(CLI::App& app, TrainOptions& o, const TrainerNames& na
   };
   add("--epochs", o.epochs, "Passes through the training set");
   add("--batch-size", o.batch_size, "Number of " + names.samples + " per step");
+  add("--accumulate", o.accumulate, "Parts of a batch, computed one after another");
   add("--lr", o.lr, "Learning rate at its highest");
   add("--optimizer", o.optimizer, "sgd, adam or adamw");
   add("--momentum", o.momentum, "Momentum of sgd");
@@ -45,6 +48,16 @@ void add_machine_options(CLI::App& app, TrainOptions& o) {
       ->group("Machine");
 }
 
+void add_rank_options(CLI::App& app, TrainOptions& o) {
+  const auto add = [&](const char* name, auto& value, const char* help) {
+    app.add_option(name, value, help)->capture_default_str()->group("Several ranks (mpirun)");
+  };
+  add("--time-shards", o.time_shards, "Ranks that share the time steps; 0: one");
+  add("--data-shards", o.data_shards, "Ranks that share a batch; 0: all that remain");
+  add("--transport", o.transport, "auto: mpi if mpirun started it; self; mpi");
+  add("--patience", o.patience, "Seconds of silence until a rank counts as lost");
+}
+
 }  // namespace
 
 void add_train_options(CLI::App& app, TrainOptions& o, const TrainerNames& names) {
@@ -56,7 +69,11 @@ void add_train_options(CLI::App& app, TrainOptions& o, const TrainerNames& names
       ->capture_default_str()
       ->group("Network");
   add_learning_options(app, o, names);
+  app.add_option("--bn-mode", o.bn_mode, "Statistics of batch norm: sync, step or frozen")
+      ->capture_default_str()
+      ->group("Network");
   add_machine_options(app, o);
+  add_rank_options(app, o);
   app.add_option("--output-dir", o.output_dir, "For metrics.csv, checkpoint.h5 and report.html")
       ->capture_default_str()
       ->group("Run");
@@ -70,12 +87,19 @@ DType compute_dtype(const TrainOptions& options) {
   return options.amp == "bf16" ? DType::bf16 : DType::f32;
 }
 
+BatchNormMode batch_norm_mode(const TrainOptions& options) {
+  return options.bn_mode == "step"     ? BatchNormMode::step
+         : options.bn_mode == "frozen" ? BatchNormMode::frozen
+                                       : BatchNormMode::batch;
+}
+
 void check_train_options(const TrainOptions& o) {
   const auto at_least = [](const char* option, std::int64_t value, std::int64_t least) {
     RV_CHECK(value >= least, "--{} must be >= {}; got {}.", option, least, value);
   };
   at_least("epochs", o.epochs, 1);
   at_least("batch-size", o.batch_size, 1);
+  at_least("accumulate", o.accumulate, 1);
   at_least("steps", o.steps, 1);
   at_least("channels", o.channels, 1);
   at_least("workers", o.workers, 0);
@@ -83,6 +107,17 @@ void check_train_options(const TrainOptions& o) {
   at_least("warmup", o.warmup, 0);
   at_least("train-samples", o.train_samples, 0);
   at_least("test-samples", o.test_samples, 0);
+  at_least("time-shards", o.time_shards, 0);
+  at_least("data-shards", o.data_shards, 0);
+  RV_CHECK(o.bn_mode == "sync" || o.bn_mode == "step" || o.bn_mode == "frozen",
+           "--bn-mode must be sync, step or frozen; got '{}'.", o.bn_mode);
+  RV_CHECK(o.transport == "auto" || o.transport == "self" || o.transport == "mpi",
+           "--transport must be auto, self or mpi; got '{}'.", o.transport);
+  RV_CHECK(o.patience > 0, "--patience must be > 0 seconds; got {}.", o.patience);
+  const std::int64_t parts = o.accumulate * std::max(o.data_shards, 1);
+  RV_CHECK(o.accumulate == 1 || o.batch_size % parts == 0,
+           "--accumulate {} times {} data shard(s) must divide --batch-size {}.", o.accumulate,
+           std::max(o.data_shards, 1), o.batch_size);
   RV_CHECK(o.lr > 0, "--lr must be > 0; got {}.", o.lr);
   RV_CHECK(o.graph == "on" || o.graph == "off", "--graph must be on or off; got '{}'.", o.graph);
   RV_CHECK(o.amp == "none" || o.amp == "bf16", "--amp must be none or bf16; got '{}'.", o.amp);

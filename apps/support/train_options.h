@@ -9,6 +9,7 @@
 #include <string>
 
 #include "ranvier/core/dtype.h"
+#include "ranvier/ops/norm/batch_norm.h"
 
 namespace ranvier::apps {
 
@@ -18,6 +19,7 @@ struct TrainOptions {
   std::filesystem::path data_dir{};
   std::int64_t epochs = 1;
   std::int64_t batch_size = 128;
+  std::int64_t accumulate = 1;  ///< parts of a batch
   std::int64_t steps = 4;
   std::int64_t channels = 128;  ///< width of the network, in the program's own sense
   double lr = 0.1;
@@ -38,6 +40,10 @@ struct TrainOptions {
   int threads = 0;                                   ///< 0: one per core
   std::int64_t train_samples = 0, test_samples = 0;  ///< 0: all
   bool shift = false, flip = false;                  ///< augmentation of training images
+  int time_shards = 0, data_shards = 0;              ///< 0: one, and all that remain
+  std::string bn_mode = "sync";
+  std::string transport = "auto";
+  double patience = 20;  ///< seconds
 };
 
 /// What options mean in a program.
@@ -55,6 +61,9 @@ void add_train_options(CLI::App& app, TrainOptions& options, const TrainerNames&
 
 /// What products compute in under `--amp`.
 DType compute_dtype(const TrainOptions& options);
+
+/// Where batch norm takes its statistics from under `--bn-mode`.
+BatchNormMode batch_norm_mode(const TrainOptions& options);
 
 /// Refuses values that no network accepts. Errors name the option, the value and what is right.
 void check_train_options(const TrainOptions& options);

@@ -9,12 +9,19 @@
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/loss/loss.h"
 #include "ranvier/ops/pointwise/pointwise.h"
+#include "ranvier/ops/shape/slice.h"
 #include "ranvier/optim/clip.h"
 
 namespace ranvier::apps {
 namespace {
 
 Tensor zero_sum(Device device) { return zeros({}, {.dtype = DType::f64, .device = device}); }
+
+/// Overwrites the first elements of `target`.
+void copy_to_front(Tensor& target, const Tensor& source) {
+  Tensor front(target.storage(), target.storage_offset(), source.shape(), target.dtype());
+  copy_into(front, source);
+}
 
 /// Overwrites the tensors of `target` with those of `source`; sequences that are shorter are padded
 /// with silence, which their lengths tell.
@@ -24,11 +31,21 @@ void copy_batch(TrainingBatch& target, const TrainingBatch& source) {
     copy_into(inputs, source.inputs);
   } else {
     fill(inputs, 0);
-    Tensor first(inputs.storage(), inputs.storage_offset(), source.inputs.shape(), inputs.dtype());
-    copy_into(first, source.inputs);
+    copy_to_front(inputs, source.inputs);
   }
   copy_into(target.labels, source.labels);
   if (source.lengths.defined()) copy_into(target.lengths, source.lengths);
+}
+
+/// Part `index` of `count` equal parts.
+TrainingBatch part_of(const TrainingBatch& batch, std::int64_t index, std::int64_t count) {
+  const Slice samples = Slice::of(batch.size(), index, count);
+  const auto part = [&](const Tensor& of, int axis) {
+    return of.defined() ? slice(of, axis, samples.begin, samples.end) : Tensor();
+  };
+  return {.inputs = part(batch.inputs, batch.lengths.defined() ? 1 : 0),
+          .labels = part(batch.labels, 0),
+          .lengths = part(batch.lengths, 0)};
 }
 
 /// Whether `batch` can be copied into `target`.
@@ -41,15 +58,26 @@ bool fits(const TrainingBatch& batch, const TrainingBatch& target) {
 
 }  // namespace
 
-TrainStep::TrainStep(Task& task, const TrainOptions& options, Optimizer& optimizer)
+TrainStep::TrainStep(Task& task, const TrainOptions& options, const Ranks& ranks,
+                     Optimizer& optimizer)
     : task_(task),
       optimizer_(optimizer),
+      ranks_(ranks),
+      parts_(options.accumulate),
+      part_size_(options.batch_size / options.accumulate),
+      sharded_(ranks.alone() ? nullptr
+                             : std::make_unique<ShardedNetwork>(task.network, ranks.mesh())),
       device_(parse_device(options.device)),
       compute_(compute_dtype(options)),
       most_steps_(options.steps),
       record_steps_(device_.type == DeviceType::cuda && options.graph == "on"),
       loss_sum_(zero_sum(device_)),
-      correct_sum_(zero_sum(device_)) {}
+      correct_sum_(zero_sum(device_)) {
+  if (record_steps_ && sharded_) {
+    record_steps_ = false;
+    spdlog::info("steps are not recorded as a graph: ranks exchange messages within them");
+  }
+}
 
 void TrainStep::run(const TrainingBatch& batch) {
   samples_ += batch.size();
@@ -59,22 +87,48 @@ void TrainStep::run(const TrainingBatch& batch) {
 }
 
 void TrainStep::run_eagerly(const TrainingBatch& batch) {
-  differentiate(on_device(batch, device_));
+  differentiate(on_device(sharded_ ? with_steps_of_all(batch) : batch, device_));
   optimizer_.step();
 }
 
 void TrainStep::differentiate(const TrainingBatch& batch) {
   zero_grad(optimizer_.parameters());
-  {
-    const AutocastGuard autocast(compute_, device_);
-    const Tensor scores = task_.scores(task_.network(batch.inputs), batch.lengths);
-    const Tensor loss = task_.loss(scores, batch.labels);
-    add_up(scores.detach(), loss.detach(), batch);
-    loss.backward();
+  const AutocastGuard autocast(compute_, device_);
+  for (std::int64_t i = 0; i < parts_; ++i) {
+    const TrainingBatch part = parts_ == 1 ? batch : part_of(batch, i, parts_);
+    const Tensor scores = task_.scores(forward(part.inputs), part.lengths);
+    const Tensor loss = task_.loss(scores, part.labels);
+    add_up(scores.detach(), loss.detach(), part);
+    backward(loss, {.last = i + 1 == parts_, .share = 1 / static_cast<double>(parts_)});
   }
   // A neuron does not fire on NaN, so a network may lose a layer without a trace in its loss; the
   // gradients show it.
   if (device_ == cpu_device) grad_norm(optimizer_.parameters());
+}
+
+Tensor TrainStep::forward(const Tensor& inputs) {
+  return sharded_ ? (*sharded_)(inputs, part_size_) : task_.network(inputs);
+}
+
+void TrainStep::backward(const Tensor& loss, const LossPart& part) {
+  if (sharded_) return sharded_->backward(loss, part);
+  loss.backward(full(loss.shape(), part.share, {.dtype = loss.dtype(), .device = device_}));
+}
+
+// Sequences of a batch are as long as the longest one, which another rank may have.
+TrainingBatch TrainStep::with_steps_of_all(const TrainingBatch& batch) const {
+  const Mesh& mesh = ranks_.mesh();
+  if (!batch.lengths.defined()) return batch;
+  const Tensor own = full({1}, static_cast<double>(batch.inputs.size(0)), {.dtype = DType::i64});
+  std::int64_t steps = mesh.shape().time;
+  for (const Tensor& other : all_gather(mesh.data_column(), own))
+    steps = std::max(steps, other.data<std::int64_t>()[0]);
+  if (steps == batch.inputs.size(0)) return batch;
+  TrainingBatch padded = batch;
+  padded.inputs = zeros(batch.inputs.shape().with(0, steps),
+                        {.dtype = batch.inputs.dtype(), .device = batch.inputs.device()});
+  copy_to_front(padded.inputs, batch.inputs);
+  return padded;
 }
 
 void TrainStep::add_up(const Tensor& scores, const Tensor& loss, const TrainingBatch& batch) {
@@ -86,9 +140,13 @@ void TrainStep::add_up(const Tensor& scores, const Tensor& loss, const TrainingB
 }
 
 Totals TrainStep::collect() {
-  const Totals totals{.loss = loss_sum_.item(),
-                      .correct = static_cast<std::int64_t>(correct_sum_.item()),
-                      .samples = samples_};
+  Tensor sums = from_vector<double>(
+      {loss_sum_.item(), correct_sum_.item(), static_cast<double>(samples_)}, {3});
+  if (sharded_) ranks_.add_up_training(sums);
+  const double* const all = sums.data<double>();
+  const Totals totals{.loss = all[0],
+                      .correct = static_cast<std::int64_t>(all[1]),
+                      .samples = static_cast<std::int64_t>(all[2])};
   fill(loss_sum_, 0);
   fill(correct_sum_, 0);
   samples_ = 0;

@@ -4,11 +4,13 @@
 #include <memory>
 #include <optional>
 
+#include "apps/support/ranks.h"
 #include "apps/support/run_state.h"
 #include "apps/support/task.h"
 #include "apps/support/train_options.h"
 #include "ranvier/core/cuda_graph.h"
 #include "ranvier/core/graph_random.h"
+#include "ranvier/distributed/sharded_network.h"
 #include "ranvier/optim/optimizer.h"
 
 namespace ranvier::apps {
@@ -23,24 +25,33 @@ namespace ranvier::apps {
 class TrainStep {
  public:
   /// The network is on the device that `options` name.
-  TrainStep(Task& task, const TrainOptions& options, Optimizer& optimizer);
+  TrainStep(Task& task, const TrainOptions& options, const Ranks& ranks, Optimizer& optimizer);
 
-  /// Learns from `batch`, at the optimizer's learning rate. On the CPU an error of code non_finite
-  /// tells of a loss or gradient that is NaN or infinite; the weights are as they were.
+  /// Learns from `batch`, this rank's part of one, at the optimizer's learning rate. On the CPU an
+  /// error of code non_finite tells of a loss or gradient that is NaN or infinite; the weights are
+  /// as they were.
   void run(const TrainingBatch& batch);
-  /// What the steps since the last call achieved; seconds are not among it. Waits for the device.
+  /// What the steps of all ranks since the last call achieved; seconds are not among it. Waits for
+  /// the device. Every rank calls it at the same time.
   /// Error (non_finite): a loss was NaN or infinite.
   Totals collect();
 
  private:
   void run_eagerly(const TrainingBatch& batch);
   void differentiate(const TrainingBatch& batch);
+  Tensor forward(const Tensor& inputs);
+  void backward(const Tensor& loss, const LossPart& part);
+  TrainingBatch with_steps_of_all(const TrainingBatch& batch) const;
   void add_up(const Tensor& scores, const Tensor& loss, const TrainingBatch& batch);
   void run_recorded(const TrainingBatch& batch);
   void record(const TrainingBatch& batch);
 
   Task& task_;
   Optimizer& optimizer_;
+  const Ranks& ranks_;
+  std::int64_t parts_;                       // of a batch, computed one after another
+  std::int64_t part_size_;                   // of all ranks together
+  std::unique_ptr<ShardedNetwork> sharded_;  // unless this rank is alone
   Device device_;
   DType compute_;
   std::int64_t most_steps_;  // of a sequence

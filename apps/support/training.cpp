@@ -8,7 +8,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "apps/support/progress.h"
+#include "apps/support/rank_start.h"
 #include "apps/support/training_report.h"
 #include "ranvier/core/build_info.h"
 #include "ranvier/core/parallel.h"
@@ -27,16 +27,17 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-LoaderOptions training_batches(const TrainOptions& o) {
+LoaderOptions training_batches(const TrainOptions& o, BatchPart part) {
   return {.batch_size = o.batch_size,
           .shuffle = true,
           .drop_last = true,
           .seed = o.seed,
-          .workers = o.workers};
+          .workers = o.workers,
+          .part = part};
 }
 
-LoaderOptions test_batches(const TrainOptions& o) {
-  return {.batch_size = o.batch_size, .workers = o.workers};
+LoaderOptions test_batches(const TrainOptions& o, BatchPart part) {
+  return {.batch_size = o.batch_size, .workers = o.workers, .part = part};
 }
 
 /// Steps that a device does before it is waited for: to look costs a CUDA device a pause.
@@ -55,9 +56,10 @@ bool finite(const Tensor& x) {
   return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
 }
 
-/// `task` with its network on `device`.
-Task& moved(Task& task, Device device) {
-  move_to(task.network, device);
+/// `task` with its network on the device and with the batch norm that the options name.
+Task& prepared(Task& task, const TrainOptions& options) {
+  move_to(task.network, parse_device(options.device));
+  set_batch_norm_mode(task.network, batch_norm_mode(options));
   return task;
 }
 
@@ -75,12 +77,13 @@ void warn_of_skipped(const Samples& samples) {
 
 }  // namespace
 
-Training::Training(Task& task, const TrainOptions& options)
-    : task_(moved(task, parse_device(options.device))),
+Training::Training(Task& task, const TrainOptions& options, const Ranks& ranks)
+    : task_(prepared(task, options)),
       options_(options),
+      ranks_(ranks),
       device_(parse_device(options.device)),
-      train_feed_(task.train->feed(training_batches(options))),
-      test_feed_(task.test->feed(test_batches(options))),
+      train_feed_(task.train->feed(training_batches(options, ranks.training_part()))),
+      test_feed_(task.test->feed(test_batches(options, ranks.test_part()))),
       optimizer_(make_optimizer(
           options.optimizer, parameters(task.network),
           {.lr = options.lr, .weight_decay = options.weight_decay, .momentum = options.momentum})),
@@ -88,13 +91,20 @@ Training::Training(Task& task, const TrainOptions& options)
           make_schedule(options.scheduler, {.lr = options.lr,
                                             .length = options.epochs * train_feed_->batches(),
                                             .warmup = options.warmup * train_feed_->batches()})),
-      step_(task, options, *optimizer_) {
+      step_(task, options, ranks, *optimizer_) {
   task_.network.set_fuse(!options_.no_fuse);
-  create_output_directory(options_.output_dir);
+  if (ranks_.leads()) create_output_directory(options_.output_dir);
   if (options_.resume || options_.eval_only)
     resume();
-  else if (!options_.deterministic && device_ == cpu_device)
-    autotune_event_thresholds(compute_dtype(options_));
+  else
+    choose_event_thresholds();
+  if (!ranks_.alone()) agree_on_start(ranks_, task_, options_, state_);
+}
+
+void Training::choose_event_thresholds() {
+  if (options_.deterministic || device_ != cpu_device) return;
+  if (ranks_.leads()) autotune_event_thresholds(compute_dtype(options_));
+  if (!ranks_.alone()) share_event_thresholds(ranks_);
 }
 
 std::filesystem::path Training::checkpoint_path() const {
@@ -122,6 +132,24 @@ void Training::print_plan() {
   fmt::print("training on {} {}, testing on {}; {}, {}\n", task_.train->size(), task_.names.many,
              task_.test->size(), machine(device_),
              options_.amp == "none" ? "all in f32" : "products in " + options_.amp);
+  if (!ranks_.alone()) fmt::print("{}\n", ranks_.describe());
+}
+
+void Training::print_prediction() {
+  const Prediction prediction = predict_step(ranks_, task_, options_);
+  predicted_ = prediction.step;
+  fmt::print("predicted: a step takes {:.1f} ms, of which ranks wait {:.0f} %\n",
+             1e3 * prediction.step, 100 * prediction.waiting);
+}
+
+// Of a whole epoch, without the time spent waiting for batches.
+void Training::print_measured() {
+  if (!predicted_ || state_.epoch.samples < train_feed_->batches() * options_.batch_size) return;
+  const double measured = (state_.epoch.seconds - state_.epoch.data_seconds) /
+                          static_cast<double>(train_feed_->batches());
+  fmt::print("measured: a step takes {:.1f} ms, {:+.0f} % of what was predicted\n", 1e3 * measured,
+             100 * (measured / *predicted_ - 1));
+  predicted_.reset();
 }
 
 int Training::run() {
@@ -129,26 +157,30 @@ int Training::run() {
   print_plan();
   if (options_.eval_only) {
     const auto test = evaluate(stop);
-    if (!test) return stop.exit_status();
+    if (!test) return exit_status(stop);
     warn_of_skipped(*task_.test);
     fmt::print("test loss {:.4f}, test accuracy {:.4f}\n", test->totals.mean_loss(),
                test->totals.accuracy());
     return 0;
   }
-  MetricsLog metrics(options_.output_dir / "metrics.csv", state_.history, task_.data_seconds);
+  if (!ranks_.alone()) print_prediction();
+  std::optional<MetricsLog> metrics;
+  if (ranks_.leads())
+    metrics.emplace(options_.output_dir / "metrics.csv", state_.history, task_.data_seconds);
   std::optional<Evaluation> test;
   saved_ = !state_.history.empty();
   while (state_.next.epoch < options_.epochs) {
-    if (train_epoch(stop)) test = evaluate(stop);
-    if (stop.requested()) return stopped(stop);
+    if (!train_epoch(stop)) return stopped(stop);
+    test = evaluate(stop);
+    if (!test) return stopped(stop);
     finish_epoch(test->totals, metrics);
   }
   if (!test) test = evaluate(stop);
-  if (stop.requested()) return stopped(stop);
+  if (!test) return stopped(stop);
   if (!saved_) save();
   warn_of_skipped(*task_.train);
   warn_of_skipped(*task_.test);
-  report(*test);
+  if (ranks_.leads()) report(*test);
   fmt::print("{}\n", best_epoch_text(*best_epoch(state_.history)));
   return 0;
 }
@@ -157,14 +189,19 @@ int Training::stopped(const StopSignal& stop) {
   save();
   fmt::print("stopped; the same command with --resume goes on from {}\n",
              checkpoint_path().string());
-  return stop.exit_status();
+  return exit_status(stop);
+}
+
+// A rank that another one's signal stopped ends as that one does.
+int Training::exit_status(const StopSignal& stop) const {
+  return stop.requested() ? stop.exit_status() : 143;
 }
 
 bool Training::train_epoch(const StopSignal& stop) {
   set_training(task_.network, true);
   Progress progress(fmt::format("epoch {}/{}", state_.next.epoch + 1, options_.epochs),
                     train_feed_->batches() * options_.batch_size,
-                    {.already_done = state_.epoch.samples, .unit = task_.names.brief});
+                    progress_options(state_.epoch.samples));
   const auto pass = train_feed_->epoch(state_.next);
   auto start = Clock::now();
   const auto look = [&] {
@@ -173,12 +210,13 @@ bool Training::train_epoch(const StopSignal& stop) {
     start = Clock::now();
     progress.update(state_.epoch.samples, state_.epoch.mean_loss(), state_.epoch.accuracy());
   };
-  while (!stop.requested()) {
+  while (!ranks_.any(stop.requested())) {
     const auto asked = Clock::now();
     const TrainingBatch* batch = pass->next();
     state_.epoch.data_seconds += seconds_since(asked);
     if (batch == nullptr) {
       look();
+      print_measured();
       return true;
     }
     optimizer_->set_lr(schedule_(step_number()));
@@ -192,6 +230,14 @@ bool Training::train_epoch(const StopSignal& stop) {
   return false;
 }
 
+// mpirun gives ranks a terminal even where its own output is none.
+ProgressOptions Training::progress_options(std::int64_t already_done) const {
+  using Style = ProgressOptions::Style;
+  return {.already_done = already_done,
+          .unit = task_.names.brief,
+          .style = ranks_.alone() ? Style::automatic : Style::plain};
+}
+
 std::optional<Evaluation> Training::evaluate(const StopSignal& stop) {
   const NoGradGuard no_grad;
   set_training(task_.network, false);
@@ -199,10 +245,11 @@ std::optional<Evaluation> Training::evaluate(const StopSignal& stop) {
   Evaluation result{.confusion =
                         std::vector<std::int64_t>(static_cast<std::size_t>(classes * classes))};
   Totals& totals = result.totals;
-  Progress progress("testing", task_.test->size(), {.unit = task_.names.brief});
+  Progress progress("testing", task_.test->size(), progress_options(0));
   const auto pass = test_feed_->epoch({});
   while (const TrainingBatch* next = pass->next()) {
-    if (stop.requested()) return std::nullopt;
+    if (stop.requested()) break;
+    if (next->size() == 0) continue;  // the last batch may be too small for all ranks
     const TrainingBatch batch = on_device(*next, device_);
     const Tensor scores = task_.scores(task_.network(batch.inputs), batch.lengths);
     const double loss = task_.loss(scores, batch.labels).item();
@@ -214,12 +261,30 @@ std::optional<Evaluation> Training::evaluate(const StopSignal& stop) {
     for (std::int64_t i = 0; i < batch.size(); ++i)
       ++result.confusion[static_cast<std::size_t>(labels.data<std::int64_t>()[i] * classes +
                                                   predictions.data<std::int64_t>()[i])];
-    progress.update(totals.samples, totals.mean_loss(), totals.accuracy());
+    progress.update(totals.samples * ranks_.test_part().count, totals.mean_loss(),
+                    totals.accuracy());
   }
+  if (ranks_.any(stop.requested())) return std::nullopt;
+  if (!ranks_.alone()) add_up(result);
   return result;
 }
 
-void Training::finish_epoch(const Totals& test, MetricsLog& metrics) {
+// What each rank found in its part of the test set.
+void Training::add_up(Evaluation& result) const {
+  Totals& totals = result.totals;
+  std::vector<double> values(result.confusion.begin(), result.confusion.end());
+  values.insert(values.end(), {totals.loss, static_cast<double>(totals.correct),
+                               static_cast<double>(totals.samples)});
+  Tensor sums = from_vector(values, {static_cast<std::int64_t>(values.size())});
+  all_reduce(ranks_.mesh().all(), sums);
+  const double* const all = sums.data<double>();
+  std::copy_n(all, result.confusion.size(), result.confusion.begin());
+  totals.loss = all[values.size() - 3];
+  totals.correct = static_cast<std::int64_t>(all[values.size() - 2]);
+  totals.samples = static_cast<std::int64_t>(all[values.size() - 1]);
+}
+
+void Training::finish_epoch(const Totals& test, std::optional<MetricsLog>& metrics) {
   const Totals& train = state_.epoch;
   const EpochMetrics row{.epoch = state_.next.epoch + 1,
                          .train_loss = train.mean_loss(),
@@ -239,8 +304,9 @@ void Training::finish_epoch(const Totals& test, MetricsLog& metrics) {
       row.test_accuracy, row.seconds, row.images_per_second, task_.names.brief,
       100 * row.data_share(), 100 * (1 - row.data_share()));
   saved_ = try_save();
+  if (!metrics) return;
   try {
-    metrics.append(row);
+    metrics->append(row);
   } catch (const Error& error) {
     spdlog::warn("{} The row is kept and written with the next one.", error.what());
   }
@@ -258,7 +324,9 @@ bool Training::try_save() {
   }
 }
 
-void Training::save() { save_run(checkpoint_path(), task_, options_, *optimizer_, state_); }
+void Training::save() {
+  if (ranks_.leads()) save_run(checkpoint_path(), task_, options_, *optimizer_, state_);
+}
 
 // Runs `body`, and if it meets a number that is not finite, finds the layer it comes from.
 template <class Body>

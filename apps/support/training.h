@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "apps/support/metrics.h"
+#include "apps/support/progress.h"
+#include "apps/support/ranks.h"
 #include "apps/support/run_state.h"
 #include "apps/support/signals.h"
 #include "apps/support/task.h"
@@ -27,18 +29,25 @@ struct Evaluation {
 /// Trains a task as its options say, from the start or from a checkpoint.
 class Training {
  public:
-  /// Errors: options out of range, a checkpoint that does not fit, an unwritable output directory.
-  Training(Task& task, const TrainOptions& options);
+  /// Errors: options out of range, a checkpoint that does not fit, an unwritable output directory;
+  /// ranks that are about to do different things.
+  Training(Task& task, const TrainOptions& options, const Ranks& ranks);
   /// Returns the exit status: 0, or 130 or 143 after SIGINT or SIGTERM.
   int run();
 
  private:
   void resume();
+  void choose_event_thresholds();
   void print_plan();
+  void print_prediction();
+  void print_measured();
+  ProgressOptions progress_options(std::int64_t already_done) const;
   bool train_epoch(const StopSignal& stop);
   std::optional<Evaluation> evaluate(const StopSignal& stop);
-  void finish_epoch(const Totals& test, MetricsLog& metrics);
+  void finish_epoch(const Totals& test, std::optional<MetricsLog>& metrics);
+  void add_up(Evaluation& result) const;
   int stopped(const StopSignal& stop);
+  int exit_status(const StopSignal& stop) const;
   void save();
   bool try_save();
   void report(const Evaluation& evaluation);
@@ -50,13 +59,15 @@ class Training {
 
   Task& task_;
   TrainOptions options_;
+  const Ranks& ranks_;
   Device device_;
   std::unique_ptr<Feed> train_feed_, test_feed_;
   std::unique_ptr<Optimizer> optimizer_;
   Schedule schedule_;
   TrainStep step_;
   RunState state_;
-  bool saved_ = false;  // the checkpoint is that of `state_`
+  bool saved_ = false;               // the checkpoint is that of `state_`
+  std::optional<double> predicted_;  // seconds of a step of several ranks, until it was measured
 };
 
 }  // namespace ranvier::apps

@@ -13,6 +13,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/cuda.h"
 #include "tests/support/errors.h"
+#include "tests/support/run_training.h"
 #include "tests/support/temporary_folder.h"
 
 namespace ranvier::apps {
@@ -75,7 +76,7 @@ int train(const SpikeTrainOptions& given, int stop_at = 0) {
     if (++calls == stop_at) std::raise(SIGINT);
     return inner(scores, labels);
   };
-  return Training(task, o.train).run();
+  return test::run_training(task, o.train);
 }
 
 std::vector<std::vector<double>> weights(const fs::path& folder) {

@@ -17,7 +17,9 @@
 #include "tests/support/catch.h"
 #include "tests/support/cuda.h"
 #include "tests/support/errors.h"
+#include "tests/support/run_training.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/values.h"
 
 using namespace ranvier;
 using namespace ranvier::apps;
@@ -68,7 +70,7 @@ TrainOptions small_options(const std::filesystem::path& folder) {
 
 int train(const TrainOptions& options) {
   Task task = small_task(options);
-  return Training(task, options).run();
+  return test::run_training(task, options);
 }
 
 std::vector<std::vector<double>> values(const std::filesystem::path& folder) {
@@ -121,7 +123,7 @@ TEST_CASE("a run that was interrupted and resumed is the run that never stopped,
       if (++calls == stop_at) std::raise(SIGINT);
       return inner(rates, labels);
     };
-    status = Training(task, options).run();
+    status = test::run_training(task, options);
     stops += status == 130;
     options.resume = std::filesystem::path();
   }
@@ -129,6 +131,32 @@ TEST_CASE("a run that was interrupted and resumed is the run that never stopped,
   CHECK(train(options) == 0);
   CHECK(values(parts.path()) == values(whole.path()));
   CHECK(lines(parts.path() / "metrics.csv") == 4);
+}
+
+TEST_CASE("parts of a batch, one after another, make the step of the whole batch") {
+  const test::TemporaryFolder folder;
+  TrainOptions options = small_options(folder.path() / "whole");
+  options.epochs = 1;
+  options.bn_mode = "frozen";  // otherwise each part has its own statistics
+  CHECK(train(options) == 0);
+  options.output_dir = folder.path() / "parts";
+  options.accumulate = 4;
+  CHECK(train(options) == 0);
+  const auto whole = load_checkpoint(folder.path() / "whole" / "checkpoint.h5").tensors;
+  const auto parts = load_checkpoint(folder.path() / "parts" / "checkpoint.h5").tensors;
+  REQUIRE(whole.size() == parts.size());
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    INFO(whole[i].name);
+    CHECK(test::largest_difference(whole[i].tensor, parts[i].tensor) < 1e-5);
+  }
+  const auto losses = [&](const char* name) {
+    std::ifstream file(folder.path() / name / "metrics.csv");
+    std::string line;
+    std::getline(file, line);
+    std::getline(file, line);
+    return line.substr(0, line.find(',', 8));
+  };
+  CHECK(losses("whole") == losses("parts"));
 }
 
 TEST_CASE("kernel choices that were timed belong to the checkpoint") {
@@ -166,7 +194,7 @@ TEST_CASE("a loss that is not finite names the layer it comes from and keeps the
   Task task = small_task(options);
   NamedTensors weights = parameters(task.network);
   fill(weights[3].tensor, std::numeric_limits<double>::quiet_NaN());
-  CHECK_ERROR(Training(task, options).run(), ErrorCode::non_finite, "layer '4' (Conv2d)");
+  CHECK_ERROR(test::run_training(task, options), ErrorCode::non_finite, "layer '4' (Conv2d)");
   CHECK(values(folder.path()) == before);
 }
 
@@ -184,7 +212,7 @@ TEST_CASE("a checkpoint that cannot be written for a while costs nothing") {
     if (calls == 16) std::filesystem::rename(hidden, folder);
     return inner(rates, labels);
   };
-  CHECK(Training(task, options).run() == 0);
+  CHECK(test::run_training(task, options) == 0);
   CHECK(values(folder) == values(whole.path()));
   CHECK(lines(folder / "metrics.csv") == 4);
 }
@@ -208,6 +236,26 @@ TEST_CASE("options out of range are refused by name") {
   options.amp = "f8";
   CHECK_ERROR(prepare(options), ErrorCode::invalid_argument,
               "--amp must be none or bf16; got 'f8'.");
+  options = small_options("unused");
+  options.bn_mode = "batch";
+  CHECK_ERROR(prepare(options), ErrorCode::invalid_argument,
+              "--bn-mode must be sync, step or frozen; got 'batch'.");
+  options = small_options("unused");
+  options.transport = "pigeon";
+  CHECK_ERROR(prepare(options), ErrorCode::invalid_argument,
+              "--transport must be auto, self or mpi; got 'pigeon'.");
+  options = small_options("unused");
+  options.accumulate = 3;
+  CHECK_ERROR(prepare(options), ErrorCode::invalid_argument,
+              "--accumulate 3 times 1 data shard(s) must divide --batch-size 8.");
+  options = small_options("unused");
+  options.time_shards = 2;
+  CHECK_ERROR(train(options), ErrorCode::invalid_argument,
+              "--time-shards 2 does not divide the 1 ranks that were started");
+  options = small_options("unused");
+  options.data_shards = 3;
+  CHECK_ERROR(train(options), ErrorCode::invalid_argument,
+              "3 data x 1 time shards need 3 ranks, but 1 were started");
   options = small_options("unused");
   options.optimizer = "lion";
   CHECK_ERROR(train(options), ErrorCode::invalid_argument, "lion");
@@ -236,7 +284,7 @@ TEST_CASE("on a CUDA device a run is the same as a graph, step by step, and resu
       if (++calls == 2) std::raise(SIGINT);  // while the step is recorded
       return inner(rates, labels);
     };
-    CHECK(Training(task, options).run() == 130);
+    CHECK(test::run_training(task, options) == 130);
   }
   options.resume = std::filesystem::path();
   CHECK(train(options) == 0);
@@ -254,6 +302,6 @@ TEST_CASE("a step that reads from a CUDA device is not recorded, and training go
     loss.item();
     return loss;
   };
-  CHECK(Training(task, options).run() == 0);
+  CHECK(test::run_training(task, options) == 0);
   CHECK(lines(folder / "metrics.csv") == 4);
 }

@@ -144,6 +144,25 @@ TEST_CASE("the order depends on seed and epoch alone") {
   CHECK(read(loader, {.epoch = 3}) == order(1, 3));
 }
 
+TEST_CASE("the parts of a batch make up the batch, and a small one leaves parts empty") {
+  const Numbers numbers{.count = 17};
+  DataLoader<Numbers> whole(numbers, {.batch_size = 5, .shuffle = true, .seed = 3});
+  const std::vector<Samples> expected = read(whole, {});
+  std::vector<Samples> together(expected.size());
+  for (int index = 0; index < 3; ++index) {
+    DataLoader<Numbers> part(
+        numbers, {.batch_size = 5, .shuffle = true, .seed = 3, .workers = 1, .part = {index, 3}});
+    CHECK(part.batches() == whole.batches());
+    std::size_t batch = 0;
+    for (const Numbers::Batch& made : part.epoch({})) {
+      CHECK(made.samples.size() == (batch == 3 ? (index < 2 ? 1u : 0u) : index < 2 ? 2u : 1u));
+      together[batch].insert(together[batch].end(), made.samples.begin(), made.samples.end());
+      ++batch;
+    }
+  }
+  CHECK(together == expected);
+}
+
 TEST_CASE("every place is equally likely for every sample") {
   const Numbers set{.count = 6};
   DataLoader loader(set, {.batch_size = 6, .shuffle = true, .seed = 9});
@@ -300,6 +319,8 @@ TEST_CASE("loader options and cursors that make no sense are refused") {
   CHECK_ERROR(make({.batch_size = 11, .drop_last = true}), invalid,
               "[loader] drop_last leaves no batch: the data set has 10 samples and batch_size is "
               "11.");
+  CHECK_ERROR(make({.batch_size = 1, .part = {2, 2}}), invalid,
+              "[loader] a batch has no part 2 of 2; parts count from 0.");
   const Numbers none{.count = 0};
   CHECK_ERROR(DataLoader(none, {.batch_size = 1}), invalid, "[loader] the data set is empty.");
 

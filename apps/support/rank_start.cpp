@@ -1,0 +1,111 @@
+#include "apps/support/rank_start.h"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+#include <utility>
+
+#include "ranvier/core/autocast.h"
+#include "ranvier/core/build_info.h"
+#include "ranvier/distributed/measure_link.h"
+#include "ranvier/distributed/profile.h"
+#include "ranvier/layers/batch_norm.h"
+#include "ranvier/ops/shape/slice.h"
+#include "ranvier/ops/spikes/event_thresholds.h"
+#include "ranvier/optim/optimizer.h"
+
+namespace ranvier::apps {
+namespace {
+
+/// Name, size and labels of the data: of the first thousand samples.
+std::string data_digest(const Samples& samples) {
+  const std::int64_t count = std::min<std::int64_t>(samples.size(), 1000);
+  std::vector<std::int64_t> labels;
+  for (std::int64_t i = 0; i < count; ++i) labels.push_back(samples.label(i));
+  return fmt::format("{}, {} samples, {}", samples.name(), samples.size(),
+                     digest({{"labels", from_vector(labels, {count})}}));
+}
+
+/// The first samples of the training set, as many as this rank has of a batch.
+TrainingBatch example_batch(const Ranks& ranks, const Task& task, const TrainOptions& options) {
+  const BatchPart part = ranks.training_part();
+  std::vector<std::int64_t> samples(
+      static_cast<std::size_t>(Slice::of(options.batch_size, part.index, part.count).length()));
+  std::iota(samples.begin(), samples.end(), 0);
+  return on_device(task.train->fetch(samples), parse_device(options.device));
+}
+
+/// Seconds that an optimizer of the run's kind takes for copies of the weights.
+double update_seconds(const NamedTensors& weights, const TrainOptions& options) {
+  NamedTensors copies;
+  for (const auto& [name, tensor] : weights) {
+    copies.push_back({name, clone(tensor).set_requires_grad(true)});
+    copies.back().tensor.set_grad(zeros_like(tensor));
+  }
+  const Device device = weights.front().tensor.device();
+  const auto optimizer = make_optimizer(options.optimizer, copies, {.lr = options.lr});
+  optimizer->step();
+  synchronize(device);
+  const auto start = std::chrono::steady_clock::now();
+  optimizer->step();
+  synchronize(device);
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Stages of this rank's part of a step, and how many steps all ranks have.
+std::pair<NetworkProfile, std::int64_t> profile_part(const Ranks& ranks, Task& task,
+                                                     const TrainOptions& options) {
+  const TrainingBatch batch = example_batch(ranks, task, options);
+  const MeshShape& mesh = ranks.mesh().shape();
+  const std::int64_t shown = task.network.shown_steps();
+  const std::int64_t steps = shown > 0 ? shown : batch.inputs.size(0);
+  RV_CHECK(steps >= mesh.time, "--time-shards {} cannot share sequences of {} steps.", mesh.time,
+           steps);
+  const Tensor input =
+      shown > 0 ? batch.inputs : slice(batch.inputs, 0, 0, Slice::of(steps, 0, mesh.time).end);
+  const auto loss = [&](const Tensor& output) {
+    return task.loss(task.scores(output, {}), batch.labels);
+  };
+  const AutocastGuard autocast(compute_dtype(options), batch.inputs.device());
+  NetworkProfile profile = profile_network(task.network, input, {.loss = loss, .mesh = mesh});
+  profile.update = update_seconds(parameters(task.network), options);
+  return {profile, steps};
+}
+
+std::vector<double> values_of(const EventThresholds& t) {
+  return {t.linear_forward, t.linear_weight_gradient, t.conv_forward, t.conv_weight_gradient};
+}
+
+}  // namespace
+
+void share_event_thresholds(const Ranks& ranks) {
+  for (const DType compute : {DType::f32, DType::bf16}) {
+    Tensor values = from_vector(values_of(event_thresholds(compute)), {4});
+    broadcast(ranks.mesh().all(), values);
+    const double* const t = values.data<double>();
+    set_event_thresholds(compute, {t[0], t[1], t[2], t[3]});
+  }
+}
+
+void agree_on_start(const Ranks& ranks, Task& task, const TrainOptions& options,
+                    const RunState& state) {
+  Facts facts = recipe_facts(task, options);
+  facts.emplace_back("Ranvier revision", build_info().revision);
+  facts.emplace_back("training data", data_digest(*task.train));
+  facts.emplace_back("test data", data_digest(*task.test));
+  facts.emplace_back("place",
+                     fmt::format("epoch {}, batch {}", state.next.epoch, state.next.batch));
+  facts.emplace_back("weights", digest(state_dict(task.network)));
+  require_agreement(ranks.mesh().all(), facts);
+}
+
+Prediction predict_step(const Ranks& ranks, Task& task, const TrainOptions& options) {
+  const Mesh& mesh = ranks.mesh();
+  barrier(mesh.all());
+  const auto [profile, steps] = profile_part(ranks, task, options);
+  const Link link = measure_link(mesh.all(), parse_device(options.device));
+  return predict(profile,
+                 {.mesh = mesh.shape(), .steps = steps, .batch = options.batch_size, .link = link});
+}
+
+}  // namespace ranvier::apps

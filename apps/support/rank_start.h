@@ -1,0 +1,22 @@
+// What several ranks do before they train together.
+#pragma once
+
+#include "apps/support/ranks.h"
+#include "apps/support/run_state.h"
+#include "apps/support/task.h"
+#include "ranvier/distributed/predictor.h"
+
+namespace ranvier::apps {
+
+/// Gives all ranks the event thresholds of the first, which it may have timed.
+void share_event_thresholds(const Ranks& ranks);
+
+/// Errors: ranks that differ in program, options, data or weights, or in where they are.
+void agree_on_start(const Ranks& ranks, Task& task, const TrainOptions& options,
+                    const RunState& state);
+
+/// How long a training step will take, from stages that each rank times on its own part while the
+/// others do the same, and messages timed between two ranks. Takes a few steps.
+Prediction predict_step(const Ranks& ranks, Task& task, const TrainOptions& options);
+
+}  // namespace ranvier::apps

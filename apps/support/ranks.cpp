@@ -1,0 +1,71 @@
+#include "apps/support/ranks.h"
+
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+
+#include "ranvier/core/device.h"
+#include "ranvier/distributed/mpi_transport.h"
+#include "ranvier/distributed/self_transport.h"
+
+namespace ranvier::apps {
+namespace {
+
+MeshShape mesh_shape(const TrainOptions& o, int ranks) {
+  if (o.data_shards > 0) return {o.data_shards, std::max(o.time_shards, 1)};
+  const int time = std::max(o.time_shards, 1);
+  RV_CHECK(ranks % time == 0,
+           "--time-shards {} does not divide the {} ranks that were started; mpirun -np takes a "
+           "multiple of it.",
+           time, ranks);
+  return {ranks / time, time};
+}
+
+/// This rank's number among those of its machine, as launchers tell it.
+std::optional<int> number_on_machine() {
+  for (const char* name : {"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"}) {
+    const char* const text = std::getenv(name);
+    int number = 0;
+    if (text && std::from_chars(text, text + std::strlen(text), number).ec == std::errc())
+      return number;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Ranks::Ranks(std::unique_ptr<Transport> transport, const TrainOptions& options)
+    : transport_(std::move(transport)),
+      mesh_(*transport_, mesh_shape(options, transport_->size())) {}
+
+bool Ranks::any(bool here) const {
+  if (alone()) return here;
+  Tensor count = full({1}, here ? 1 : 0, {.dtype = DType::i64});
+  all_reduce(mesh_.all(), count);
+  return count.item() > 0;
+}
+
+std::string Ranks::describe() const {
+  return fmt::format("{} ranks over {}: {} data x {} time shards", mesh_.all().size(),
+                     mesh_.transport().kind(), mesh_.shape().data, mesh_.shape().time);
+}
+
+std::unique_ptr<Transport> open_transport(const TrainOptions& options) {
+  const bool mpi = options.transport == "mpi" || (options.transport == "auto" && launched_by_mpi());
+  return mpi ? open_mpi({.patience = options.patience}) : open_self();
+}
+
+std::string device_of_rank(const std::string& device) {
+  const std::optional<int> number = number_on_machine();
+  if (device != "cuda" || !number) return device;
+  const int count = cuda_device_count();
+  if (count > 0 && *number >= count)
+    fail(ErrorCode::device,
+         "this machine has {} GPU(s), but rank number {} of it was started; start at most {} ranks "
+         "on each machine.",
+         count, *number + 1, count);
+  return fmt::format("cuda:{}", *number);
+}
+
+}  // namespace ranvier::apps

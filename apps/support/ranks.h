@@ -1,0 +1,54 @@
+// The ranks that share a training run: one, unless mpirun or SLURM started several.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "apps/support/train_options.h"
+#include "ranvier/data/loader.h"
+#include "ranvier/distributed/agreement.h"
+#include "ranvier/distributed/mesh.h"
+
+namespace ranvier::apps {
+
+/// This process's place among the ranks. The first rank speaks for all and writes the files; what
+/// goes wrong is told by the rank it happens to.
+class Ranks {
+ public:
+  /// Ranks over `transport`, as `--time-shards` and `--data-shards` say. Errors: numbers that do
+  /// not multiply to the ranks that were started.
+  Ranks(std::unique_ptr<Transport> transport, const TrainOptions& options);
+
+  bool alone() const { return mesh_.all().size() == 1; }
+  /// Whether this is the one that writes.
+  bool leads() const { return mesh_.all().index() == 0; }
+  const Mesh& mesh() const { return mesh_; }
+  /// This rank's part of each training batch, which its time row shares.
+  BatchPart training_part() const { return {mesh_.data_index(), mesh_.shape().data}; }
+  /// This rank's part of each test batch, whose sequences it computes from end to end.
+  BatchPart test_part() const { return {mesh_.all().index(), mesh_.all().size()}; }
+
+  /// True on all ranks if it is on one.
+  bool any(bool here) const;
+  /// Numbers that belong to different samples, added up over the ranks that have them.
+  void add_up_training(Tensor& sums) const { all_reduce(mesh_.data_column(), sums); }
+
+  /// "4 ranks over mpi: 2 data x 2 time shards"
+  std::string describe() const;
+  /// Tells the others that this one gives up.
+  void abort(const std::string& reason) const { mesh_.transport().abort(reason); }
+
+ private:
+  std::unique_ptr<Transport> transport_;
+  Mesh mesh_;
+};
+
+/// Opens the transport that `--transport` names. Errors: those of the transport.
+std::unique_ptr<Transport> open_transport(const TrainOptions& options);
+
+/// "cuda" of several ranks as the one this rank has: its number on the machine. Error: there are
+/// more ranks than GPUs.
+std::string device_of_rank(const std::string& device);
+
+}  // namespace ranvier::apps
