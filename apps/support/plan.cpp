@@ -216,8 +216,7 @@ void Planner::print_notes() const {
       waits, o_.runs, sizes,
       link_measured_ ? fmt::format(";\n          a link of {}", to_string(link_)) : "",
       link_measured_ ? "" : fmt::format("a link of {}; ", to_string(link_)),
-      transport_ != nullptr ? "all ranks are as fast as rank 0"
-                            : "ranks as fast as\n          this process alone");
+      transport_ != nullptr ? "all ranks are as fast as rank 0" : "ranks as fast as this process");
 }
 
 void Planner::simulate(const std::vector<PlannedMesh>& meshes) {
