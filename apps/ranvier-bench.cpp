@@ -16,10 +16,10 @@ namespace {
 using namespace ranvier::apps;
 using Group = std::function<std::vector<Measurement>(const BenchOptions&)>;
 
-const std::map<std::string, Group> groups{
-    {"copy", bench_copy}, {"neurons", bench_neurons}, {"products", bench_products},
-    {"feed", bench_feed}, {"csnn", bench_csnn},       {"mlp", bench_mlp},
-    {"ssc", bench_ssc}};
+const std::map<std::string, Group> groups{{"copy", bench_copy},         {"neurons", bench_neurons},
+                                          {"products", bench_products}, {"feed", bench_feed},
+                                          {"csnn", bench_csnn},         {"mlp", bench_mlp},
+                                          {"ssc", bench_ssc},           {"shards", bench_shards}};
 
 std::string machine(ranvier::Device device) {
   if (device != ranvier::cpu_device) return ranvier::describe(device);
@@ -48,7 +48,8 @@ int main(int argc, char** argv) {
   int threads = 0;
   bool json = false;
   std::string device = "cpu";
-  app.add_option("groups", names, "copy, neurons, products, feed, csnn, mlp, ssc (default: all)")
+  app.add_option("groups", names,
+                 "copy, neurons, products, feed, csnn, mlp, ssc, shards (default: all)")
       ->check(CLI::IsMember(groups));
   app.add_option("--runs", options.runs, "Counted runs of each; the median is given")
       ->capture_default_str()
@@ -59,7 +60,8 @@ int main(int argc, char** argv) {
   app.add_option("--channels", options.channels, "Channels of csnn")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  app.add_option("--device", device, "cpu or cuda[:index]; products and feed are of the cpu")
+  app.add_option("--device", device,
+                 "cpu or cuda[:index]; products, feed and shards are of the cpu")
       ->capture_default_str();
   app.add_option("--threads", threads, "Threads that compute; 0: one per core")
       ->capture_default_str()

@@ -96,7 +96,8 @@ class Row {
   void pass(std::size_t index, Span::Kind kind) {
     const StageProfile& stage = profile_.stages[index];
     const bool backward = kind == Span::Kind::backward;
-    const int ranks = plan_.mesh.time, chunks = stage.chained ? plan_.chunks : 1;
+    const bool guesses = plan_.speculate && !backward && stage.repaired < 1;
+    const int ranks = plan_.mesh.time, chunks = stage.chained && !guesses ? plan_.chunks : 1;
     const double sums = exchange(stage, backward ? stage.norm.backward : stage.norm.forward);
     const double seconds = (backward ? stage.backward : stage.forward) * batch_share_ / chunks;
     const double transfer =
@@ -105,10 +106,13 @@ class Row {
     for (int place = 0; place < ranks; ++place) {
       const int rank = backward ? ranks - 1 - place : place;
       const auto r = static_cast<std::size_t>(rank);
+      const Span span{.rank = rank, .stage = static_cast<int>(index), .kind = kind};
+      const double part = seconds * (stage.in_time() ? time_share_[r] : 1);
+      const bool early = guesses && arrived.front() > now_[r];
+      if (early) compute(span, 0, part);
       now_[r] = std::max(now_[r], arrived.front()) + sums;
       for (double& arrival : arrived) {
-        compute({.rank = rank, .stage = static_cast<int>(index), .kind = kind}, arrival,
-                seconds * (stage.in_time() ? time_share_[r] : 1));
+        compute(span, arrival, early ? part * stage.repaired : part);
         link_free_[r] = std::max(link_free_[r], now_[r]) + transfer;
         arrival = stage.chained ? link_free_[r] + plan_.link.latency : 0;
       }

@@ -18,7 +18,7 @@ struct ProfileOptions {
 /// Times forward, loss and backward of `network` on a rank's part of a batch, `input`: [T / time
 /// shards, B / data shards, ...], or a static input [B / data shards, ...], of which the network
 /// then shows the first rank's part of its steps. Layers run as they do in a `ShardedNetwork`, but
-/// nothing is sent: states come as zeros, sums are this rank's own.
+/// nothing is sent: states are those this rank's steps ended with before, sums are its own.
 ///
 /// Leaves the network as it was: weights, gradients, running statistics and the default generator.
 /// What the optimizer takes and keeps is left at 0. On a CUDA device each stage is waited for,

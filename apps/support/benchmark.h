@@ -68,5 +68,6 @@ std::vector<Measurement> bench_feed(const BenchOptions& options);
 std::vector<Measurement> bench_csnn(const BenchOptions& options);
 std::vector<Measurement> bench_mlp(const BenchOptions& options);
 std::vector<Measurement> bench_ssc(const BenchOptions& options);
+std::vector<Measurement> bench_shards(const BenchOptions& options);
 
 }  // namespace ranvier::apps

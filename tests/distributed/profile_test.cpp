@@ -190,3 +190,19 @@ TEST_CASE("a profile is made of a loss and of runs") {
   CHECK_ERROR(profile_network(network, zeros({3}), {.loss = some_loss}), code,
               "input must be [T, B, ...]; its shape is (3,).");
 }
+
+TEST_CASE("a profile knows how much of a scan a guessed state costs") {
+  seed(5);
+  const auto repaired = [](const Neuron& neuron, std::int64_t steps) {
+    Sequential network(Linear({.in = 12, .out = 200}), NeuronLayer(neuron, {}));
+    const Tensor x = normal({steps, 4, 12}, 0, 1);
+    return profile_network(network, x, {.loss = some_loss, .mesh = {.time = 2}, .runs = 1})
+        .stages[1]
+        .repaired;
+  };
+  const double few = repaired(LIFOptions{}, 100), many = repaired(LIFOptions{}, 400);
+  CHECK(few > 0.1);  // more than the first interval: the guess is wrong
+  CHECK(few < 0.6);
+  CHECK(many < 0.5 * few);
+  CHECK(repaired(LIFOptions{.v_reset = std::nullopt}, 100) == 1);  // waits
+}
