@@ -14,21 +14,25 @@ std::int64_t largest(std::int64_t total, int parts) { return Slice::of(total, 0,
 
 }  // namespace
 
-std::unique_ptr<Optimizer> plan_optimizer(const std::string& name, const NamedTensors& weights) {
-  return make_optimizer(name, weights, {.momentum = name == "sgd" ? 0.9 : 0.0});
+OptimizerOptions plan_optimizer_options(const std::string& name) {
+  return {.momentum = name == "sgd" ? 0.9 : 0.0};
 }
 
-void profile_optimizer(NetworkProfile& profile, Optimizer& optimizer, int runs) {
-  const NamedTensors& weights = optimizer.parameters();
-  for (auto [name, weight] : weights) weight.set_grad(zeros_like(weight));
+void profile_optimizer(NetworkProfile& profile, const NamedTensors& weights,
+                       const std::string& name, const OptimizerOptions& options, int runs) {
+  NamedTensors copies;
+  for (const auto& [path, weight] : weights) {
+    copies.push_back({path, clone(weight).set_requires_grad(true)});
+    copies.back().tensor.set_grad(zeros_like(weight));
+  }
+  const auto optimizer = make_optimizer(name, copies, options);
   const Device device = weights.front().tensor.device();
   profile.update = measure(
-                       "update", runs, [&] { optimizer.step(); }, device)
+                       "update", runs, [&] { optimizer->step(); }, device)
                        .median_ms /
                    1000;
   profile.optimizer_bytes = 0;
-  for (const auto& [name, tensor] : optimizer.state()) profile.optimizer_bytes += tensor.nbytes();
-  zero_grad(weights);
+  for (const auto& [path, tensor] : optimizer->state()) profile.optimizer_bytes += tensor.nbytes();
 }
 
 const NetworkProfile& PlanMeter::measured(MeshShape mesh, std::int64_t part_steps,
@@ -43,8 +47,8 @@ const NetworkProfile& PlanMeter::measured(MeshShape mesh, std::int64_t part_step
   move_to(model.network, options_.device);
   place->second = profile_network(model.network, model.input.to(options_.device),
                                   {.loss = model.loss, .mesh = mesh, .runs = options_.runs});
-  profile_optimizer(place->second, *plan_optimizer(model.optimizer, parameters(model.network)),
-                    options_.runs);
+  profile_optimizer(place->second, parameters(model.network), model.optimizer,
+                    plan_optimizer_options(model.optimizer), options_.runs);
   return place->second;
 }
 

@@ -3,7 +3,7 @@
 
 #include <array>
 #include <map>
-#include <memory>
+#include <string>
 #include <utility>
 
 #include "apps/support/plan_models.h"
@@ -46,11 +46,12 @@ class PlanMeter {
   bool has_reckoned_ = false;
 };
 
-/// The optimizer called `name` as plans use it.
-std::unique_ptr<Optimizer> plan_optimizer(const std::string& name, const NamedTensors& weights);
+/// Options of the optimizer called `name` as plans use it.
+OptimizerOptions plan_optimizer_options(const std::string& name);
 
-/// Completes `profile` with what a step of `optimizer` takes and keeps: the median of `runs` with
-/// gradients of zero. Use one that is not trained with, as its counters and averages move on.
-void profile_optimizer(NetworkProfile& profile, Optimizer& optimizer, int runs);
+/// Completes `profile` with what a step of the optimizer called `name` takes and keeps: the median
+/// of `runs` on copies of `weights` with gradients of zero.
+void profile_optimizer(NetworkProfile& profile, const NamedTensors& weights,
+                       const std::string& name, const OptimizerOptions& options, int runs = 3);
 
 }  // namespace ranvier::apps

@@ -19,7 +19,8 @@ double measured_step(const PlanMeterOptions& options, const Mesh& mesh, std::int
   move_to(model.network, options.device);
   const Tensor input = model.input.to(options.device);
   ShardedNetwork sharded(model.network, mesh);
-  const auto optimizer = plan_optimizer(model.optimizer, parameters(model.network));
+  const auto optimizer = make_optimizer(model.optimizer, parameters(model.network),
+                                        plan_optimizer_options(model.optimizer));
   Tensor seconds = zeros({options.runs}, {.dtype = DType::f64});
   for (int run = -1; run < options.runs; ++run) {
     barrier(mesh.all());

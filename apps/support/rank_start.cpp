@@ -1,10 +1,10 @@
 #include "apps/support/rank_start.h"
 
 #include <algorithm>
-#include <chrono>
 #include <numeric>
 #include <utility>
 
+#include "apps/support/plan_meter.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/build_info.h"
 #include "ranvier/distributed/measure_link.h"
@@ -12,7 +12,6 @@
 #include "ranvier/layers/batch_norm.h"
 #include "ranvier/ops/shape/slice.h"
 #include "ranvier/ops/spikes/event_thresholds.h"
-#include "ranvier/optim/optimizer.h"
 
 namespace ranvier::apps {
 namespace {
@@ -35,23 +34,6 @@ TrainingBatch example_batch(const Ranks& ranks, const Task& task, const TrainOpt
   return on_device(task.train->fetch(samples), parse_device(options.device));
 }
 
-/// Seconds that an optimizer of the run's kind takes for copies of the weights.
-double update_seconds(const NamedTensors& weights, const TrainOptions& options) {
-  NamedTensors copies;
-  for (const auto& [name, tensor] : weights) {
-    copies.push_back({name, clone(tensor).set_requires_grad(true)});
-    copies.back().tensor.set_grad(zeros_like(tensor));
-  }
-  const Device device = weights.front().tensor.device();
-  const auto optimizer = make_optimizer(options.optimizer, copies, {.lr = options.lr});
-  optimizer->step();
-  synchronize(device);
-  const auto start = std::chrono::steady_clock::now();
-  optimizer->step();
-  synchronize(device);
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 /// Stages of this rank's part of a step, and how many steps all ranks have.
 std::pair<NetworkProfile, std::int64_t> profile_part(const Ranks& ranks, Task& task,
                                                      const TrainOptions& options) {
@@ -68,7 +50,9 @@ std::pair<NetworkProfile, std::int64_t> profile_part(const Ranks& ranks, Task& t
   };
   const AutocastGuard autocast(compute_dtype(options), batch.inputs.device());
   NetworkProfile profile = profile_network(task.network, input, {.loss = loss, .mesh = mesh});
-  profile.update = update_seconds(parameters(task.network), options);
+  profile_optimizer(
+      profile, parameters(task.network), options.optimizer,
+      {.lr = options.lr, .weight_decay = options.weight_decay, .momentum = options.momentum});
   return {profile, steps};
 }
 
