@@ -45,22 +45,20 @@ namespace {
 /// Sends `values` to all and receives theirs, whose first axes have these `lengths`.
 std::vector<Tensor> exchange(const Group& group, const Tensor& values,
                              const std::vector<std::int64_t>& lengths, Channel channel) {
-  Transport& transport = group.transport();
   const Tensor own = clone(values);  // the caller may write to its array afterwards
-  for (int i = 0; i < group.size(); ++i)
-    if (i != group.index()) transport.send(own, group.rank(i), channel);
-  std::vector<Tensor> all;
+  std::vector<ToSend> sends;
+  std::vector<Expected> expected;
   for (int i = 0; i < group.size(); ++i) {
-    if (i == group.index()) {
-      all.push_back(own);
-      continue;
-    }
+    if (i == group.index()) continue;
+    sends.push_back({group.rank(i), own});
     const Shape shape = lengths.empty()
                             ? values.shape()
                             : values.shape().with(0, lengths[static_cast<std::size_t>(i)]);
-    all.push_back(transport.receive(shape, {.dtype = values.dtype(), .device = values.device()},
-                                    group.rank(i), channel));
+    expected.push_back(
+        {group.rank(i), shape, {.dtype = values.dtype(), .device = values.device()}});
   }
+  std::vector<Tensor> all = group.transport().exchange(sends, expected, channel)->finish();
+  all.insert(all.begin() + group.index(), own);
   return all;
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,29 @@ struct TransportOptions {
   double patience = 20;
 };
 
+/// A message to be sent in an exchange.
+struct ToSend {
+  int to = 0;
+  Tensor message{};
+};
+/// A message that an exchange waits for.
+struct Expected {
+  int from = 0;
+  Shape shape{};
+  TensorOptions options{};
+};
+
+/// Messages between this rank and several others that are under way.
+class Exchange {
+ public:
+  virtual ~Exchange() = default;
+  /// Whether `finish` would return at once.
+  virtual bool ready() = 0;
+  /// Waits for the messages and returns them in the order in which they were asked for. Once.
+  /// Errors as `Transport::receive`.
+  virtual std::vector<Tensor> finish() = 0;
+};
+
 /// Messages between the ranks of a run. Each rank has a transport of its own, which one thread at
 /// a time uses.
 class Transport {
@@ -65,6 +89,11 @@ class Transport {
   /// the device. Errors (communication): another shape or dtype than the sender's (names both);
   /// the sender was lost.
   Tensor receive(const Shape& shape, const TensorOptions& options, int from, Channel channel);
+  /// Sends and receives as one. Where ranks send to each other before they receive, this is needed
+  /// instead of `send`: a transport may keep a message until the other rank asks for it. Exchanges
+  /// of one channel are finished in the order in which they began.
+  std::unique_ptr<Exchange> exchange(const std::vector<ToSend>& sends,
+                                     std::vector<Expected> expected, Channel channel);
   /// Whether `receive` would return at once.
   virtual bool arrived(int from, Channel channel) = 0;
   /// Waits until all that this rank sent was taken off its hands.
@@ -87,6 +116,9 @@ class Transport {
   virtual void do_send(const Tensor& message, int to, Channel channel) = 0;
   virtual Tensor do_receive(const Shape& shape, const TensorOptions& options, int from,
                             Channel channel) = 0;
+  virtual std::unique_ptr<Exchange> do_exchange(const std::vector<ToSend>& sends,
+                                                std::vector<Expected> expected, Channel channel);
+  void count(const Tensor& message, int to, Channel channel);
   void check_rank(const char* what, int rank) const;
 
   std::int64_t bytes_sent_ = 0;

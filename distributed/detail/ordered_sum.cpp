@@ -25,12 +25,15 @@ Tensor sum_of(const Tensor& a, const Tensor& b) {
 }  // namespace
 
 OrderedSum::OrderedSum(const Group& group, Tensor values, Channel addends, Channel sums)
-    : group_(group), values_(std::move(values)), addends_(addends), sums_(sums) {
-  for (int owner = 0; owner < group_.size(); ++owner) {
-    const Tensor mine = slice(owner);
-    if (owner != group_.index() && mine.numel() > 0)
-      group_.transport().send(mine, group_.rank(owner), addends_);
+    : group_(group), values_(std::move(values)), sums_channel_(sums) {
+  std::vector<ToSend> mine;
+  std::vector<Expected> theirs;
+  for (int other = 0; other < group_.size(); ++other) {
+    if (other == group_.index()) continue;
+    if (slice(other).numel() > 0) mine.push_back({group_.rank(other), slice(other)});
+    if (slice(group_.index()).numel() > 0) theirs.push_back(expected(other, group_.index()));
   }
+  addends_ = group_.transport().exchange(mine, std::move(theirs), addends);
 }
 
 Tensor OrderedSum::slice(int owner) const {
@@ -38,44 +41,56 @@ Tensor OrderedSum::slice(int owner) const {
   return ranvier::slice(values_, 0, count * owner / size, count * (owner + 1) / size);
 }
 
-bool OrderedSum::ready(int member, Channel channel, bool wait) const {
-  return wait || group_.transport().arrived(group_.rank(member), channel);
-}
-
-Tensor OrderedSum::receive_slice(int member, int owner, Channel channel) const {
-  return group_.transport().receive(slice(owner).shape(),
-                                    {.dtype = values_.dtype(), .device = values_.device()},
-                                    group_.rank(member), channel);
+Expected OrderedSum::expected(int member, int owner) const {
+  return {group_.rank(member),
+          slice(owner).shape(),
+          {.dtype = values_.dtype(), .device = values_.device()}};
 }
 
 bool OrderedSum::add_up(bool wait) {
-  if (next_addend_ == group_.size()) return true;
+  if (!addends_) return true;
+  if (!wait && !addends_->ready()) return false;
   const NoGradGuard no_grad;
-  Tensor mine = slice(group_.index());
-  if (mine.numel() == 0 || group_.size() == 1) {
-    next_addend_ = group_.size();
-    return true;
-  }
-  for (; next_addend_ < group_.size(); ++next_addend_) {
-    const bool own = next_addend_ == group_.index();
-    if (!own && !ready(next_addend_, addends_, wait)) return false;
-    const Tensor addend = own ? mine : receive_slice(next_addend_, group_.index(), addends_);
-    sum_ = sum_.defined() ? sum_of(sum_, addend) : addend;
-  }
-  copy_into(mine, sum_);
-  // Not `mine`: the caller may write to its array before the others have received the sum.
-  for (int member = 0; member < group_.size(); ++member)
-    if (member != group_.index()) group_.transport().send(sum_, group_.rank(member), sums_);
+  send_sum(addends_->finish());
+  addends_.reset();
   return true;
 }
 
+// `addends` are of the others in the order of the group; none if there is nothing to add up.
+void OrderedSum::send_sum(std::vector<Tensor> addends) {
+  Tensor mine = slice(group_.index());
+  std::vector<ToSend> sends;
+  if (!addends.empty()) {
+    addends.insert(addends.begin() + group_.index(), mine);
+    Tensor sum = addends[0];
+    for (std::size_t i = 1; i < addends.size(); ++i) sum = sum_of(sum, addends[i]);
+    copy_into(mine, sum);
+    // Not `mine`: the caller may write to its array before the others have received the sum.
+    for (int other = 0; other < group_.size(); ++other)
+      if (other != group_.index()) sends.push_back({group_.rank(other), sum});
+  }
+  std::vector<Expected> others;
+  for (const int other : others_with_slices()) others.push_back(expected(other, other));
+  sums_ = group_.transport().exchange(sends, std::move(others), sums_channel_);
+}
+
+std::vector<int> OrderedSum::others_with_slices() const {
+  std::vector<int> members;
+  for (int other = 0; other < group_.size(); ++other)
+    if (other != group_.index() && slice(other).numel() > 0) members.push_back(other);
+  return members;
+}
+
 bool OrderedSum::collect(bool wait) {
-  if (next_addend_ < group_.size()) return false;  // others' sums may come before their addends
-  for (; next_sum_ < group_.size(); ++next_sum_) {
-    Tensor target = slice(next_sum_);
-    if (next_sum_ == group_.index() || target.numel() == 0) continue;
-    if (!ready(next_sum_, sums_, wait)) return false;
-    copy_into(target, receive_slice(next_sum_, next_sum_, sums_));
+  if (addends_) return false;  // others' sums may come before their addends
+  if (!sums_) return true;
+  if (!wait && !sums_->ready()) return false;
+  const std::vector<Tensor> sums = sums_->finish();
+  sums_.reset();
+  const std::vector<int> members = others_with_slices();
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    Tensor target = slice(members[i]);
+    copy_into(target, sums[i]);
   }
   return true;
 }

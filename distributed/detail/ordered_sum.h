@@ -1,6 +1,7 @@
 // The sum of one array over a group, in steps that can wait.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "ranvier/distributed/collectives.h"
@@ -15,8 +16,8 @@ class OrderedSum {
   /// back on channel `sums`.
   OrderedSum(const Group& group, Tensor values, Channel addends, Channel sums);
 
-  /// Adds up this member's slice as far as the others' have arrived, or waits for them, and sends
-  /// the sum. True when that is done.
+  /// Once the others' have arrived, or after waiting for them: adds up this member's slice and
+  /// sends the sum. True when that is done.
   bool add_up(bool wait);
   /// After `add_up`: takes the sums of the other slices into `values`. True when all are there.
   bool collect(bool wait);
@@ -25,15 +26,14 @@ class OrderedSum {
 
  private:
   Tensor slice(int owner) const;
-  bool ready(int member, Channel channel, bool wait) const;
-  Tensor receive_slice(int member, int owner, Channel channel) const;
+  std::vector<int> others_with_slices() const;
+  Expected expected(int member, int owner) const;
+  void send_sum(std::vector<Tensor> addends);
 
   Group group_;
   Tensor values_;
-  Channel addends_, sums_;
-  Tensor sum_;           // of the members before `next_addend_`
-  int next_addend_ = 0;  // all when this member's slice is done
-  int next_sum_ = 0;
+  Channel sums_channel_;
+  std::unique_ptr<Exchange> addends_, sums_;  // null before they begin and after they end
 };
 
 }  // namespace ranvier::detail

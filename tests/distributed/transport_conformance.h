@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -120,13 +121,39 @@ inline void large_messages(Transport& t) {
   t.flush();
 }
 
+inline void exchanges(Transport& t) {
+  const Shape shape{50'000};
+  const auto begin = [&](int number) {
+    std::vector<ToSend> sends;
+    std::vector<Expected> expected;
+    for (int other = t.size() - 1; other >= 0; --other) {
+      sends.push_back({other, random_values(shape, seed_of(t.rank(), other, number))});
+      expected.push_back({other, shape, {}});
+    }
+    return t.exchange(sends, std::move(expected), Channel::collective);
+  };
+  const auto finish = [&](Exchange& exchange, int number) {
+    while (!exchange.ready()) std::this_thread::yield();
+    const std::vector<Tensor> got = exchange.finish();
+    for (int i = 0; i < t.size(); ++i) {
+      const int other = t.size() - 1 - i;
+      require(same_bits(got[static_cast<std::size_t>(i)],
+                        random_values(shape, seed_of(other, t.rank(), number))),
+              "an exchange gives what was expected of each rank, in that order");
+    }
+  };
+  const auto first = begin(1), second = begin(2);
+  finish(*first, 1);
+  finish(*second, 2);
+  require(t.exchange({}, {}, Channel::collective)->finish().empty(), "an exchange may be empty");
+}
+
 inline void messages_are_announced(Transport& t) {
   require(!t.arrived(t.rank(), Channel::state), "nothing has arrived that was not sent");
   const int next = (t.rank() + 1) % t.size(), before = (t.rank() + t.size() - 1) % t.size();
   t.send(full({2}, t.rank()), next, Channel::state_gradient);
   t.flush();
-  while (!t.arrived(before, Channel::state_gradient)) {
-  }
+  while (!t.arrived(before, Channel::state_gradient)) std::this_thread::yield();
   require(!t.arrived(before, Channel::state), "channels are told apart");
   require(t.receive({2}, {}, before, Channel::state_gradient).data<float>()[1] ==
               static_cast<float>(before),
@@ -161,6 +188,10 @@ inline void wrong_expectations(Transport& t) {
         error_of([&] { t.send(zeros({1}), wrong, Channel::state); }) ==
             fmt::format("[send] there is no rank {}; the ranks are 0 to {}.", wrong, t.size() - 1),
         "a rank that is not there cannot be sent to");
+    require(error_of([&] {
+              t.exchange({{wrong, zeros({1})}}, {}, Channel::state);
+            }).starts_with("[exchange] there is no rank"),
+            "nor exchanged with");
     require(error_of([&] {
               t.receive({1}, {}, wrong, Channel::state);
             }).starts_with("[receive] there is no rank"),
@@ -307,6 +338,7 @@ inline const std::vector<TransportProgram>& transport_programs() {
       {"all dtypes and shapes", all_dtypes_and_shapes},
       {"many messages both ways at once", many_messages_both_ways},
       {"large messages", large_messages},
+      {"exchanges", exchanges},
       {"messages are announced", messages_are_announced},
       {"wrong expectations", wrong_expectations},
       {"a rank's own messages", own_messages},
