@@ -204,7 +204,7 @@ void Planner::print_notes() const {
   if (o_.bn_mode == "sync") waits += ";\nsums: ranks meet to add up statistics";
   const std::string sizes =
       meter_.has_reckoned()
-          ? fmt::format("up to {} steps; longer parts\n          on a line through two lengths",
+          ? fmt::format("up to {} steps;\n          longer parts lie on a line through two lengths",
                         o_.measure_steps)
           : "the part of a rank";
   fmt::print(
