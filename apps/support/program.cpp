@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <optional>
 
 #include "apps/support/ranks.h"
 #include "apps/support/training.h"
@@ -54,8 +55,9 @@ int train(TrainOptions& options, const std::function<Task()>& make_task) {
   try {
     options.device = device_of_rank(options.device);
     prepare(options);
-    Task task = make_task();
-    return Training(task, options, ranks).run();
+    std::optional<Task> task;
+    ranks.in_turns([&] { task = make_task(); });
+    return Training(*task, options, ranks).run();
   } catch (const std::exception& error) {
     if (!ranks.alone()) ranks.abort(error.what());
     throw;

@@ -46,6 +46,13 @@ bool Ranks::any(bool here) const {
   return count.item() > 0;
 }
 
+void Ranks::in_turns(const std::function<void()>& make) const {
+  const bool first = leads() || number_on_machine() == 0;
+  if (first) make();
+  barrier(mesh_.all());
+  if (!first) make();
+}
+
 std::string Ranks::describe() const {
   return fmt::format("{} ranks over {}: {} data x {} time shards", mesh_.all().size(),
                      mesh_.transport().kind(), mesh_.shape().data, mesh_.shape().time);

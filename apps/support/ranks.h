@@ -34,6 +34,10 @@ class Ranks {
   /// Numbers that belong to different samples, added up over the ranks that have them.
   void add_up_training(Tensor& sums) const { all_reduce(mesh_.data_column(), sums); }
 
+  /// Calls `make` on one rank of every machine, and when those have returned on the others: what
+  /// the first one leaves in files is there for them.
+  void in_turns(const std::function<void()>& make) const;
+
   /// "4 ranks over mpi: 2 data x 2 time shards"
   std::string describe() const;
   /// Tells the others that this one gives up.

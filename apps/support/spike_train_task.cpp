@@ -208,14 +208,22 @@ SpikeTrainOptions completed(SpikeTrainOptions o) {
   // On a held-out fifth of FSDD-spikes, "softmax" gets two points more right than "mean".
   if (o.readout.empty()) o.readout = o.model == "mlp" ? "sum" : randman ? "mean" : "softmax";
   o.train.steps = std::max<std::int64_t>(1, std::llround(std::ceil(o.duration / o.time_step)));
-  if (randman && o.train.data_dir.empty())
-    o.train.data_dir = randman_folder(o.feed.cache_dir, o.train.seed);
   return o;
 }
 
+namespace {
+/// What to train with; generates the data if nobody has.
+TrainOptions with_data(const SpikeTrainOptions& o) {
+  TrainOptions options = o.train;
+  if (o.dataset == "randman" && options.data_dir.empty())
+    options.data_dir = randman_folder(o.feed.cache_dir, options.seed);
+  return options;
+}
+}  // namespace
+
 Task spike_train_task(const SpikeTrainOptions& o) {
   const Device device = parse_device(o.train.device);
-  const EventParts parts = open_event_parts(o.dataset, o.train, o.feed);
+  const EventParts parts = open_event_parts(o.dataset, with_data(o), o.feed);
   const EventPipeline pipeline{
       .fixed = preparation(parts.train->sensor(), o.train.channels, microseconds(o.duration)),
       .time_step = microseconds(o.time_step),

@@ -9,6 +9,7 @@ Usage: tests/distributed/mpi.sh PROGRAM CASE
 PROGRAM is ranvier_test_distributed; CASE one of
 
   promises-N   N processes keep the promises of a transport
+  networks-N   N processes compute together what one computes
   killed       one of two is killed: all end, and the output names it and its host
   stopped      one of two stops: the other notices, by patience
   throws       one of two throws: the cause reaches the output, with rank and host
@@ -85,6 +86,7 @@ ranks_on() { ip netns pids "$1" | xargs -r ps -o comm= -p | grep -c '^ranvier_te
 rank='rank 1 \(process [0-9]+ on [^)]+\)'
 case $case in
   promises-*) run mpi -np "${case#promises-}" ;;
+  networks-*) run mpi-networks -np "${case#networks-}" ;;
   killed)
     fails mpi-killed -np 2
     says 'rank 1 with PID [0-9]+ on node .* exited on signal 9'  # mpirun's words

@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# Trains with mpirun, disturbs it, and compares with the run of one process.
+set -uo pipefail
+
+usage() {
+  cat <<'END'
+Usage: tests/apps/ranks.sh TRAINER TESTS CASE
+
+TRAINER is ranvier-shd, TESTS ranvier_test_apps; CASE one of
+
+  same      1, 2 and 4 ranks on any mesh follow the same losses
+  elastic   a run that 2 ranks began goes on with 4, and then with 1
+  killed    a rank is killed in an epoch: all end, and the run is resumed as if nothing had been
+  stopped   SIGTERM: all finish the step and leave a checkpoint, from which the run goes on
+  differ    a rank has another option: all are told which
+END
+}
+
+if (($# != 3)); then usage >&2; exit 2; fi
+trainer=$1 tests=$2 case=$3
+
+skip() { echo "skipped: $1"; exit 0; }
+die() { printf 'FAILED: %s\n' "$1" >&2; exit 1; }
+
+command -v mpirun >/dev/null || skip 'mpirun is not installed (cmake/install_packages.sh mpi)'
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_NUM_THREADS=1
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+# Generated spike trains.
+train=("$trainer" --dataset randman --cache-dir "$folder/data" --hidden 64 --layers 2
+  --batch-size 16 --test-samples 64 --lr 1e-3 --deterministic --threads 1
+  --model adaptive --dropout 0.1)
+# Spikes are thresholds: sums that are rounded otherwise let runs part in time, so short ones follow
+# the same losses, and longer ones are disturbed.
+short=(--train-samples 320 --epochs 2) long=(--epochs 4)
+alone() {  # RUN ARGUMENTS...
+  "${train[@]}" --output-dir "$folder/$1" "${@:2}" >"$folder/$1.log" 2>&1
+}
+ranks() {  # NUMBER RUN ARGUMENTS...
+  timeout --kill-after=1 100 mpirun --oversubscribe --bind-to none "${grace[@]}" -np "$1" \
+    "${train[@]}" --output-dir "$folder/$2" "${@:3}" >"$folder/$2.log" 2>&1
+}
+grace=()  # what mpirun leaves ranks to end after a signal; without it a second
+shows() {  # RUN: what became of it
+  echo "== $1"
+  tail -n 12 "$folder/$1.log"
+}
+says() { grep -qE "$2" "$folder/$1.log" || { shows "$1"; die "$1 has no line like '$2'"; }; }
+
+# Losses and accuracies of every epoch, to three digits: sums of gradients have another order.
+same_metrics() {  # RUN RUN
+  local run
+  for run in "$1" "$2"; do
+    cut -d, -f1-5 "$folder/$run/metrics.csv" |
+      awk -F, 'NR > 1 { printf "%d %.3g %.3g %.3g %.3g\n", $1, $2, $3, $4, $5 }' >"$folder/$run.txt"
+  done
+  diff "$folder/$1.txt" "$folder/$2.txt" || die "$1 and $2 have other losses"
+}
+
+# Bit for bit the same network.
+same_weights() {  # RUN RUN
+  RANVIER_CHECKPOINTS="$folder/$1/checkpoint.h5:$folder/$2/checkpoint.h5" \
+    "$tests" '[.same-weights]' || die "$1 and $2 have other weights"
+}
+
+# Sends a signal to one rank of RUN once it has finished epoch E.
+disturb() {  # RUN E SIGNAL
+  local i
+  for i in $(seq 600); do
+    if grep -q "^epoch $2/" "$folder/$1.log"; then
+      pkill "-$3" -n -f "output-dir $folder/$1" || die "$1 has ended before it was disturbed"
+      return
+    fi
+    sleep 0.05
+  done
+  shows "$1"
+  die "$1 never finished epoch $2"
+}
+
+case $case in
+  same)
+    alone one "${short[@]}" || { shows one; die 'one rank fails'; }
+    ranks 2 two "${short[@]}" --time-shards 2 || { shows two; die 'two ranks fail'; }
+    ranks 4 four "${short[@]}" --time-shards 2 --data-shards 2 || { shows four; die 'four ranks fail'; }
+    ranks 2 data "${short[@]}" || { shows data; die 'two data shards fail'; }
+    says two '^2 ranks over mpi: 1 data x 2 time shards'
+    says two '^predicted: a step takes [0-9.]+ ms'
+    says two '^measured: a step takes [0-9.]+ ms'
+    for run in two four data; do same_metrics one "$run"; done
+    ;;
+  elastic)
+    grace=(--mca odls_base_sigkill_timeout 5)
+    ranks 2 moved "${long[@]}" --time-shards 2 &
+    disturb moved 1 TERM
+    wait $!
+    says moved '^stopped; the same command with --resume goes on'
+    ranks 4 moved "${long[@]}" --data-shards 4 --resume &
+    disturb moved 2 TERM
+    wait $!
+    says moved '^stopped; the same command with --resume goes on'
+    alone moved "${long[@]}" --resume || { shows moved; die 'one rank fails'; }
+    says moved '^resumed from .*: epoch 3, batch [0-9]+'
+    says moved '^best test accuracy'
+    ;;
+  killed)
+    ranks 2 two "${long[@]}" --time-shards 2 || { shows two; die 'two ranks fail'; }
+    ranks 2 hurt "${long[@]}" --time-shards 2 &
+    disturb hurt 1 KILL
+    began=$SECONDS
+    wait $! && die 'the run ended well'
+    shows hurt
+    echo "ended after $((SECONDS - began)) s"
+    ((SECONDS - began < 30)) || die 'it took 30 s'
+    says hurt 'rank [01] with PID [0-9]+ on node .* exited on signal 9'
+    ranks 2 hurt "${long[@]}" --time-shards 2 --resume || { shows hurt; die 'it cannot be resumed'; }
+    says hurt '^resumed from .*: epoch 2, batch 0'
+    same_weights two hurt
+    ;;
+  stopped)
+    grace=(--mca odls_base_sigkill_timeout 5)
+    ranks 2 two "${long[@]}" --time-shards 2 || { shows two; die 'two ranks fail'; }
+    ranks 2 paused "${long[@]}" --time-shards 2 &
+    disturb paused 1 TERM
+    wait $!
+    says paused '^stopped; the same command with --resume goes on'
+    ranks 2 paused "${long[@]}" --time-shards 2 --resume || { shows paused; die 'it cannot be resumed'; }
+    same_weights two paused
+    ;;
+  differ)
+    mpirun --oversubscribe -np 1 "${train[@]}" --output-dir "$folder/a" --time-shards 2 : \
+      -np 1 "${train[@]}" --output-dir "$folder/a" --time-shards 2 --seed 7 \
+      >"$folder/differ.log" 2>&1 && die 'ranks that differ trained'
+    says differ 'rank 1 \(process [0-9]+ on [^)]+\) has --seed 7 \(not 0\)'
+    ;;
+  *) usage >&2; exit 2 ;;
+esac
