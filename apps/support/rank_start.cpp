@@ -88,8 +88,11 @@ Prediction predict_step(const Ranks& ranks, Task& task, const TrainOptions& opti
   barrier(mesh.all());
   const auto [profile, steps] = profile_part(ranks, task, options);
   const Link link = measure_link(mesh.all(), parse_device(options.device));
-  return predict(profile,
-                 {.mesh = mesh.shape(), .steps = steps, .batch = options.batch_size, .link = link});
+  return predict(profile, {.mesh = mesh.shape(),
+                           .steps = steps,
+                           .batch = options.batch_size,
+                           .speculate = options.speculate,
+                           .link = link});
 }
 
 }  // namespace ranvier::apps

@@ -54,6 +54,8 @@ void add_rank_options(CLI::App& app, TrainOptions& o) {
   };
   add("--time-shards", o.time_shards, "Ranks that share the time steps; 0: one");
   add("--data-shards", o.data_shards, "Ranks that share a batch; 0: all that remain");
+  app.add_flag("--speculate", o.speculate, "Time shards begin before their states are there")
+      ->group("Several ranks (mpirun)");
   add("--transport", o.transport, "auto: mpi if mpirun started it; self; mpi");
   add("--patience", o.patience, "Seconds of silence until a rank counts as lost");
 }
@@ -109,6 +111,8 @@ void check_train_options(const TrainOptions& o) {
   at_least("test-samples", o.test_samples, 0);
   at_least("time-shards", o.time_shards, 0);
   at_least("data-shards", o.data_shards, 0);
+  RV_CHECK(!o.speculate || o.time_shards > 1,
+           "--speculate needs --time-shards of 2 or more; got {}.", o.time_shards);
   RV_CHECK(o.bn_mode == "sync" || o.bn_mode == "step" || o.bn_mode == "frozen",
            "--bn-mode must be sync, step or frozen; got '{}'.", o.bn_mode);
   RV_CHECK(o.transport == "auto" || o.transport == "self" || o.transport == "mpi",

@@ -41,6 +41,7 @@ struct TrainOptions {
   std::int64_t train_samples = 0, test_samples = 0;  ///< 0: all
   bool shift = false, flip = false;                  ///< augmentation of training images
   int time_shards = 0, data_shards = 0;              ///< 0: one, and all that remain
+  bool speculate = false;
   std::string bn_mode = "sync";
   std::string transport = "auto";
   double patience = 20;  ///< seconds

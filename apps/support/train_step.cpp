@@ -65,8 +65,10 @@ TrainStep::TrainStep(Task& task, const TrainOptions& options, const Ranks& ranks
       ranks_(ranks),
       parts_(options.accumulate),
       part_size_(options.batch_size / options.accumulate),
-      sharded_(ranks.alone() ? nullptr
-                             : std::make_unique<ShardedNetwork>(task.network, ranks.mesh())),
+      sharded_(ranks.alone()
+                   ? nullptr
+                   : std::make_unique<ShardedNetwork>(
+                         task.network, ranks.mesh(), ShardOptions{.speculate = options.speculate})),
       device_(parse_device(options.device)),
       compute_(compute_dtype(options)),
       most_steps_(options.steps),
@@ -152,6 +154,15 @@ Totals TrainStep::collect() {
   samples_ = 0;
   if (!std::isfinite(totals.loss)) fail(ErrorCode::non_finite, "the loss became {}", totals.loss);
   return totals;
+}
+
+Speculation TrainStep::speculation() const {
+  const Speculation own = sharded_ ? sharded_->speculation() : Speculation{};
+  Tensor counts = from_vector<double>(
+      {static_cast<double>(own.scanned), static_cast<double>(own.repaired)}, {2});
+  all_reduce(ranks_.mesh().all(), counts);
+  return {static_cast<std::int64_t>(counts.data<double>()[0]),
+          static_cast<std::int64_t>(counts.data<double>()[1])};
 }
 
 // --- as a graph ----------------------------------------------------------------------------------

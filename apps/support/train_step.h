@@ -35,6 +35,8 @@ class TrainStep {
   /// the device. Every rank calls it at the same time.
   /// Error (non_finite): a loss was NaN or infinite.
   Totals collect();
+  /// What all ranks speculated so far. Every rank calls it at the same time.
+  Speculation speculation() const;
 
  private:
   void run_eagerly(const TrainingBatch& batch);

@@ -149,7 +149,17 @@ void Training::print_measured() {
                           static_cast<double>(train_feed_->batches());
   fmt::print("measured: a step takes {:.1f} ms, {:+.0f} % of what was predicted\n", 1e3 * measured,
              100 * (measured / *predicted_ - 1));
+  if (options_.speculate) print_speculation();
   predicted_.reset();
+}
+
+void Training::print_speculation() const {
+  const Speculation all = step_.speculation();
+  if (all.scanned == 0)
+    fmt::print("speculated: no neurons that reset hard had to wait for their state\n");
+  else
+    fmt::print("speculated: {:.0f} % of what began from a guess was done again\n",
+               100 * static_cast<double>(all.repaired) / static_cast<double>(all.scanned));
 }
 
 int Training::run() {

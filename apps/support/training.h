@@ -41,6 +41,7 @@ class Training {
   void print_plan();
   void print_prediction();
   void print_measured();
+  void print_speculation() const;
   ProgressOptions progress_options(std::int64_t already_done) const;
   bool train_epoch(const StopSignal& stop);
   std::optional<Evaluation> evaluate(const StopSignal& stop);

@@ -253,6 +253,10 @@ TEST_CASE("options out of range are refused by name") {
   CHECK_ERROR(train(options), ErrorCode::invalid_argument,
               "--time-shards 2 does not divide the 1 ranks that were started");
   options = small_options("unused");
+  options.speculate = true;
+  CHECK_ERROR(prepare(options), ErrorCode::invalid_argument,
+              "--speculate needs --time-shards of 2 or more; got 0.");
+  options = small_options("unused");
   options.data_shards = 3;
   CHECK_ERROR(train(options), ErrorCode::invalid_argument,
               "3 data x 1 time shards need 3 ranks, but 1 were started");
