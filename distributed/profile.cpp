@@ -335,9 +335,10 @@ NetworkProfile at_steps(const NetworkProfile& few, const NetworkProfile& many, s
     StageProfile& stage = profile.stages[i];
     stage.forward = seconds(low.forward, high.forward);
     stage.backward = seconds(low.backward, high.backward);
-    // How many steps are repaired hardly depends on how many there are.
-    stage.repaired =
-        std::min(1.0, high.repaired * static_cast<double>(many.steps) / static_cast<double>(steps));
+    // How many steps are repaired hardly depends on how many there are, unless it is all of them.
+    if (high.repaired < 1)
+      stage.repaired = std::min(
+          1.0, high.repaired * static_cast<double>(many.steps) / static_cast<double>(steps));
     stage.saved_bytes = number(low.saved_bytes, high.saved_bytes);
     stage.norm.forward = number(low.norm.forward, high.norm.forward);
     stage.norm.backward = number(low.norm.backward, high.norm.backward);

@@ -65,6 +65,7 @@ class Planner {
         meter_({.model = o_.model,
                 .norm = norm_mode(o_.bn_mode),
                 .device = parse_device(o_.device),
+                .speculate = o_.speculate,
                 .runs = o_.runs,
                 .most_steps = o_.measure_steps}) {
     if (transport_ != nullptr && transport_->size() == 1) transport_ = nullptr;
@@ -135,7 +136,12 @@ class Planner {
   }
 
   Plan plan(MeshShape mesh, std::int64_t steps) const {
-    return {.mesh = mesh, .steps = steps, .batch = o_.batch, .chunks = o_.chunks, .link = link_};
+    return {.mesh = mesh,
+            .steps = steps,
+            .batch = o_.batch,
+            .chunks = o_.chunks,
+            .speculate = o_.speculate,
+            .link = link_};
   }
 
   std::vector<Plan> possible_meshes() const {
@@ -250,6 +256,8 @@ void add_plan_options(CLI::App& app, PlanOptions& o) {
   add("--bn-mode", o.bn_mode, "Network", "Statistics of batch norm: sync, step or frozen");
   add("--ranks", o.ranks, "Ranks", "That share a step; 0: those of mpirun, else 8");
   add("--chunks", o.chunks, "Ranks", "Parts of a state, sent as soon as each is ready");
+  app.add_flag("--speculate", o.speculate, "Time shards begin before their states are there")
+      ->group("Ranks");
   const auto link = [&](const char* name, auto& value, const char* help) {
     app.add_option(name, value, help)->group("Ranks");
   };

@@ -19,6 +19,7 @@ struct PlanOptions {
   int ranks = 0;  ///< 0: those of mpirun, else 8
   std::string bn_mode = "sync";
   int chunks = 1;
+  bool speculate = false;
   /// Microseconds and 1e9 bytes per second of each link, of which only tables have several; empty:
   /// measured where there are several ranks, else 10.
   std::vector<double> link_latency{}, link_bandwidth{};

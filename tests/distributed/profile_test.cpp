@@ -206,3 +206,14 @@ TEST_CASE("a profile knows how much of a scan a guessed state costs") {
   CHECK(many < 0.5 * few);
   CHECK(repaired(LIFOptions{.v_reset = std::nullopt}, 100) == 1);  // waits
 }
+
+TEST_CASE("more steps are no more to repair, unless a layer waits") {
+  NetworkProfile few{.steps = 20, .stages = {{.repaired = 0.9}, {.repaired = 1}}};
+  NetworkProfile many{.steps = 100, .stages = {{.repaired = 0.25}, {.repaired = 1}}};
+  const auto repaired = [&](std::int64_t steps, std::size_t stage) {
+    return at_steps(few, many, steps).stages[stage].repaired;
+  };
+  CHECK(repaired(1000, 0) == Approx(0.025));
+  CHECK(repaired(10, 0) == 1);
+  CHECK(repaired(1000, 1) == 1);
+}
