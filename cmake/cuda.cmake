@@ -12,17 +12,36 @@ if(NOT DEFINED CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know
 endif()
 set(CMAKE_CUDA_STANDARD 20)
 
+function(ranvier_cuda_library target)
+  add_library(${target} SHARED ${ARGN})
+  target_link_libraries(${target} PRIVATE ranvier CUDA::cudart_static)
+  target_include_directories(${target} PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+  # fmt 9 takes nvcc for a compiler without constexpr.
+  target_compile_definitions(${target} PRIVATE FMT_USE_CONSTEXPR=1)
+  # No contraction, as on the CPU: spikes are the same bits. A kernel that spills is an error.
+  target_compile_options(${target} PRIVATE
+    "$<$<COMPILE_LANGUAGE:CUDA>:--fmad=false;--expt-relaxed-constexpr;--extended-lambda>"
+    "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra;-Xptxas=--warn-on-spills,-Werror>")
+  set_target_properties(${target} PROPERTIES
+    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  install(TARGETS ${target} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endfunction()
+
 list(TRANSFORM folders APPEND "/*_cuda.cu" OUTPUT_VARIABLE patterns)
 file(GLOB_RECURSE kernel_sources RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS ${patterns})
-add_library(ranvier_cuda SHARED ${kernel_sources} ${cuda_sources})
-target_link_libraries(ranvier_cuda PRIVATE ranvier CUDA::cudart_static CUDA::cublasLt ${CUDNN})
-target_include_directories(ranvier_cuda PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
-# fmt 9 takes nvcc for a compiler without constexpr.
-target_compile_definitions(ranvier_cuda PRIVATE FMT_USE_CONSTEXPR=1)
-# No contraction, as on the CPU: spikes are the same bits. A kernel that spills is an error.
-target_compile_options(ranvier_cuda PRIVATE
-  "$<$<COMPILE_LANGUAGE:CUDA>:--fmad=false;--expt-relaxed-constexpr;--extended-lambda>"
-  "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra;-Xptxas=--warn-on-spills,-Werror>")
-set_target_properties(ranvier_cuda PROPERTIES
-  VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
-install(TARGETS ranvier_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+ranvier_cuda_library(ranvier_cuda ${kernel_sources} ${cuda_sources})
+target_link_libraries(ranvier_cuda PRIVATE CUDA::cublasLt ${CUDNN})
+
+# So is the transport over NCCL, which is not on every machine with a GPU.
+find_path(NCCL_INCLUDE_DIR nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+find_library(NCCL nccl HINTS ${CUDAToolkit_LIBRARY_DIR})
+mark_as_advanced(NCCL_INCLUDE_DIR NCCL)
+if(NCCL_INCLUDE_DIR AND NCCL)
+  list(TRANSFORM folders APPEND "/*_nccl.cu" OUTPUT_VARIABLE patterns)
+  file(GLOB_RECURSE nccl_sources RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS ${patterns})
+  ranvier_cuda_library(ranvier_nccl ${nccl_sources})
+  target_link_libraries(ranvier_nccl PRIVATE ranvier_cuda ${NCCL})
+  target_include_directories(ranvier_nccl PRIVATE ${NCCL_INCLUDE_DIR})
+else()
+  message(STATUS "NCCL: off, as it is not found beside the CUDA toolkit")
+endif()

@@ -1,11 +1,11 @@
 // Opens the library ranvier_cuda, once, when somebody first asks for a CUDA device.
 #include <dlfcn.h>
 
-#include <filesystem>
-#include <memory>
-#include <mutex>
+#include <string>
+#include <utility>
 
 #include "ranvier/core/detail/cuda_runtime.h"
+#include "ranvier/core/detail/own_library.h"
 #include "ranvier/core/error.h"
 
 namespace ranvier {
@@ -21,23 +21,12 @@ struct CudaDevices {
   std::string why_none;
 };
 
-/// ranvier_cuda lies beside the library that this function is in.
-std::filesystem::path cuda_library_path() {
-  Dl_info here{};
-  dladdr(reinterpret_cast<void*>(&cuda_library_path), &here);
-  return std::filesystem::path(here.dli_fname == nullptr ? "" : here.dli_fname).parent_path() /
-         RANVIER_CUDA_LIBRARY;
-}
-
 CudaDevices open_cuda() {
   if (dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL) == nullptr)
     return {0, "this machine has no NVIDIA driver (libcuda.so.1 is not found)"};
-  const std::filesystem::path path = cuda_library_path();
-  if (!std::filesystem::exists(path))
-    return {0, fmt::format("this build has no {}; it was made without CUDA", path.string())};
-  if (dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) == nullptr)
-    return {0, fmt::format("{} could not be opened: {}", path.string(), dlerror())};
-  RV_ASSERT(cuda_runtime_slot != nullptr, "[cuda] {} has no runtime", path.string());
+  if (std::string why = open_own_library(RANVIER_CUDA_LIBRARY, "CUDA"); !why.empty())
+    return {0, std::move(why)};
+  RV_ASSERT(cuda_runtime_slot != nullptr, "[cuda] {} has no runtime", RANVIER_CUDA_LIBRARY);
   CudaDevices devices;
   devices.count = cuda_runtime_slot->device_count(devices.why_none);
   return devices;

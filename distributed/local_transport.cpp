@@ -76,6 +76,7 @@ class LocalTransport final : public Transport {
   bool arrived(int from, Channel channel) override { return mine_.holds(from, channel); }
   void flush() override {}
   void abort(const std::string& reason) override { world_.gave_up(rank_, reason); }
+  std::string trouble() const override { return mine_.trouble(); }
 
  private:
   void do_send(const Tensor& message, int to, Channel channel) override {

@@ -17,6 +17,7 @@ class MpiTransport final : public Transport {
   }
   void flush() override { link_.flush(); }
   void abort(const std::string& reason) override { link_.abort(reason); }
+  std::string trouble() const override { return link_.mailboxes().trouble(); }
 
  private:
   void do_send(const Tensor& message, int to, Channel channel) override {

@@ -19,6 +19,7 @@ class SelfTransport final : public Transport {
   bool arrived(int, Channel channel) override { return mailboxes_.holds(0, channel); }
   void flush() override {}
   void abort(const std::string& reason) override { mailboxes_.gave_up(0, reason); }
+  std::string trouble() const override { return mailboxes_.trouble(); }
 
  private:
   void do_send(const Tensor& message, int, Channel channel) override {

@@ -101,6 +101,9 @@ class Transport {
   /// Tells all ranks that this one gives up because of `reason`: whatever they wait for fails with
   /// an error that names it.
   virtual void abort(const std::string& reason) = 0;
+  /// Why nothing can be waited for any more: a rank was lost or gave up. Empty: there is no reason.
+  /// Any thread may ask.
+  virtual std::string trouble() const = 0;
 
   /// Bytes this rank has sent so far, without headers.
   std::int64_t bytes_sent() const { return bytes_sent_; }

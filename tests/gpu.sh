@@ -45,7 +45,7 @@ pack_up() {  # FILE: see --pack
   trap 'rm -rf "$folder"' RETURN
   mkdir "$folder"/bin "$folder"/lib "$folder"/data
   (cd build/release/bin && cp $programs ranvier_test_* "$folder"/bin) || return
-  cp -L build/release/lib/libranvier.so.?.? build/release/lib/libranvier_cuda.so.?.? "$folder"/lib || return
+  cp -L build/release/lib/libranvier.so.?.? build/release/lib/libranvier_*.so.?.? "$folder"/lib || return
   strip "$folder"/bin/* "$folder"/lib/*
   ldd "$folder"/bin/* | awk '$3 ~ /^\// { print $3 }' | sort -u |
     grep -vE '/(libc|libm|libpthread|libdl|librt|libresolv|libstdc\+\+|libgcc_s|libranvier[a-z_]*)\.so' |

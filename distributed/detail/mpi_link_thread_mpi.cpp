@@ -246,7 +246,7 @@ void MpiLink::rest(bool moved) {
     return;
   }
   const bool busy = !under_way_.empty() || !incoming_.empty();
-  work_.wait_for(lock, std::clamp(still / 8, microseconds(20), microseconds(busy ? 50 : 500)),
+  work_.wait_for(lock, std::clamp(still / 8, microseconds(20), microseconds(busy ? 50 : 1000)),
                  [&] { return !queued_.empty() || (awaited_ && !awaited); });
   if (awaited_ && !awaited) last_move_ = Clock::now();
 }

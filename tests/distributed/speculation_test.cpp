@@ -34,6 +34,7 @@ class ClaimingTransport final : public Transport {
   bool arrived(int, Channel) override { return claims_; }
   void flush() override { inner_.flush(); }
   void abort(const std::string& reason) override { inner_.abort(reason); }
+  std::string trouble() const override { return inner_.trouble(); }
 
  private:
   void do_send(const Tensor& message, int to, Channel channel) override {
