@@ -84,6 +84,7 @@ class MpiLink {
   bool take_packets();
   void take_packet(int from, std::size_t bytes);
   bool take_pieces();
+  void let_leave();
   bool complete_sends();
   void beat();
   void rest(bool moved);
@@ -100,6 +101,7 @@ class MpiLink {
   std::vector<std::byte> packet_;
   std::list<Outgoing> under_way_;
   std::map<std::pair<int, Channel>, std::deque<Incoming>> incoming_;  // none is empty
+  std::vector<int> leaving_;  // ranks that end when what they sent has come
   Clock::time_point last_beat_, last_move_;
 
   // Set by the link's thread before it runs.

@@ -107,6 +107,7 @@ void MpiLink::serve() {
     bool moved = post_queued();
     moved |= take_packets();
     moved |= take_pieces();
+    let_leave();
     moved |= complete_sends();
     if (Clock::now() - last_beat_ >= beat_interval_) beat();
     if (giving_up()) {
@@ -166,7 +167,7 @@ void MpiLink::take_packet(int from, std::size_t bytes) {
   const std::size_t content_bytes = bytes - sizeof header;
   mailboxes_->heard(from);
   if (header.kind == Kind::beat) return mailboxes_->heard(from, header.doing);
-  if (header.kind == Kind::ended) return mailboxes_->ended(from);
+  if (header.kind == Kind::ended) return leaving_.push_back(from);
   if (header.kind == Kind::gave_up)
     return mailboxes_->gave_up(from, {reinterpret_cast<const char*>(content), content_bytes});
 
@@ -204,6 +205,15 @@ bool MpiLink::take_pieces() {
     at = messages.empty() ? incoming_.erase(at) : std::next(at);
   }
   return moved;
+}
+
+void MpiLink::let_leave() {
+  std::erase_if(leaving_, [this](int rank) {
+    if (incoming_.lower_bound({rank, Channel{}}) != incoming_.lower_bound({rank + 1, Channel{}}))
+      return false;
+    mailboxes_->ended(rank);
+    return true;
+  });
 }
 
 bool MpiLink::complete_sends() {

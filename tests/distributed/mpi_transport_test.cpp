@@ -40,6 +40,12 @@ TEST_CASE("processes keep the promises of a transport", "[.mpi]") {
       const Trace there = trace(thread);
       if (thread.rank() == transport.rank()) require_same(here, there);
     });
+    // Nobody ends before what was sent to it has arrived.
+    const Shape shape{16 << 20};
+    if (transport.rank() > 0) transport.send(full(shape, 3), 0, Channel::state);
+    for (int from = transport.size() - 1; transport.rank() == 0 && from > 0; --from)
+      require(same_bits(transport.receive(shape, {}, from, Channel::state), full(shape, 3)),
+              "large messages arrive of ranks that have ended");
     SUCCEED();
   });
   CHECK_ERROR(open_mpi(), ErrorCode::communication, "[mpi] MPI can be used once per process");
