@@ -12,48 +12,39 @@ namespace {
 /// An empty tensor: what makes the backward walk visit the node it comes from.
 Tensor token() { return empty({0}); }
 
-/// Sends the gradients of states that came from `from` back to it.
-struct ReceiveStateBackward final : Node {
-  ReceiveStateBackward(Transport& transport, int from, const std::vector<Tensor>& states)
-      : transport(&transport), from(from) {
+/// States that travel between this rank and `other`, whose gradients travel the other way.
+struct TravellingStates : Node {
+  TravellingStates(Transport& transport, int other, const std::vector<Tensor>& states)
+      : transport(&transport), other(other) {
     for (const Tensor& state : states) {
       shapes.push_back(state.shape());
       options.push_back({.dtype = state.dtype(), .device = state.device()});
     }
   }
   Transport* transport;
-  int from;
+  int other;
   std::vector<Shape> shapes;
   std::vector<TensorOptions> options;
+};
 
+struct ReceiveStateBackward final : TravellingStates {
+  using TravellingStates::TravellingStates;
   const char* name() const override { return "ReceiveStateBackward"; }
   std::vector<Tensor> backward(std::span<const Tensor> grads) override {
     for (std::size_t i = 0; i < shapes.size(); ++i)
-      transport->send(grads[i].defined() ? grads[i] : zeros(shapes[i], options[i]), from,
+      transport->send(grads[i].defined() ? grads[i] : zeros(shapes[i], options[i]), other,
                       Channel::state_gradient);
     return {};
   }
 };
 
-/// Waits for the gradients of states that went to `to`.
-struct SendStateBackward final : Node {
-  SendStateBackward(Transport& transport, int to, const std::vector<Tensor>& states)
-      : transport(&transport), to(to) {
-    for (const Tensor& state : states) {
-      shapes.push_back(state.shape());
-      options.push_back({.dtype = state.dtype(), .device = state.device()});
-    }
-  }
-  Transport* transport;
-  int to;
-  std::vector<Shape> shapes;
-  std::vector<TensorOptions> options;
-
+struct SendStateBackward final : TravellingStates {
+  using TravellingStates::TravellingStates;
   const char* name() const override { return "SendStateBackward"; }
   std::vector<Tensor> backward(std::span<const Tensor>) override {
     std::vector<Tensor> grads;
     for (std::size_t i = 0; i < shapes.size(); ++i)
-      grads.push_back(transport->receive(shapes[i], options[i], to, Channel::state_gradient));
+      grads.push_back(transport->receive(shapes[i], options[i], other, Channel::state_gradient));
     return grads;
   }
 };

@@ -50,10 +50,10 @@ void speak_as(const Ranks& ranks) {
 
 int train(TrainOptions& options, const std::function<Task()>& make_task) {
   check_train_options(options);
+  options.device = device_of_rank(options.device);
   const Ranks ranks(open_transport(options), options);
   if (!ranks.alone()) speak_as(ranks);
   try {
-    options.device = device_of_rank(options.device);
     prepare(options);
     std::optional<Task> task;
     ranks.in_turns([&] { task = make_task(); });

@@ -7,6 +7,7 @@
 
 #include "ranvier/core/device.h"
 #include "ranvier/distributed/mpi_transport.h"
+#include "ranvier/distributed/nccl_transport.h"
 #include "ranvier/distributed/self_transport.h"
 
 namespace ranvier::apps {
@@ -36,8 +37,10 @@ std::optional<int> number_on_machine() {
 }  // namespace
 
 Ranks::Ranks(std::unique_ptr<Transport> transport, const TrainOptions& options)
-    : transport_(std::move(transport)),
-      mesh_(*transport_, mesh_shape(options, transport_->size())) {}
+    : hosts_(std::move(transport)),
+      devices_(options.transport == "nccl" ? open_nccl(*hosts_, parse_device(options.device))
+                                           : nullptr),
+      mesh_(devices_ ? *devices_ : *hosts_, mesh_shape(options, hosts_->size())) {}
 
 bool Ranks::any(bool here) const {
   if (alone()) return here;
@@ -59,7 +62,8 @@ std::string Ranks::describe() const {
 }
 
 std::unique_ptr<Transport> open_transport(const TrainOptions& options) {
-  const bool mpi = options.transport == "mpi" || (options.transport == "auto" && launched_by_mpi());
+  const std::string& name = options.transport;
+  const bool mpi = name == "mpi" || name == "nccl" || (name == "auto" && launched_by_mpi());
   return mpi ? open_mpi({.patience = options.patience}) : open_self();
 }
 

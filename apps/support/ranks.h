@@ -16,8 +16,9 @@ namespace ranvier::apps {
 /// goes wrong is told by the rank it happens to.
 class Ranks {
  public:
-  /// Ranks over `transport`, as `--time-shards` and `--data-shards` say. Errors: numbers that do
-  /// not multiply to the ranks that were started.
+  /// Ranks over `transport`, as `--time-shards` and `--data-shards` say, and over NCCL on top of it
+  /// with `--transport nccl`. Errors: numbers that do not multiply to the ranks that were started;
+  /// those of `open_nccl`.
   Ranks(std::unique_ptr<Transport> transport, const TrainOptions& options);
 
   bool alone() const { return mesh_.all().size() == 1; }
@@ -44,11 +45,11 @@ class Ranks {
   void abort(const std::string& reason) const { mesh_.transport().abort(reason); }
 
  private:
-  std::unique_ptr<Transport> transport_;
+  std::unique_ptr<Transport> hosts_, devices_;  // devices_: null unless GPUs talk to each other
   Mesh mesh_;
 };
 
-/// Opens the transport that `--transport` names. Errors: those of the transport.
+/// Opens the transport between processes that `--transport` needs. Errors: those of the transport.
 std::unique_ptr<Transport> open_transport(const TrainOptions& options);
 
 /// "cuda" of several ranks as the one this rank has: its number on the machine. Error: there are

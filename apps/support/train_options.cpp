@@ -56,7 +56,7 @@ void add_rank_options(CLI::App& app, TrainOptions& o) {
   add("--data-shards", o.data_shards, "Ranks that share a batch; 0: all that remain");
   app.add_flag("--speculate", o.speculate, "Time shards begin before their states are there")
       ->group("Several ranks (mpirun)");
-  add("--transport", o.transport, "auto: mpi if mpirun started it; self; mpi");
+  add("--transport", o.transport, "auto: mpi if mpirun started it; self; mpi; nccl");
   add("--patience", o.patience, "Seconds of silence until a rank counts as lost");
 }
 
@@ -115,8 +115,9 @@ void check_train_options(const TrainOptions& o) {
            "--speculate needs --time-shards of 2 or more; got {}.", o.time_shards);
   RV_CHECK(o.bn_mode == "sync" || o.bn_mode == "step" || o.bn_mode == "frozen",
            "--bn-mode must be sync, step or frozen; got '{}'.", o.bn_mode);
-  RV_CHECK(o.transport == "auto" || o.transport == "self" || o.transport == "mpi",
-           "--transport must be auto, self or mpi; got '{}'.", o.transport);
+  RV_CHECK(o.transport == "auto" || o.transport == "self" || o.transport == "mpi" ||
+               o.transport == "nccl",
+           "--transport must be auto, self, mpi or nccl; got '{}'.", o.transport);
   RV_CHECK(o.patience > 0, "--patience must be > 0 seconds; got {}.", o.patience);
   const std::int64_t parts = o.accumulate * std::max(o.data_shards, 1);
   RV_CHECK(o.accumulate == 1 || o.batch_size % parts == 0,

@@ -243,7 +243,7 @@ TEST_CASE("options out of range are refused by name") {
   options = small_options("unused");
   options.transport = "pigeon";
   CHECK_ERROR(prepare(options), ErrorCode::invalid_argument,
-              "--transport must be auto, self or mpi; got 'pigeon'.");
+              "--transport must be auto, self, mpi or nccl; got 'pigeon'.");
   options = small_options("unused");
   options.accumulate = 3;
   CHECK_ERROR(prepare(options), ErrorCode::invalid_argument,

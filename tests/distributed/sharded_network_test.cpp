@@ -34,7 +34,7 @@ std::string mismatch_over_local(const test::ShardedCase& of, MeshShape shape, in
 
 TEST_CASE("any number of time shards computes what one rank computes") {
   for (const test::ShardedCase& of : test::sharded_cases())
-    for (const int time : {1, 2, 3, 5, 8}) CHECK(mismatch_over_local(of, {.time = time}) == "");
+    for (int time = 1; time <= 8; ++time) CHECK(mismatch_over_local(of, {.time = time}) == "");
 }
 
 TEST_CASE("data shards compute what one rank computes, and so do shards of both") {
