@@ -12,6 +12,16 @@ namespace ranvier {
 struct AllReduce::Bucket {
   std::vector<Tensor> arrays;
   detail::OrderedSum sum;
+
+  void hand_out() {
+    if (arrays.size() == 1) return;  // it was added up where it lies
+    std::int64_t begin = 0;
+    for (Tensor& array : arrays) {
+      const Tensor part = slice(sum.values(), 0, begin, begin + array.numel());
+      copy_into(array, reshape(part, array.shape()));
+      begin += array.numel();
+    }
+  }
 };
 
 AllReduce::AllReduce(const Group& group, std::int64_t bucket_bytes)
@@ -23,6 +33,7 @@ AllReduce::~AllReduce() = default;
 
 void AllReduce::add(Tensor values) {
   RV_CHECK(values.dtype() == DType::f32, "[all_reduce] buckets hold f32; got {}.", values.dtype());
+  if (values.nbytes() >= bucket_bytes_) launch();  // so that the large one is alone, see below
   gathered_bytes_ += values.nbytes();
   gathering_.push_back(values.detach());
   if (gathered_bytes_ >= bucket_bytes_) launch();
@@ -34,8 +45,10 @@ void AllReduce::launch() {
   const NoGradGuard no_grad;
   std::vector<Tensor> flat;
   for (const Tensor& array : gathering_) flat.push_back(flatten(array));
+  // An array that is alone is added up where it lies.
+  Tensor values = flat.size() == 1 ? flat[0] : concat(flat);
   under_way_.push_back(
-      {std::move(gathering_), {group_, concat(flat), Channel::addend, Channel::sum}});
+      {std::move(gathering_), {group_, std::move(values), Channel::addend, Channel::sum}});
   gathering_.clear();
   gathered_bytes_ = 0;
 }
@@ -46,14 +59,8 @@ void AllReduce::advance(bool wait) {
   for (Bucket& bucket : under_way_)
     if (!bucket.sum.add_up(wait)) break;
   std::size_t done = 0;
-  for (; done < under_way_.size() && under_way_[done].sum.collect(wait); ++done) {
-    std::int64_t begin = 0;
-    for (Tensor& array : under_way_[done].arrays) {
-      const Tensor part = slice(under_way_[done].sum.values(), 0, begin, begin + array.numel());
-      copy_into(array, reshape(part, array.shape()));
-      begin += array.numel();
-    }
-  }
+  for (; done < under_way_.size() && under_way_[done].sum.collect(wait); ++done)
+    under_way_[done].hand_out();
   under_way_.erase(under_way_.begin(), under_way_.begin() + static_cast<std::ptrdiff_t>(done));
 }
 

@@ -17,6 +17,7 @@ class GradientBuckets {
   explicit GradientBuckets(Sum sum) : sum_(std::move(sum)) {}
 
   void add(std::int64_t numbers) {
+    if (numbers * 4 >= AllReduce::default_bucket_bytes) finish();
     gathered_ += numbers;
     if (gathered_ * 4 >= AllReduce::default_bucket_bytes) finish();
   }
