@@ -92,7 +92,7 @@ TEST_CASE("the first error of a thread reaches the caller with its rank, the oth
   CHECK(told == 3);
 }
 
-TEST_CASE("what has arrived can be received after a rank gave up; to wait for more is an error") {
+TEST_CASE("what has arrived can be received after a rank gave up, to wait for more is an error") {
   run_local(2, [](Transport& t) {
     if (t.rank() == 0) {
       t.send(full({1}, 4), 1, Channel::state);
