@@ -71,16 +71,30 @@ void share_event_thresholds(const Ranks& ranks) {
   }
 }
 
-void agree_on_start(const Ranks& ranks, Task& task, const TrainOptions& options,
-                    const RunState& state) {
+void agree_on_options(const Ranks& ranks, const Task& task, const TrainOptions& options) {
+  const auto text = [](const auto& value) { return fmt::format("{}", value); };
+  const MeshShape& mesh = ranks.mesh().shape();
+  const bool resumes = options.resume || options.eval_only;
   Facts facts = recipe_facts(task, options);
-  facts.emplace_back("Ranvier revision", build_info().revision);
-  facts.emplace_back("training data", data_digest(*task.train));
-  facts.emplace_back("test data", data_digest(*task.test));
-  facts.emplace_back("place",
-                     fmt::format("epoch {}, batch {}", state.next.epoch, state.next.batch));
-  facts.emplace_back("weights", digest(state_dict(task.network)));
+  const Facts more{{"--time-shards", text(mesh.time)},
+                   {"--data-shards", text(mesh.data)},
+                   {"--speculate", text(options.speculate)},
+                   {"--deterministic", text(options.deterministic)},
+                   {"--no-fuse", text(options.no_fuse)},
+                   {"--eval-only", text(options.eval_only)},
+                   {"a checkpoint to resume", text(resumes)},
+                   {"kind of device", options.device.substr(0, options.device.find(':'))},
+                   {"Ranvier revision", build_info().revision},
+                   {"training data", data_digest(*task.train)},
+                   {"test data", data_digest(*task.test)}};
+  facts.insert(facts.end(), more.begin(), more.end());
   require_agreement(ranks.mesh().all(), facts);
+}
+
+void agree_on_start(const Ranks& ranks, Task& task, const RunState& state) {
+  const auto& [epoch, batch] = state.next;
+  require_agreement(ranks.mesh().all(), {{"place", fmt::format("epoch {}, batch {}", epoch, batch)},
+                                         {"weights", digest(state_dict(task.network))}});
 }
 
 Prediction predict_step(const Ranks& ranks, Task& task, const TrainOptions& options) {

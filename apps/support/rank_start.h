@@ -11,9 +11,11 @@ namespace ranvier::apps {
 /// Gives all ranks the event thresholds of the first, which it may have timed.
 void share_event_thresholds(const Ranks& ranks);
 
-/// Errors: ranks that differ in program, options, data or weights, or in where they are.
-void agree_on_start(const Ranks& ranks, Task& task, const TrainOptions& options,
-                    const RunState& state);
+/// Errors: ranks that differ in program, revision, options or data.
+void agree_on_options(const Ranks& ranks, const Task& task, const TrainOptions& options);
+
+/// Errors: ranks that differ in weights, or in where they are.
+void agree_on_start(const Ranks& ranks, Task& task, const RunState& state);
 
 /// How long a training step will take, from stages that each rank times on its own part while the
 /// others do the same, and messages timed between two ranks. Takes a few steps.

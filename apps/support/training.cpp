@@ -93,12 +93,13 @@ Training::Training(Task& task, const TrainOptions& options, const Ranks& ranks)
                                             .warmup = options.warmup * train_feed_->batches()})),
       step_(task, options, ranks, *optimizer_) {
   task_.network.set_fuse(!options_.no_fuse);
+  if (!ranks_.alone()) agree_on_options(ranks_, task_, options_);
   if (ranks_.leads()) create_output_directory(options_.output_dir);
   if (options_.resume || options_.eval_only)
     resume();
   else
     choose_event_thresholds();
-  if (!ranks_.alone()) agree_on_start(ranks_, task_, options_, state_);
+  if (!ranks_.alone()) agree_on_start(ranks_, task_, state_);
 }
 
 void Training::choose_event_thresholds() {

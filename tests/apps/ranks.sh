@@ -29,11 +29,11 @@ trap 'rm -rf "$folder"' EXIT
 
 # Generated spike trains.
 train=("$trainer" --dataset randman --cache-dir "$folder/data" --hidden 64 --layers 2
-  --batch-size 16 --test-samples 64 --lr 1e-3 --deterministic --threads 1
+  --batch-size 16 --lr 1e-3 --deterministic --threads 1
   --model adaptive --dropout 0.1)
 # Spikes are thresholds: sums that are rounded otherwise let runs part in time, so short ones follow
 # the same losses, and longer ones are disturbed.
-short=(--train-samples 320 --epochs 2) long=(--epochs 4)
+short=(--test-samples 64 --train-samples 320 --epochs 2) long=(--test-samples 64 --epochs 4)
 alone() {  # RUN ARGUMENTS...
   "${train[@]}" --output-dir "$folder/$1" "${@:2}" >"$folder/$1.log" 2>&1
 }
@@ -128,10 +128,15 @@ case $case in
     same_weights two paused
     ;;
   differ)
-    mpirun --oversubscribe -np 1 "${train[@]}" --output-dir "$folder/a" --time-shards 2 : \
-      -np 1 "${train[@]}" --output-dir "$folder/a" --time-shards 2 --seed 7 \
-      >"$folder/differ.log" 2>&1 && die 'ranks that differ trained'
-    says differ 'rank 1 \(process [0-9]+ on [^)]+\) has --seed 7 \(not 0\)'
+    differ() {  # ARGUMENT_OF_RANK_1... WHAT_IS_SAID
+      mpirun --oversubscribe -np 1 "${train[@]}" --output-dir "$folder/a" --time-shards 2 : \
+        -np 1 "${train[@]}" --output-dir "$folder/a" "${@:1:$#-1}" \
+        >"$folder/differ.log" 2>&1 && die 'ranks that differ trained'
+      says differ "rank 1 \(process [0-9]+ on [^)]+\) has ${!#}"
+    }
+    differ --time-shards 2 --seed 7 '--seed 7 \(not 0\)'
+    differ --data-shards 2 '--time-shards 1 \(not 2\), --data-shards 2 \(not 1\)'
+    differ --time-shards 2 --test-samples 32 '.*test data .*, 32 samples, [0-9a-f]+ \(not .*samples'
     ;;
   *) usage >&2; exit 2 ;;
 esac
