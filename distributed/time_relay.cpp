@@ -27,17 +27,6 @@ struct TravellingStates : Node {
   std::vector<TensorOptions> options;
 };
 
-struct ReceiveStateBackward final : TravellingStates {
-  using TravellingStates::TravellingStates;
-  const char* name() const override { return "ReceiveStateBackward"; }
-  std::vector<Tensor> backward(std::span<const Tensor> grads) override {
-    for (std::size_t i = 0; i < shapes.size(); ++i)
-      transport->send(grads[i].defined() ? grads[i] : zeros(shapes[i], options[i]), other,
-                      Channel::state_gradient);
-    return {};
-  }
-};
-
 struct SendStateBackward final : TravellingStates {
   using TravellingStates::TravellingStates;
   const char* name() const override { return "SendStateBackward"; }
@@ -70,12 +59,31 @@ struct GatherStepsBackward final : Node {
 
 }  // namespace
 
+/// Sends gradients back, once: from backward, unless somebody knew them earlier.
+struct TimeRelay::Received final : TravellingStates {
+  using TravellingStates::TravellingStates;
+  bool sent = false;
+
+  const char* name() const override { return "ReceiveStateBackward"; }
+  std::vector<Tensor> backward(std::span<const Tensor> grads) override {
+    if (!sent) send(grads);
+    return {};
+  }
+  void send(std::span<const Tensor> grads) {
+    for (std::size_t i = 0; i < shapes.size(); ++i)
+      transport->send(grads[i].defined() ? grads[i] : zeros(shapes[i], options[i]), other,
+                      Channel::state_gradient);
+    sent = true;
+  }
+};
+
 bool TimeRelay::must_wait() {
   return row_.index() > 0 && !row_.transport().arrived(row_.rank(row_.index() - 1), Channel::state);
 }
 
 std::vector<Tensor> TimeRelay::receive(int count, const Shape& shape,
                                        const TensorOptions& options) {
+  received_.reset();
   if (row_.index() == 0) return {};
   const int from = row_.rank(row_.index() - 1);
   std::vector<Tensor> states;
@@ -85,8 +93,14 @@ std::vector<Tensor> TimeRelay::receive(int count, const Shape& shape,
   tokens_.push_back(token());
   std::vector<Tensor> outputs = states;
   outputs.push_back(tokens_.back());
-  attach(std::make_shared<ReceiveStateBackward>(row_.transport(), from, states), {}, outputs);
+  received_ = std::make_shared<Received>(row_.transport(), from, states);
+  attach(received_, {}, outputs);
   return states;
+}
+
+std::function<void(std::span<const Tensor>)> TimeRelay::gradient_sender() {
+  if (!received_) return {};
+  return [received = received_](std::span<const Tensor> grads) { received->send(grads); };
 }
 
 void TimeRelay::hand_on(const std::vector<Tensor>& variables) {

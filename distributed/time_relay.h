@@ -18,6 +18,7 @@ class TimeRelay final : public StateRelay {
 
   bool must_wait() override;
   std::vector<Tensor> receive(int count, const Shape& shape, const TensorOptions& options) override;
+  std::function<void(std::span<const Tensor>)> gradient_sender() override;
   bool hands_on() const override { return row_.index() + 1 < row_.size(); }
   void hand_on(const std::vector<Tensor>& variables) override;
 
@@ -28,8 +29,11 @@ class TimeRelay final : public StateRelay {
   void forget() { tokens_.clear(); }
 
  private:
+  struct Received;
+
   Group row_;
-  std::vector<Tensor> tokens_;  // empty tensors whose nodes send and receive gradients
+  std::shared_ptr<Received> received_;  // last
+  std::vector<Tensor> tokens_;          // empty tensors whose nodes send and receive gradients
 };
 
 /// The shards of a sequence that the ranks of a row computed, put together: [T/R, ...] -> [T, ...]

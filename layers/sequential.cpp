@@ -148,10 +148,14 @@ Shard Sequential::run_fused(std::size_t first, std::size_t count, const Tensor& 
                                       .pool = pool.pool,
                                       .kernel = pool.kernel,
                                       .packed = packed,
-                                      .final_state = state_wanted(state)};
-  const NeuronState before = state_before(state, neurons.neuron.states(), x, neurons.steps > 0);
+                                      .final_state = state_wanted(state),
+                                      .arriving_state = [&]() -> ArrivingState {
+                                        NeuronState before = state_before(
+                                            state, neurons.neuron.states(), x, neurons.steps > 0);
+                                        return {std::move(before), state_gradient_sender()};
+                                      }};
   NormNeuronPoolResult result =
-      norm_neuron_pool(x, norm.gamma, norm.beta, norm.running, neurons.neuron, before, options);
+      norm_neuron_pool(x, norm.gamma, norm.beta, norm.running, neurons.neuron, {}, options);
   return {std::move(result.spikes), state_after(state, result.state)};
 }
 

@@ -43,6 +43,11 @@ NeuronState state_before(const State& given, int count, const Tensor& x, bool is
   return variables.empty() ? NeuronState() : NeuronState(std::move(variables));
 }
 
+std::function<void(std::span<const Tensor>)> state_gradient_sender() {
+  if (current == nullptr || current->relay == nullptr) return {};
+  return current->relay->gradient_sender();
+}
+
 Speculation* speculation_for(const Neuron& neuron, Device device) {
   if (current == nullptr || current->speculation == nullptr || current->relay == nullptr)
     return nullptr;

@@ -6,7 +6,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "ranvier/core/partition.h"
@@ -28,6 +30,9 @@ class StateRelay {
   /// `count` state variables of `shape`; none if these are the first steps.
   virtual std::vector<Tensor> receive(int count, const Shape& shape,
                                       const TensorOptions& options) = 0;
+  /// What sends the gradients of the variables received last, where they are known before backward
+  /// comes to them; empty if nobody waits for them.
+  virtual std::function<void(std::span<const Tensor>)> gradient_sender() { return {}; }
   /// Whether another rank waits for the state after these steps.
   virtual bool hands_on() const = 0;
   virtual void hand_on(const std::vector<Tensor>& variables) = 0;
@@ -94,6 +99,8 @@ std::int64_t steps_here(std::int64_t steps);
 /// The state a layer of `neuron` begins with, `count` variables shaped like a step of x: the one it
 /// was given, or under a context the one that the rank before hands on.
 NeuronState state_before(const State& given, int count, const Tensor& x, bool static_input);
+/// For the layer whose `state_before` was just asked for: see `StateRelay::gradient_sender`.
+std::function<void(std::span<const Tensor>)> state_gradient_sender();
 /// Where a layer of `neuron` counts that begins before its state is there. Null: it waits for it.
 Speculation* speculation_for(const Neuron& neuron, Device device);
 /// Whether anybody wants the state after a layer that was given `given`.

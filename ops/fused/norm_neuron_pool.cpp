@@ -71,6 +71,7 @@ struct NormNeuronPoolBackward final : Node {
   std::vector<Tensor> learnables;
   norm::Normalisation of;
   Shape step;
+  std::function<void(std::span<const Tensor>)> on_state_gradient;
 
   const char* name() const override { return "NormNeuronPoolBackward"; }
 
@@ -104,6 +105,7 @@ struct NormNeuronPoolBackward final : Node {
     grad_out.centre = data_or_null<R>(of.centre);
     grad_out.sums = &sums;
     kernel_for(op, device, fused::Kernels<R>::backward)(device, in, grad_in, grad_out);
+    if (on_state_gradient) on_state_gradient(std::span(results).subspan(3));
 
     const norm::Gradient by = norm::gradient(of, sums, read[1].get());
     if (grad_x != nullptr)
@@ -153,7 +155,7 @@ Tensor checkpoints_for(const fused::Input<R>& in, Device device) {
 template <class R>
 NormNeuronPoolResult run(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                          const norm::Normalisation& of, const Neuron& neuron,
-                         const NeuronState& state, const NormNeuronPoolOptions& options,
+                         const ArrivingState& before, const NormNeuronPoolOptions& options,
                          const Extent& extent) {
   const Device device = x.device();
   fused::Input<R> in{.program = program_of<R>(neuron),
@@ -164,7 +166,7 @@ NormNeuronPoolResult run(const Tensor& x, const Tensor& gamma, const Tensor& bet
                      .x = data_or_null<R>(x),
                      .scale = data_or_null<R>(of.affine.scale),
                      .shift = data_or_null<R>(of.affine.shift)};
-  std::vector<Tensor> inputs = inputs_of(neuron, x, state);
+  std::vector<Tensor> inputs = inputs_of(neuron, x, before.state);
   inputs.insert(inputs.begin() + 1, {gamma, beta});
   const std::span<const Tensor> initial(inputs.data() + 3,
                                         static_cast<std::size_t>(in.program.states));
@@ -198,6 +200,7 @@ NormNeuronPoolResult run(const Tensor& x, const Tensor& gamma, const Tensor& bet
     node->learnables = neuron.learnables;
     node->of = of;
     node->step = extent.step;
+    node->on_state_gradient = before.on_gradient;
     std::vector<Tensor> outputs{result.spikes};
     outputs.insert(outputs.end(), last.begin(), last.end());
     outputs.resize(1 + initial.size());
@@ -205,6 +208,10 @@ NormNeuronPoolResult run(const Tensor& x, const Tensor& gamma, const Tensor& bet
   }
   result.state = options.final_state ? NeuronState(std::move(last)) : NeuronState::not_kept();
   return result;
+}
+
+ArrivingState arrived(const NormNeuronPoolOptions& options, const NeuronState& state) {
+  return options.arriving_state ? options.arriving_state() : ArrivingState{.state = state};
 }
 
 /// The largest of real numbers, which has no fused kernel on a CUDA device.
@@ -231,10 +238,12 @@ NormNeuronPoolResult norm_neuron_pool(const Tensor& x, const Tensor& gamma, cons
   if (options.steps > 0 && options.norm.mode == BatchNormMode::step)
     used.norm.mode = BatchNormMode::batch;
   if (x.device() != cpu_device && !neuron.spiking() && options.pool == SpikePool::max)
-    return max_pooled_readout(x, gamma, beta, running, neuron, state, used);
+    return max_pooled_readout(x, gamma, beta, running, neuron, arrived(options, state).state, used);
   const norm::Normalisation of = norm::normalisation(x, gamma, beta, running, used.norm);
+  const ArrivingState before = arrived(options, state);
+  check_scan(neuron, x, before.state, extent);
   return detail::visit_real(op, x.dtype(), [&]<class R>(detail::Type<R>) {
-    return run<R>(x, gamma, beta, of, neuron, state, used, extent);
+    return run<R>(x, gamma, beta, of, neuron, before, used, extent);
   });
 }
 
