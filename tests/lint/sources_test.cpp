@@ -141,4 +141,13 @@ TEST_CASE("no flag trades bits for speed") {
   require_none(offences);
 }
 
+TEST_CASE("the names of tests have no semicolon, at which CMake cuts them") {
+  std::vector<std::string> offences;
+  for (const SourceFile& file : source_files())
+    for (std::size_t i = 0; i < file.lines.size(); ++i)
+      if (file.lines[i].starts_with("TEST_CASE(") && file.lines[i].find(';') != std::string::npos)
+        offences.push_back(place(file, i + 1, file.lines[i]));
+  require_none(offences);
+}
+
 }  // namespace ranvier::test
