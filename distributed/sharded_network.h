@@ -23,7 +23,7 @@ namespace ranvier {
 
 /// Part of a step's gradient.
 struct LossPart {
-  bool last = true;  ///< false: more of the batch follows, and gradients stay this rank's for now
+  bool last = true;  ///< false: more of the batch follows, whose gradients are added up with these
   double share = 1;  ///< of the batch's mean that the mean of these samples has on all ranks
 };
 

@@ -210,8 +210,13 @@ NormNeuronPoolResult run(const Tensor& x, const Tensor& gamma, const Tensor& bet
   return result;
 }
 
-ArrivingState arrived(const NormNeuronPoolOptions& options, const NeuronState& state) {
-  return options.arriving_state ? options.arriving_state() : ArrivingState{.state = state};
+/// `state`, which was checked, or the one that arrives instead.
+ArrivingState arrived(const Neuron& neuron, const Tensor& x, const NeuronState& state,
+                      const NormNeuronPoolOptions& options, const Extent& extent) {
+  if (!options.arriving_state) return {.state = state};
+  ArrivingState arriving = options.arriving_state();
+  check_scan(neuron, x, arriving.state, extent);
+  return arriving;
 }
 
 /// The largest of real numbers, which has no fused kernel on a CUDA device.
@@ -238,10 +243,10 @@ NormNeuronPoolResult norm_neuron_pool(const Tensor& x, const Tensor& gamma, cons
   if (options.steps > 0 && options.norm.mode == BatchNormMode::step)
     used.norm.mode = BatchNormMode::batch;
   if (x.device() != cpu_device && !neuron.spiking() && options.pool == SpikePool::max)
-    return max_pooled_readout(x, gamma, beta, running, neuron, arrived(options, state).state, used);
+    return max_pooled_readout(x, gamma, beta, running, neuron,
+                              arrived(neuron, x, state, options, extent).state, used);
   const norm::Normalisation of = norm::normalisation(x, gamma, beta, running, used.norm);
-  const ArrivingState before = arrived(options, state);
-  check_scan(neuron, x, before.state, extent);
+  const ArrivingState before = arrived(neuron, x, state, options, extent);
   return detail::visit_real(op, x.dtype(), [&]<class R>(detail::Type<R>) {
     return run<R>(x, gamma, beta, of, neuron, before, used, extent);
   });
