@@ -11,6 +11,7 @@
 #include "apps/support/plan_text.h"
 #include "apps/support/plan_timeline.h"
 #include "apps/support/plan_trial.h"
+#include "apps/support/train_options.h"
 #include "ranvier/core/build_info.h"
 #include "ranvier/core/parallel.h"
 #include "ranvier/distributed/measure_link.h"
@@ -21,13 +22,6 @@ namespace {
 
 const std::vector<int> table_ranks{2, 4, 8, 16, 32, 64};
 const std::vector<std::int64_t> table_steps{32, 64, 128, 256, 512, 1024, 2048, 4096};
-
-BatchNormMode norm_mode(const std::string& text) {
-  if (text == "sync") return BatchNormMode::batch;
-  if (text == "step") return BatchNormMode::step;
-  RV_CHECK(text == "frozen", "--bn-mode must be sync, step or frozen; got '{}'.", text);
-  return BatchNormMode::frozen;
-}
 
 void check(const PlanOptions& o) {
   const auto at_least = [](const char* option, std::int64_t value, std::int64_t least) {
@@ -63,7 +57,7 @@ class Planner {
       : o_(std::move(options)),
         transport_(transport),
         meter_({.model = o_.model,
-                .norm = norm_mode(o_.bn_mode),
+                .norm = batch_norm_mode(o_.bn_mode),
                 .device = parse_device(o_.device),
                 .speculate = o_.speculate,
                 .runs = o_.runs,

@@ -1,7 +1,6 @@
 #include "apps/support/rank_start.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "apps/support/plan_meter.h"
@@ -11,7 +10,6 @@
 #include "ranvier/distributed/profile.h"
 #include "ranvier/layers/batch_norm.h"
 #include "ranvier/ops/shape/slice.h"
-#include "ranvier/ops/spikes/event_thresholds.h"
 
 namespace ranvier::apps {
 namespace {
@@ -28,10 +26,8 @@ std::string data_digest(const Samples& samples) {
 /// The first samples of the training set, as many as this rank has of a batch.
 TrainingBatch example_batch(const Ranks& ranks, const Task& task, const TrainOptions& options) {
   const BatchPart part = ranks.training_part();
-  std::vector<std::int64_t> samples(
-      static_cast<std::size_t>(Slice::of(options.batch_size, part.index, part.count).length()));
-  std::iota(samples.begin(), samples.end(), 0);
-  return on_device(task.train->fetch(samples), parse_device(options.device));
+  const Slice own = Slice::of(options.batch_size, part.index, part.count);
+  return on_device(first_samples(*task.train, own.length()), parse_device(options.device));
 }
 
 /// Stages of this rank's part of a step, and how many steps all ranks have.
@@ -56,18 +52,14 @@ std::pair<NetworkProfile, std::int64_t> profile_part(const Ranks& ranks, Task& t
   return {profile, steps};
 }
 
-std::vector<double> values_of(const EventThresholds& t) {
-  return {t.linear_forward, t.linear_weight_gradient, t.conv_forward, t.conv_weight_gradient};
-}
-
 }  // namespace
 
 void share_event_thresholds(const Ranks& ranks) {
   for (const DType compute : {DType::f32, DType::bf16}) {
-    Tensor values = from_vector(values_of(event_thresholds(compute)), {4});
+    const std::vector<double> own = event_threshold_values(compute);
+    Tensor values = from_vector(own, {static_cast<std::int64_t>(own.size())});
     broadcast(ranks.mesh().all(), values);
-    const double* const t = values.data<double>();
-    set_event_thresholds(compute, {t[0], t[1], t[2], t[3]});
+    set_event_threshold_values(compute, to_vector(values));
   }
 }
 

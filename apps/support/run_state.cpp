@@ -84,11 +84,8 @@ RunState state_from(const Json& json) {
 
 Json thresholds_json() {
   Json json;
-  for (const DType compute : {DType::f32, DType::bf16}) {
-    const EventThresholds& t = event_thresholds(compute);
-    json[std::string(name(compute))] = {t.linear_forward, t.linear_weight_gradient, t.conv_forward,
-                                        t.conv_weight_gradient};
-  }
+  for (const DType compute : {DType::f32, DType::bf16})
+    json[std::string(name(compute))] = event_threshold_values(compute);
   return json;
 }
 
@@ -96,11 +93,20 @@ Json thresholds_json() {
 void set_thresholds(const Json& json) {
   for (const DType compute : {DType::f32, DType::bf16}) {
     const Json& t = json.at(std::string(name(compute)));
-    set_event_thresholds(compute, {t.at(0), t.at(1), t.at(2), t.at(3)});
+    set_event_threshold_values(compute, {t.at(0), t.at(1), t.at(2), t.at(3)});
   }
 }
 
 }  // namespace
+
+std::vector<double> event_threshold_values(DType compute) {
+  const EventThresholds& t = event_thresholds(compute);
+  return {t.linear_forward, t.linear_weight_gradient, t.conv_forward, t.conv_weight_gradient};
+}
+
+void set_event_threshold_values(DType compute, const std::vector<double>& values) {
+  set_event_thresholds(compute, {values.at(0), values.at(1), values.at(2), values.at(3)});
+}
 
 void create_output_directory(const std::filesystem::path& directory) {
   std::error_code error;

@@ -41,6 +41,10 @@ void create_output_directory(const std::filesystem::path& directory);
 void save_run(const std::filesystem::path& path, Task& task, const TrainOptions& options,
               const Optimizer& optimizer, const RunState& state);
 
+/// The event thresholds in force for `compute`, as numbers in a fixed order, and back.
+std::vector<double> event_threshold_values(DType compute);
+void set_event_threshold_values(DType compute, const std::vector<double>& values);
+
 /// What a run must not change when it is resumed, and its ranks must have in common, by name.
 Facts recipe_facts(const Task& task, const TrainOptions& options);
 

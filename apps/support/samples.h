@@ -64,4 +64,7 @@ class Samples {
   virtual SkippedRecordings skipped() const { return {}; }
 };
 
+/// The first `count` samples, or all if there are fewer, as `fetch` gives them.
+TrainingBatch first_samples(const Samples& samples, std::int64_t count);
+
 }  // namespace ranvier::apps

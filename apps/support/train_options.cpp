@@ -89,10 +89,11 @@ DType compute_dtype(const TrainOptions& options) {
   return options.amp == "bf16" ? DType::bf16 : DType::f32;
 }
 
-BatchNormMode batch_norm_mode(const TrainOptions& options) {
-  return options.bn_mode == "step"     ? BatchNormMode::step
-         : options.bn_mode == "frozen" ? BatchNormMode::frozen
-                                       : BatchNormMode::batch;
+BatchNormMode batch_norm_mode(const std::string& bn_mode) {
+  if (bn_mode == "sync") return BatchNormMode::batch;
+  if (bn_mode == "step") return BatchNormMode::step;
+  RV_CHECK(bn_mode == "frozen", "--bn-mode must be sync, step or frozen; got '{}'.", bn_mode);
+  return BatchNormMode::frozen;
 }
 
 void check_train_options(const TrainOptions& o) {
@@ -113,8 +114,7 @@ void check_train_options(const TrainOptions& o) {
   at_least("data-shards", o.data_shards, 0);
   RV_CHECK(!o.speculate || o.time_shards > 1,
            "--speculate needs --time-shards of 2 or more; got {}.", o.time_shards);
-  RV_CHECK(o.bn_mode == "sync" || o.bn_mode == "step" || o.bn_mode == "frozen",
-           "--bn-mode must be sync, step or frozen; got '{}'.", o.bn_mode);
+  batch_norm_mode(o.bn_mode);
   RV_CHECK(o.transport == "auto" || o.transport == "self" || o.transport == "mpi" ||
                o.transport == "nccl",
            "--transport must be auto, self, mpi or nccl; got '{}'.", o.transport);

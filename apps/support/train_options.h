@@ -63,8 +63,8 @@ void add_train_options(CLI::App& app, TrainOptions& options, const TrainerNames&
 /// What products compute in under `--amp`.
 DType compute_dtype(const TrainOptions& options);
 
-/// Where batch norm takes its statistics from under `--bn-mode`.
-BatchNormMode batch_norm_mode(const TrainOptions& options);
+/// Where batch norm takes its statistics from under `--bn-mode`. Error: there is no such mode.
+BatchNormMode batch_norm_mode(const std::string& bn_mode);
 
 /// Refuses values that no network accepts. Errors name the option, the value and what is right.
 void check_train_options(const TrainOptions& options);

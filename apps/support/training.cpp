@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
 
 #include "apps/support/rank_start.h"
 #include "apps/support/training_report.h"
@@ -59,7 +58,7 @@ bool finite(const Tensor& x) {
 /// `task` with its network on the device and with the batch norm that the options name.
 Task& prepared(Task& task, const TrainOptions& options) {
   move_to(task.network, parse_device(options.device));
-  set_batch_norm_mode(task.network, batch_norm_mode(options));
+  set_batch_norm_mode(task.network, batch_norm_mode(options.bn_mode));
   return task;
 }
 
@@ -125,11 +124,8 @@ std::int64_t Training::step_number() const {
 }
 
 void Training::print_plan() {
-  const auto batch = std::min<std::int64_t>(options_.batch_size, task_.test->size());
-  std::vector<std::int64_t> samples(static_cast<std::size_t>(batch));
-  std::iota(samples.begin(), samples.end(), 0);
-  const TrainingBatch example = on_device(task_.test->fetch(samples), device_);
-  fmt::print("{}\n", format_summary(summarise(task_.network, example.inputs, batch)));
+  const TrainingBatch example = on_device(first_samples(*task_.test, options_.batch_size), device_);
+  fmt::print("{}\n", format_summary(summarise(task_.network, example.inputs, example.size())));
   fmt::print("training on {} {}, testing on {}; {}, {}\n", task_.train->size(), task_.names.many,
              task_.test->size(), machine(device_),
              options_.amp == "none" ? "all in f32" : "products in " + options_.amp);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <numeric>
 
 #include "apps/support/event_picture.h"
 #include "ranvier/core/tape.h"
@@ -60,10 +59,7 @@ std::int64_t valid_steps(const TrainingBatch& batch, std::int64_t b, std::int64_
 }
 
 std::vector<LayerActivity> activity(Task& task) {
-  std::vector<std::int64_t> samples(
-      static_cast<std::size_t>(std::min(rate_samples, task.test->size())));
-  std::iota(samples.begin(), samples.end(), 0);
-  const TrainingBatch batch = task.test->fetch(samples);
+  const TrainingBatch batch = first_samples(*task.test, rate_samples);
   std::vector<LayerActivity> layers;
   for (const LayerSpikes& layer : record(task.network, batch.inputs).layers)
     layers.push_back({.name = layer.name,
