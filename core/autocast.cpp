@@ -42,6 +42,11 @@ AutocastGuard::~AutocastGuard() { compute_dtype(type_) = previous_; }
 
 DType autocast_dtype(Device device) { return compute_dtype(device.type); }
 
+Tensor widened(const Tensor& x) {
+  const bool narrow = x.dtype() == DType::f16 || x.dtype() == DType::bf16;
+  return narrow ? x.to(DType::f32) : x;
+}
+
 void set_tf32(bool allowed) { tf32_allowed = allowed; }
 
 bool tf32() { return tf32_allowed; }

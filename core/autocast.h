@@ -3,6 +3,7 @@
 
 #include "ranvier/core/device.h"
 #include "ranvier/core/dtype.h"
+#include "ranvier/core/tensor.h"
 
 namespace ranvier {
 
@@ -31,6 +32,10 @@ class AutocastGuard {
 /// What f32 products on `device` compute in on this thread: f32 unless an `AutocastGuard` for it
 /// is alive.
 DType autocast_dtype(Device device = cpu_device);
+
+/// `x` with 16-bit floats as f32, differentiably; any other tensor is returned as it is. Operations
+/// that have no kernels for 16-bit activations begin with it, so that their results are f32.
+Tensor widened(const Tensor& x);
 
 /// Whether f32 products on CUDA devices may round their operands to TF32, 10 bits of fraction: off
 /// at first, as membranes near their threshold tell the difference. For all threads, from the next

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "ranvier/core/detail/convert_value.h"
 #include "ranvier/core/detail/tensor_impl.h"
 #include "ranvier/core/detail/tensor_kernels.h"
 #include "ranvier/core/detail/visit_dtype.h"
@@ -135,12 +136,12 @@ Node::~Node() {
 
 namespace {
 void accumulate_cpu(const Tensor& a, const Tensor& b, Tensor& result) {
-  detail::visit_real("accumulate", a.dtype(), [&]<class T>(detail::Type<T>) {
+  detail::visit_floating("accumulate", a.dtype(), [&]<class T>(detail::Type<T>) {
     const T* left = a.data<T>();
     const T* right = b.data<T>();
     T* out = result.mutable_data<T>();
     parallel_for(0, a.numel(), grain, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) out[i] = left[i] + right[i];
+      for (std::int64_t i = begin; i < end; ++i) out[i] = detail::add_values(left[i], right[i]);
     });
   });
 }

@@ -41,14 +41,15 @@ void convert(const Tensor& source, Tensor& result) {
 template <class R>
 void accumulate_elements(const Tensor& a, const Tensor& b, Tensor& result) {
   map(
-      "accumulate", a.device(), a.numel(), [] __device__(R left, R right) { return left + right; },
+      "accumulate", a.device(), a.numel(),
+      [] __device__(R left, R right) { return ranvier::detail::add_values(left, right); },
       mutable_elements<R>("accumulate", result), elements<R>("accumulate", a),
       elements<R>("accumulate", b));
 }
 
 void accumulate(const Tensor& a, const Tensor& b, Tensor& result) {
-  ranvier::detail::visit_real("accumulate", a.dtype(),
-                              [&]<class R>(Type<R>) { accumulate_elements<R>(a, b, result); });
+  ranvier::detail::visit_floating("accumulate", a.dtype(),
+                                  [&]<class R>(Type<R>) { accumulate_elements<R>(a, b, result); });
 }
 
 const CudaKernel fill_kernel(ranvier::detail::fill_kernels, fill);

@@ -37,7 +37,7 @@ while (($#)); do
   shift
 done
 
-programs='ranvier-bench ranvier-fashion-mnist ranvier-info ranvier-mnist ranvier-shd'
+programs='ranvier-bench ranvier-fashion-mnist ranvier-info ranvier-mnist ranvier-plan ranvier-shd'
 
 pack_up() {  # FILE: see --pack
   local folder

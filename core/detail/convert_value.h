@@ -27,4 +27,13 @@ RV_HD To convert(From value) {
   }
 }
 
+/// a + b; of 16-bit floats, the sum in f32, rounded.
+template <class T>
+RV_HD T add_values(T a, T b) {
+  if constexpr (std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>)
+    return convert<float, T>(to_float(a) + to_float(b));
+  else
+    return a + b;
+}
+
 }  // namespace ranvier::detail

@@ -1,11 +1,16 @@
 // Neighbouring values that a thread of a CUDA device moves as one access.
 #pragma once
 
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
+#include <bit>
 #include <cstdint>
 #include <initializer_list>
 #include <type_traits>
+
+#include "ranvier/core/dtype.h"
 
 namespace ranvier::cuda {
 
@@ -26,9 +31,11 @@ __device__ __forceinline__ Pack<R, lanes> load(const R* from) {
 /// As `load`, for what is read once: not worth a place in the cache.
 template <class R, int lanes>
 __device__ __forceinline__ Pack<R, lanes> load_once(const R* from) {
-  if constexpr (lanes == 4 && sizeof(R) == 4) {
-    const float4 v = __ldcs(reinterpret_cast<const float4*>(from));
-    return {v.x, v.y, v.z, v.w};
+  using Bytes = Pack<R, lanes>;
+  if constexpr (sizeof(Bytes) == 16) {
+    return std::bit_cast<Bytes>(__ldcs(reinterpret_cast<const uint4*>(from)));
+  } else if constexpr (sizeof(Bytes) == 8) {
+    return std::bit_cast<Bytes>(__ldcs(reinterpret_cast<const uint2*>(from)));
   } else {
     return load<R, lanes>(from);
   }
@@ -37,6 +44,55 @@ __device__ __forceinline__ Pack<R, lanes> load_once(const R* from) {
 template <class R, int lanes>
 __device__ __forceinline__ void store(R* to, const Pack<R, lanes>& values) {
   *reinterpret_cast<Pack<R, lanes>*>(to) = values;
+}
+
+/// A stored value in the type R that is computed with, and back, rounded to nearest even.
+template <class R, class S>
+__device__ __forceinline__ R widen(S value) {
+  if constexpr (std::is_same_v<S, bfloat16>)
+    return to_float(value);
+  else if constexpr (std::is_same_v<S, float16>)
+    return __half2float(std::bit_cast<__half>(value));
+  else
+    return value;
+}
+template <class S, class R>
+__device__ __forceinline__ S narrow(R value) {
+  if constexpr (std::is_same_v<S, bfloat16>)
+    return std::bit_cast<bfloat16>(__float2bfloat16_rn(value));
+  else if constexpr (std::is_same_v<S, float16>)
+    return std::bit_cast<float16>(__float2half_rn(value));
+  else
+    return value;
+}
+
+template <class R, class S, int lanes>
+__device__ __forceinline__ Pack<R, lanes> widen(const Pack<S, lanes>& stored) {
+  Pack<R, lanes> values;
+#pragma unroll
+  for (int i = 0; i < lanes; ++i) values.lane[i] = widen<R>(stored.lane[i]);
+  return values;
+}
+template <class S, class R, int lanes>
+__device__ __forceinline__ Pack<S, lanes> narrow(const Pack<R, lanes>& values) {
+  Pack<S, lanes> stored;
+#pragma unroll
+  for (int i = 0; i < lanes; ++i) stored.lane[i] = narrow<S>(values.lane[i]);
+  return stored;
+}
+
+/// `load`, `load_once` and `store` of values that are stored as S and computed with as R.
+template <class R, int lanes, class S>
+__device__ __forceinline__ Pack<R, lanes> load_as(const S* from) {
+  return widen<R>(load<S, lanes>(from));
+}
+template <class R, int lanes, class S>
+__device__ __forceinline__ Pack<R, lanes> load_once_as(const S* from) {
+  return widen<R>(load_once<S, lanes>(from));
+}
+template <class R, int lanes, class S>
+__device__ __forceinline__ void store_as(S* to, const Pack<R, lanes>& values) {
+  store<S, lanes>(to, narrow<S>(values));
 }
 
 /// True if rows of `columns` values of R at each of `arrays` can be moved `lanes` at a time.

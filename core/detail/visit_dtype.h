@@ -41,6 +41,14 @@ decltype(auto) visit_real(const char* op, DType dtype, Body&& body) {
   fail(ErrorCode::invalid_argument, "[{}] needs f32 or f64; got {}.", op, dtype);
 }
 
+/// Calls `body(Type<T>{})` for a floating dtype. The error for any other is tagged with `op`.
+template <class Body>
+decltype(auto) visit_floating(const char* op, DType dtype, Body&& body) {
+  if (dtype == DType::f16) return body(Type<float16>{});
+  if (dtype == DType::bf16) return body(Type<bfloat16>{});
+  return visit_real(op, dtype, body);
+}
+
 template <class T>
 T from_double(double value) {
   if constexpr (std::is_same_v<T, float16>)

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "ranvier/core/allocator.h"
+#include "ranvier/core/autocast.h"
 #include "tests/support/catch.h"
 #include "tests/support/errors.h"
 
@@ -209,4 +210,18 @@ TEST_CASE("a leaf is told of in the end if part of the graph sends it nothing") 
     told.push_back(of.grad().item());
   }});
   CHECK(told == std::vector<double>{1});
+}
+
+TEST_CASE("16-bit activations are widened differentiably, and their gradients summed in f32") {
+  for (const DType dtype : {DType::bf16, DType::f16}) {
+    Tensor x = tensor({1.0f, 3.0f}).to(dtype);
+    x.set_requires_grad(true);
+    const Tensor a = widened(x), b = widened(x);
+    REQUIRE(a.dtype() == DType::f32);
+    CHECK(to_vector(a) == std::vector<double>{1, 3});
+    plus(a, b).backward(tensor({256.0f, 0.5f}));
+    CHECK(x.grad().dtype() == dtype);
+    CHECK(to_vector(x.grad()) == std::vector<double>{512, 1});
+    CHECK(widened(a).is_same(a));
+  }
 }

@@ -27,6 +27,15 @@ TEST_CASE("dtypes are converted on a CUDA device as on the CPU", "[cuda]") {
   }
 }
 
+TEST_CASE("16-bit gradients are summed in f32 on a CUDA device", "[cuda]") {
+  RV_NEEDS_CUDA();
+  for (const DType dtype : {DType::bf16, DType::f16}) {
+    const Tensor a = normal({1003}, 0, 1).to(dtype), b = normal({1003}, 0, 1).to(dtype);
+    check_same(accumulate(a.to(cuda_device), b.to(cuda_device)).to(DType::f32),
+               accumulate(clone(a), b).to(DType::f32), 0);
+  }
+}
+
 TEST_CASE("gradients cross devices and are summed there", "[cuda]") {
   RV_NEEDS_CUDA();
   Tensor x = normal({64}, 0, 1);
