@@ -10,13 +10,16 @@ namespace ranvier {
 /// True if this processor multiplies bfloat16 numbers (AVX-512 BF16).
 bool bf16_supported();
 
-/// While alive, linear layers and convolutions that this thread records on devices of the type of
-/// `device` compute in `compute`. With bf16, and on CUDA devices f16, they round f32 inputs,
-/// weights and gradients to 16 bit, sum in f32 and give f32 results and f32 gradients; spikes are
-/// exact. (On CUDA devices, results of convolutions with kernels larger than 1 x 1 are rounded to
-/// 16 bit as well; but convolutions of at most 4 input channels round their input only.) What is
-/// recorded under the guard is also differentiated that way. f64 operands are not affected. Error:
-/// `compute` is none of these, or the processor lacks bf16.
+/// While alive, linear layers, convolutions and matrix products that this thread records on devices
+/// of the type of `device` compute in `compute`. With bf16, and on CUDA devices f16, they round f32
+/// inputs, weights and gradients to 16 bit and sum in f32; spikes are exact. On the CPU results and
+/// gradients are f32. On CUDA devices results are `compute`, and so are their gradients, while the
+/// gradient of an input has its dtype; parameters and their gradients stay f32 (those of weights of
+/// convolutions are rounded to 16 bit on the way; biases of linear layers are rounded as weights
+/// are; convolutions of at most 4 input channels may round less). What follows keeps 16 bit where
+/// it has kernels for it and widens to f32 where not. What is recorded under the guard is also
+/// differentiated that way. f64 operands are not affected. Error: `compute` is none of these, or
+/// the processor lacks bf16.
 class AutocastGuard {
  public:
   explicit AutocastGuard(DType compute, Device device = cpu_device);

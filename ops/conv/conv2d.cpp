@@ -15,29 +15,32 @@ namespace {
 using detail::ConvShape;
 
 struct Conv2dBackward final : Node {
+  Conv2dBackward(const ConvShape& shape_in, const Tensor& x_in, const Shape& weight_in,
+                 DType compute_in)
+      : shape(shape_in), x_form(x_in), weight_shape(weight_in), compute(compute_in) {}
   Saved x;  // as it was multiplied
   Saved weight;
   ConvShape shape;
-  Shape x_shape, weight_shape;
-  DType compute = DType::f32;
+  detail::GradientForm x_form;
+  Shape weight_shape;
+  DType compute;
 
   const char* name() const override { return "Conv2dBackward"; }
   std::vector<Tensor> backward(std::span<const Tensor> grads) override {
-    const TensorOptions options{.dtype = grads[0].dtype(), .device = grads[0].device()};
-    const bool shared = needs(0) && needs(1);
-    const Tensor gy = shared ? detail::product_operand(grads[0], compute) : grads[0];
+    const Tensor& gy = grads[0];
     std::vector<Tensor> result(3);
     if (needs(0)) {
-      result[0] = empty(x_shape, options);
+      result[0] = x_form.empty_on(gy.device());
       kernel_for("conv2d", gy.device(), detail::conv_input_gradient_kernels)(
           shape, gy, weight.get(), compute, result[0]);
     }
     if (needs(1)) {
-      result[1] = empty(weight_shape, options);
+      result[1] =
+          empty(weight_shape, {.dtype = detail::parameter_dtype(gy), .device = gy.device()});
       kernel_for("conv2d", gy.device(), detail::conv_weight_gradient_kernels)(shape, x.get(), gy,
                                                                               compute, result[1]);
     }
-    if (needs(2)) result[2] = detail::gradient_of_bias("conv2d", grads[0]);
+    if (needs(2)) result[2] = detail::gradient_of_bias("conv2d", gy);
     return result;
   }
   void release() override {
@@ -49,11 +52,10 @@ struct Conv2dBackward final : Node {
 void check_tensors(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   RV_CHECK(weight.dtype() == DType::f32 || weight.dtype() == DType::f64,
            "[conv2d] weight must be f32 or f64; got {}.", weight.dtype());
-  RV_CHECK(
-      x.dtype() == weight.dtype() || (x.dtype() == DType::bits && weight.dtype() == DType::f32),
-      "[conv2d] x must have weight's dtype or be packed spikes with an f32 weight; got x {} "
-      "and weight {}.",
-      x.dtype(), weight.dtype());
+  RV_CHECK(detail::can_multiply(x, weight),
+           "[conv2d] x must have weight's dtype, or be 16-bit floats or packed spikes with an f32 "
+           "weight; got x {} and weight {}.",
+           x.dtype(), weight.dtype());
   RV_CHECK(x.device() == weight.device(),
            "[conv2d] x and weight must be on one device; got {} and {}.", x.device(),
            weight.device());
@@ -124,24 +126,23 @@ std::int64_t images_per_gradient_part(const ConvShape& s) {
 
 }  // namespace detail
 
-Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Conv2dOptions options) {
-  const ConvShape shape = detail::conv_shape(x.shape(), weight.shape(), options);
-  check_tensors(x, weight, bias);
+Tensor conv2d(const Tensor& given, const Tensor& weight, const Tensor& bias,
+              Conv2dOptions options) {
+  const ConvShape shape = detail::conv_shape(given.shape(), weight.shape(), options);
+  check_tensors(given, weight, bias);
+  const DType compute = autocast_dtype(given.device());
+  const Tensor x = detail::product_input(given, compute);
   const Shape y_shape =
       x.shape().sub(0, x.rank() - 3).concat(Shape{shape.out_height, shape.out_width, shape.out});
-  Tensor y = empty(y_shape, {.dtype = weight.dtype(), .device = weight.device()});
-  const DType compute = autocast_dtype(x.device());
-  const Tensor in = detail::product_operand(x, compute);
+  Tensor y =
+      empty(y_shape, {.dtype = detail::product_dtype(weight, compute), .device = weight.device()});
+  const Tensor in = shape.has_few_channels() ? x : detail::product_operand(x, compute);
   kernel_for("conv2d", x.device(), detail::conv_forward_kernels)(shape, in, weight, bias, compute,
                                                                  y);
   if (grad_needed({x, weight, bias})) {
-    auto node = std::make_shared<Conv2dBackward>();
+    auto node = std::make_shared<Conv2dBackward>(shape, x, weight.shape(), compute);
     if (weight.requires_grad()) node->x = in;
     if (x.requires_grad()) node->weight = weight;
-    node->shape = shape;
-    node->x_shape = x.shape();
-    node->weight_shape = weight.shape();
-    node->compute = compute;
     attach(std::move(node), {x, weight, bias}, {y});
   }
   return y;

@@ -3,9 +3,11 @@
 //   f64                                    direct kernels, for checks
 //   at most 4 input channels in a group    our own kernels, memory-bound (not the input gradient)
 //   all else                               cuDNN, or direct kernels where it has none
-// Our own kernels multiply in f32 whatever the compute dtype: they wait for memory, not for
-// products, and to round their operands would be another pass.
+// Results and gradients of 16 bit are written as such; only the direct kernels, which know f32 and
+// f64, and cuDNN for an f32 gradient of x, need a conversion.
 #include "ranvier/core/detail/cuda_launch.h"
+#include "ranvier/core/detail/tensor_kernels.h"
+#include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/ops/conv/detail/conv_kernels.h"
 #include "ranvier/ops/conv/detail/cuda_conv.h"
 #include "ranvier/ops/conv/detail/cudnn.h"
@@ -15,6 +17,7 @@
 namespace ranvier::cuda {
 namespace {
 
+using ranvier::detail::computed_dtype;
 using ranvier::detail::ConvShape;
 using ranvier::detail::Gemm;
 constexpr const char* op = "conv2d";
@@ -37,11 +40,15 @@ void multiply(const Gemm& spec, const Tensor& a, const Tensor& b, const Tensor& 
 // cuDNN takes arrays to write to for those to read from.
 void* array(const Tensor& tensor) { return const_cast<std::byte*>(tensor.raw_data()); }
 
-// What cuDNN writes as `compute`: the f32 tensor itself, or one to be widened into it.
-Tensor written_as(const Tensor& result, DType compute) {
-  return compute == result.dtype()
-             ? result
-             : empty(result.shape(), {.dtype = compute, .device = result.device()});
+// Calls `write` with `result` if it holds `dtype`, or else with a tensor that is converted into it.
+// False if `write` returns that.
+template <class Write>
+bool write_as(DType dtype, Tensor& result, Write&& write) {
+  if (result.dtype() == dtype) return write(result);
+  Tensor written = empty(result.shape(), {.dtype = dtype, .device = result.device()});
+  if (!write(written)) return false;
+  kernel_for(op, result.device(), ranvier::detail::convert_kernels)(written, result);
+  return true;
 }
 
 void forward(const ConvShape& shape, const Tensor& x, const Tensor& weight, const Tensor& bias,
@@ -51,21 +58,19 @@ void forward(const ConvShape& shape, const Tensor& x, const Tensor& weight, cons
   if (is_product(shape))
     return multiply({.m = y.numel() / shape.out, .n = shape.out, .k = shape.in, .compute = dtype},
                     x, weight, bias, y);
-  if (dtype != DType::f64 && !has_few_channels(shape)) {
+  if (serves_few_channels(shape, dtype)) return few_channels_forward(shape, x, weight, bias, y);
+  if (dtype != DType::f64) {
     const Tensor in = operand(op, x, dtype), filter = filter_of(shape, weight, dtype);
-    Tensor out = written_as(y, dtype);
     if (run_cudnn(ConvResult::y, shape, dtype, y.device(),
-                  {array(in), array(filter), out.mutable_raw_data()})) {
-      if (dtype != DType::f32)
-        widen_rows(op, out, bias, y);
-      else if (bias.defined())
-        add_to_rows(op, bias, y);
+                  {array(in), array(filter), y.mutable_raw_data()})) {
+      if (bias.defined()) add_to_rows(op, bias, y);
       return;
     }
   }
-  const auto own =
-      dtype == DType::f64 || !has_few_channels(shape) ? direct_forward : few_channels_forward;
-  own(shape, wide_operand(op, x), weight, bias, y);
+  write_as(computed_dtype(y.dtype()), y, [&](Tensor& wide) {
+    direct_forward(shape, wide_operand(op, x), weight, bias, wide);
+    return true;
+  });
 }
 
 void input_gradient(const ConvShape& shape, const Tensor& gy, const Tensor& weight, DType compute,
@@ -81,14 +86,16 @@ void input_gradient(const ConvShape& shape, const Tensor& gy, const Tensor& weig
                     gy, weight, {}, gx);
   if (dtype != DType::f64) {
     const Tensor in = operand(op, gy, dtype), filter = filter_of(shape, weight, dtype);
-    Tensor out = written_as(gx, dtype);
-    if (run_cudnn(ConvResult::x, shape, dtype, gx.device(),
-                  {out.mutable_raw_data(), array(filter), array(in)})) {
-      if (dtype != DType::f32) widen_rows(op, out, {}, gx);
+    if (write_as(dtype, gx, [&](Tensor& written) {
+          return run_cudnn(ConvResult::x, shape, dtype, gx.device(),
+                           {written.mutable_raw_data(), array(filter), array(in)});
+        }))
       return;
-    }
   }
-  direct_input_gradient(shape, wide_operand(op, gy), weight, gx);
+  write_as(computed_dtype(gx.dtype()), gx, [&](Tensor& wide) {
+    direct_input_gradient(shape, wide_operand(op, gy), weight, wide);
+    return true;
+  });
 }
 
 void weight_gradient(const ConvShape& shape, const Tensor& x, const Tensor& gy, DType compute,
@@ -102,16 +109,15 @@ void weight_gradient(const ConvShape& shape, const Tensor& x, const Tensor& gy, 
                      .transpose_a = true,
                      .compute = dtype},
                     x, gy, {}, gw);
-  if (dtype != DType::f64 && !has_few_channels(shape)) {
+  if (serves_few_channels(shape, dtype)) return few_channels_weight_gradient(shape, x, gy, gw);
+  if (dtype != DType::f64) {
     const Tensor in = operand(op, x, dtype), gradient = operand(op, gy, dtype);
     const Tensor filter = empty({shape.weight_elements()}, {.dtype = dtype, .device = gw.device()});
     if (run_cudnn(ConvResult::filter, shape, dtype, gw.device(),
                   {array(in), array(filter), array(gradient)}))
       return weight_of(shape, filter, gw);
   }
-  const auto own = dtype == DType::f64 || !has_few_channels(shape) ? direct_weight_gradient
-                                                                   : few_channels_weight_gradient;
-  own(shape, wide_operand(op, x), wide_operand(op, gy), gw);
+  direct_weight_gradient(shape, wide_operand(op, x), wide_operand(op, gy), gw);
 }
 
 const CudaKernel forward_kernel(ranvier::detail::conv_forward_kernels, forward);

@@ -1,13 +1,15 @@
 // Convolutions with few input channels in a group, where nothing is worth a matrix product: the
 // forward pass writes y once and the weight gradient reads gy once for each 18 rows of the weight,
-// 16 bytes a thread, and what else they touch is small. Neighbouring threads take neighbouring
-// output channels of one pixel; so input pixels are read by a warp at once, as one address.
+// and what else they touch is small. Neighbouring threads take neighbouring output channels of one
+// pixel; so input pixels are read by a warp at once, as one address. y and gy are stored as S, all
+// else is f32.
 #include <algorithm>
 #include <bit>
 #include <limits>
 
 #include "ranvier/core/detail/cuda_launch.h"
 #include "ranvier/core/detail/cuda_pack.h"
+#include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/ops/conv/detail/cuda_conv.h"
 #include "ranvier/ops/matmul/detail/cuda_operand.h"
 
@@ -15,6 +17,7 @@ namespace ranvier::cuda {
 namespace {
 
 using ranvier::detail::ConvShape;
+using ranvier::detail::Type;
 constexpr const char* op = "conv2d";
 
 // A ConvShape in 32 bits.
@@ -100,11 +103,11 @@ struct Shares {
 // A thread computes `width` channels of `pixels_at_once` neighbouring pixels, `packs` times.
 constexpr int pixels_at_once = 4;
 
-template <int width, int packs>
+template <class S, int width, int packs>
 __global__ void __launch_bounds__(block_threads, 1)
     few_forward(const Sizes s, const Shares shares, const float* __restrict__ x,
                 const float* __restrict__ weight, const float* __restrict__ bias,
-                float* __restrict__ y) {
+                S* __restrict__ y) {
   const unsigned lane = shares.lane();
   const unsigned first = (shares.share() * shares.slots() + shares.slot()) * pixels_at_once;
   if (lane >= shares.lanes || first >= s.pixels) return;
@@ -146,19 +149,20 @@ __global__ void __launch_bounds__(block_threads, 1)
     }
   for (int p = 0; p < pixels_at_once && first + p < s.pixels; ++p)
     for (int q = 0; q < packs; ++q)
-      store(y + static_cast<std::int64_t>(first + p) * s.out + channel + q * pack_stride,
-            sums[p][q]);
+      store_as(y + static_cast<std::int64_t>(first + p) * s.out + channel + q * pack_stride,
+               sums[p][q]);
 }
 
-template <int width, int packs>
+template <class S, int width, int packs>
 void launch_forward(const ConvShape& shape, const Tensor& x, const Tensor& weight,
                     const Tensor& bias, Tensor& y) {
   const Sizes s(shape);
   const Shares shares(static_cast<unsigned>(s.out / (width * packs)));
   const unsigned pixels = shares.slots() * pixels_at_once;
   launch(op, y.device(), {(s.pixels + pixels - 1) / pixels * shares.lane_blocks, block_threads},
-         few_forward<width, packs>, s, shares, elements<float>(op, x), elements<float>(op, weight),
-         elements_or_null<float>(op, bias), mutable_elements<float>(op, y));
+         few_forward<S, width, packs>, s, shares, elements<float>(op, x),
+         elements<float>(op, weight), elements_or_null<float>(op, bias),
+         mutable_elements<S>(op, y));
 }
 
 // Where a row of the weight, a tap of one input channel, finds its input.
@@ -168,10 +172,10 @@ struct Entry {
 
 // A block sums `rows` rows of the weight gradient over one part of the pixels: each of its slots
 // takes every slots-th pixel, then slots are added in order. parts is [parts, all rows, out].
-template <int width, int rows>
+template <class S, int width, int rows>
 __global__ void __launch_bounds__(block_threads)
     few_weight_gradient(const Sizes s, const Shares shares, const float* __restrict__ x,
-                        const float* __restrict__ gy, unsigned pixels_of_part, unsigned row_blocks,
+                        const S* __restrict__ gy, unsigned pixels_of_part, unsigned row_blocks,
                         float* __restrict__ parts) {
   __shared__ Entry entries[rows];
   __shared__ Pack<float, width> shared_sums[block_threads];
@@ -198,12 +202,12 @@ __global__ void __launch_bounds__(block_threads)
   const Pixel step(s, slots);
   Pack<float, width> gradients = {};
   if (has_work && at < end)
-    gradients = load<float, width>(gy + static_cast<std::int64_t>(at) * s.out + channel);
+    gradients = load_as<float, width>(gy + static_cast<std::int64_t>(at) * s.out + channel);
   while (has_work && at < end) {
     const Pack<float, width> now = gradients;
     const unsigned next = at + slots;
     if (next < end)  // on its way while this one is used
-      gradients = load<float, width>(gy + static_cast<std::int64_t>(next) * s.out + channel);
+      gradients = load_as<float, width>(gy + static_cast<std::int64_t>(next) * s.out + channel);
     const float* const window = in + pixel.window(s);
     const int top = pixel.window_y(s), left = pixel.window_x(s);
 #pragma unroll
@@ -233,7 +237,7 @@ __global__ void __launch_bounds__(block_threads)
   }
 }
 
-template <int width, int rows>
+template <class S, int width, int rows>
 void launch_weight_gradient(const ConvShape& shape, const Tensor& x, const Tensor& gy, Tensor& gw) {
   constexpr unsigned least_pixels_of_slot = 16, most_parts = 512;
   const Sizes s(shape);
@@ -246,43 +250,65 @@ void launch_weight_gradient(const ConvShape& shape, const Tensor& x, const Tenso
   const unsigned number = (s.pixels + pixels_of_part - 1) / pixels_of_part;
   Tensor parts = empty({number, shape.weight_elements()}, {.device = gw.device()});
   launch(op, gw.device(), {number * row_blocks * shares.lane_blocks, block_threads},
-         few_weight_gradient<width, rows>, s, shares, elements<float>(op, x),
-         elements<float>(op, gy), pixels_of_part, row_blocks, mutable_elements<float>(op, parts));
+         few_weight_gradient<S, width, rows>, s, shares, elements<float>(op, x),
+         elements<S>(op, gy), pixels_of_part, row_blocks, mutable_elements<float>(op, parts));
   column_sums(op, parts, number, gw);
 }
 
-// True if threads can take 4 neighbouring channels, which belong to one group.
-bool in_fours(const ConvShape& shape, std::initializer_list<const void*> arrays) {
-  return (shape.out / shape.groups) % 4 == 0 && in_packs<float>(shape.out, arrays);
+// True if threads can take 4 neighbouring channels of `images`, which belong to one group.
+template <class S>
+bool in_fours(const ConvShape& shape, const Tensor& images) {
+  return (shape.out / shape.groups) % 4 == 0 && in_packs<S, 4>(shape.out, {images.raw_data()});
+}
+
+template <class S>
+void forward_as(const ConvShape& shape, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                Tensor& y) {
+  if (!in_fours<S>(shape, y) || !in_fours<float>(shape, weight))
+    return launch_forward<S, 1, 1>(shape, x, weight, bias, y);
+  if (shape.groups == 1 && shape.out % 8 == 0)
+    return launch_forward<S, 4, 2>(shape, x, weight, bias, y);
+  launch_forward<S, 4, 1>(shape, x, weight, bias, y);
+}
+
+template <class S>
+void weight_gradient_as(const ConvShape& shape, const Tensor& x, const Tensor& gy, Tensor& gw) {
+  const bool many_rows = shape.weight_elements() / shape.out > 9;
+  if (!in_fours<S>(shape, gy)) return launch_weight_gradient<S, 1, 18>(shape, x, gy, gw);
+  if (many_rows) return launch_weight_gradient<S, 4, 18>(shape, x, gy, gw);
+  launch_weight_gradient<S, 4, 9>(shape, x, gy, gw);
+}
+
+// Calls `body` with the type that y or gy is stored as.
+template <class Body>
+void visit_stored(DType dtype, Body&& body) {
+  if (dtype == DType::f16) return body(Type<float16>{});
+  if (dtype == DType::bf16) return body(Type<bfloat16>{});
+  body(Type<float>{});
 }
 
 }  // namespace
 
-bool has_few_channels(const ConvShape& s) {
+bool serves_few_channels(const ConvShape& s, DType compute) {
   constexpr std::int64_t most = std::numeric_limits<int>::max();
   const auto reach = [&](std::size_t axis) {
     return s.dilation[axis] * (s.kernel[axis] - 1) + 2 * s.padding[axis] + s.stride[axis];
   };
-  return s.in / s.groups <= 4 && s.images * s.out_pixels() <= most / 2 &&
+  return compute != DType::f64 && s.has_few_channels() && s.images * s.out_pixels() <= most / 2 &&
          (s.height + reach(0)) * (s.width + reach(1)) * s.in <= most / 2 &&
          s.weight_elements() <= most;
 }
 
 void few_channels_forward(const ConvShape& shape, const Tensor& x, const Tensor& weight,
                           const Tensor& bias, Tensor& y) {
-  if (!in_fours(shape, {weight.raw_data(), y.raw_data()}))
-    return launch_forward<1, 1>(shape, x, weight, bias, y);
-  if (shape.groups == 1 && shape.out % 8 == 0)
-    return launch_forward<4, 2>(shape, x, weight, bias, y);
-  launch_forward<4, 1>(shape, x, weight, bias, y);
+  const Tensor wide = wide_operand(op, x);
+  visit_stored(y.dtype(), [&]<class S>(Type<S>) { forward_as<S>(shape, wide, weight, bias, y); });
 }
 
 void few_channels_weight_gradient(const ConvShape& shape, const Tensor& x, const Tensor& gy,
                                   Tensor& gw) {
-  const bool many_rows = shape.weight_elements() / shape.out > 9;
-  if (!in_fours(shape, {gy.raw_data()})) return launch_weight_gradient<1, 18>(shape, x, gy, gw);
-  if (many_rows) return launch_weight_gradient<4, 18>(shape, x, gy, gw);
-  launch_weight_gradient<4, 9>(shape, x, gy, gw);
+  const Tensor wide = wide_operand(op, x);
+  visit_stored(gy.dtype(), [&]<class S>(Type<S>) { weight_gradient_as<S>(shape, wide, gy, gw); });
 }
 
 }  // namespace ranvier::cuda

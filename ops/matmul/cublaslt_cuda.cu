@@ -49,6 +49,7 @@ using Preference = Descriptor<cublasLtMatmulPreference_t, cublasLtMatmulPreferen
 struct Key {
   int device = 0;
   Gemm spec;
+  DType result = DType::f32;
   bool tf32 = false;
   bool bias = false;
   std::uint32_t a_alignment = 0, b_alignment = 0, c_alignment = 0;
@@ -119,7 +120,7 @@ void make_operation(const char* op, const Key& key, Plan& plan) {
   if (g.transpose_a) set(op, plan.operation, CUBLASLT_MATMUL_DESC_TRANSB, turn);
   make_layout(op, plan.first, g.compute, g.transpose_b ? g.n : g.k, g.transpose_b ? g.k : g.n);
   make_layout(op, plan.second, g.compute, g.transpose_a ? g.k : g.m, g.transpose_a ? g.m : g.k);
-  make_layout(op, plan.result, f64 ? DType::f64 : DType::f32, g.m, g.n);
+  make_layout(op, plan.result, key.result, g.m, g.n);
 }
 
 // Limits of the search: memory, alignment, and no sums in an order that varies (atomic additions
@@ -152,7 +153,7 @@ bool choose_algorithm(cublasLtHandle_t handle, const Preference& preference, Pla
   return true;
 }
 
-std::unique_ptr<Plan> make_plan(const char* op, const Key& key, const float* bias) {
+std::unique_ptr<Plan> make_plan(const char* op, const Key& key, const void* bias) {
   auto plan = std::make_unique<Plan>();
   make_operation(op, key, *plan);
   Preference preference;
@@ -183,9 +184,13 @@ void product(const char* op, const Gemm& spec, const Tensor& a, const Tensor& b,
   const void* const a_data = a.raw_data();
   const void* const b_data = b.raw_data();
   void* const c_data = c.mutable_raw_data();
-  const float* const bias_data = f64 ? nullptr : elements_or_null<float>(op, bias);
+  // cuBLASLt adds biases of the result's dtype, and none of f64.
+  const bool may_add = bias.defined() && !f64;
+  const Tensor added = may_add ? bias.detach().to(c.dtype()) : Tensor();
+  const void* const bias_data = may_add ? added.raw_data() : nullptr;
   const Key key{.device = device.index,
                 .spec = spec,
+                .result = c.dtype(),
                 .tf32 = spec.compute == DType::f32 && tf32(),
                 .bias = bias_data != nullptr,
                 .a_alignment = alignment_of(a_data),

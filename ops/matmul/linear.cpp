@@ -10,19 +10,19 @@ namespace ranvier {
 namespace {
 
 struct LinearBackward final : Node {
-  LinearBackward(const Shape& x, DType compute_in) : x_shape(x), compute(compute_in) {}
+  LinearBackward(const Tensor& x_in, DType compute_in) : x_form(x_in), compute(compute_in) {}
   Saved x, weight;  // as they were multiplied
-  Shape x_shape;
+  detail::GradientForm x_form;
   DType compute;
 
   const char* name() const override { return "LinearBackward"; }
   std::vector<Tensor> backward(std::span<const Tensor> grads) override {
-    const Tensor gy = detail::product_operand(grads[0], compute);
+    const Tensor& gy = grads[0];
     std::vector<Tensor> result(3);
     if (needs(0))
-      result[0] = detail::gradient_of_input("linear", gy, weight.get(), x_shape, compute);
+      result[0] = detail::gradient_of_input("linear", gy, weight.get(), x_form, compute);
     if (needs(1)) result[1] = detail::gradient_of_weight("linear", x.get(), gy, compute);
-    if (needs(2)) result[2] = detail::gradient_of_bias("linear", grads[0]);
+    if (needs(2)) result[2] = detail::gradient_of_bias("linear", gy);
     return result;
   }
   void release() override {
@@ -39,11 +39,10 @@ void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
            weight.shape());
   RV_CHECK(weight.dtype() == DType::f32 || weight.dtype() == DType::f64,
            "[linear] weight must be f32 or f64; got {}.", weight.dtype());
-  RV_CHECK(
-      x.dtype() == weight.dtype() || (x.dtype() == DType::bits && weight.dtype() == DType::f32),
-      "[linear] x must have weight's dtype or be packed spikes with an f32 weight; got x {} "
-      "and weight {}.",
-      x.dtype(), weight.dtype());
+  RV_CHECK(detail::can_multiply(x, weight),
+           "[linear] x must have weight's dtype, or be 16-bit floats or packed spikes with an f32 "
+           "weight; got x {} and weight {}.",
+           x.dtype(), weight.dtype());
   RV_CHECK(x.device() == weight.device(),
            "[linear] x and weight must be on one device; got {} and {}.", x.device(),
            weight.device());
@@ -57,16 +56,17 @@ void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
 
 }  // namespace
 
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  check_linear(x, weight, bias);
+Tensor linear(const Tensor& given, const Tensor& weight, const Tensor& bias) {
+  check_linear(given, weight, bias);
+  const DType compute = autocast_dtype(given.device());
+  const Tensor x = detail::product_input(given, compute);
   Tensor y = empty(x.shape().with(-1, weight.size(1)),
-                   {.dtype = weight.dtype(), .device = weight.device()});
-  const DType compute = autocast_dtype(x.device());
+                   {.dtype = detail::product_dtype(weight, compute), .device = weight.device()});
   const Tensor rows = detail::product_operand(x, compute);
   const Tensor matrix = detail::product_operand(weight, compute);
   kernel_for("linear", x.device(), detail::linear_forward_kernels)(rows, matrix, bias, compute, y);
   if (grad_needed({x, weight, bias})) {
-    auto node = std::make_shared<LinearBackward>(x.shape(), compute);
+    auto node = std::make_shared<LinearBackward>(x, compute);
     if (weight.requires_grad()) node->x = rows;
     if (x.requires_grad()) node->weight = matrix;
     attach(std::move(node), {x, weight, bias}, {y});

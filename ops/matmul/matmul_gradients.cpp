@@ -1,35 +1,61 @@
 #include "ranvier/ops/matmul/detail/matmul_gradients.h"
+
 #include "ranvier/core/dispatch.h"
 #include "ranvier/ops/matmul/detail/matmul_kernels.h"
 
 namespace ranvier::detail {
 namespace {
-/// Results are f32 although operands may have been rounded to 16 bit.
-DType result_dtype(const Tensor& operand) {
-  return operand.dtype() == DType::f64 ? DType::f64 : DType::f32;
-}
+bool is_narrow(const Tensor& x) { return x.dtype() == DType::f16 || x.dtype() == DType::bf16; }
 }  // namespace
+
+bool can_multiply(const Tensor& x, const Tensor& weight) {
+  return x.dtype() == weight.dtype() ||
+         (weight.dtype() == DType::f32 && (is_narrow(x) || x.dtype() == DType::bits));
+}
+
+Tensor product_input(const Tensor& x, DType compute) {
+  if (!is_narrow(x)) return x;
+  return x.to(x.device() == cpu_device ? DType::f32 : compute);
+}
+
+DType product_dtype(const Tensor& operand, DType compute) {
+  if (operand.dtype() == DType::f64) return DType::f64;
+  return operand.device() == cpu_device ? DType::f32 : compute;
+}
+
+DType parameter_dtype(const Tensor& gy) {
+  return gy.dtype() == DType::f64 ? DType::f64 : DType::f32;
+}
 
 Tensor product_operand(const Tensor& x, DType compute) {
   const bool rounded = x.device() != cpu_device && x.dtype() == DType::f32;
   return rounded ? x.detach().to(compute) : x;
 }
 
-Tensor gradient_of_input(const char* op, const Tensor& gy, const Tensor& weight, const Shape& shape,
-                         DType compute) {
-  Tensor gx = empty(shape, {.dtype = result_dtype(gy), .device = gy.device()});
+GradientForm::GradientForm(const Tensor& operand)
+    : shape(operand.shape()),
+      dtype(operand.dtype() == DType::bits ? DType::f32 : operand.dtype()) {}
+
+Tensor GradientForm::empty_on(Device device) const {
+  return empty(shape, {.dtype = dtype, .device = device});
+}
+
+Tensor gradient_of_input(const char* op, const Tensor& gy, const Tensor& weight,
+                         const GradientForm& form, DType compute) {
+  Tensor gx = form.empty_on(gy.device());
   kernel_for(op, gy.device(), linear_input_gradient_kernels)(gy, weight, compute, gx);
   return gx;
 }
 
 Tensor gradient_of_weight(const char* op, const Tensor& x, const Tensor& gy, DType compute) {
-  Tensor gw = empty({x.size(-1), gy.size(-1)}, {.dtype = result_dtype(gy), .device = gy.device()});
+  Tensor gw =
+      empty({x.size(-1), gy.size(-1)}, {.dtype = parameter_dtype(gy), .device = gy.device()});
   kernel_for(op, gy.device(), linear_weight_gradient_kernels)(x, gy, compute, gw);
   return gw;
 }
 
 Tensor gradient_of_bias(const char* op, const Tensor& gy) {
-  Tensor gb = empty({gy.size(-1)}, {.dtype = gy.dtype(), .device = gy.device()});
+  Tensor gb = empty({gy.size(-1)}, {.dtype = parameter_dtype(gy), .device = gy.device()});
   kernel_for(op, gy.device(), bias_gradient_kernels)(gy, gb);
   return gb;
 }

@@ -8,6 +8,7 @@
 namespace ranvier::cuda {
 namespace {
 
+using ranvier::detail::Computed;
 using ranvier::detail::convert;
 using ranvier::detail::Type;
 
@@ -81,54 +82,31 @@ Tensor spikes_as(const char* op, const Tensor& x, DType dtype) {
 
 template <class T>
 void fill_rows_of(const char* op, const Tensor& bias, Tensor& y) {
-  const T* const values = elements_or_null<T>(op, bias);
+  using R = Computed<T>;
+  const R* const values = elements_or_null<R>(op, bias);
   T* const out = mutable_elements<T>(op, y);
   const std::int64_t columns = y.size(-1);
   for_each(op, y.device(), y.numel(), [=] __device__(std::int64_t i) {
-    out[i] = values == nullptr ? T(0) : values[i % columns];
+    out[i] = narrow<T>(values == nullptr ? R(0) : values[i % columns]);
   });
 }
 
 template <class T>
 void add_to_rows_of(const char* op, const Tensor& bias, Tensor& y) {
-  const T* const values = elements<T>(op, bias);
+  using R = Computed<T>;
+  const R* const values = elements<R>(op, bias);
   T* const out = mutable_elements<T>(op, y);
   const std::int64_t columns = y.size(-1), count = y.numel();
   const bool whole_packs = columns % 4 == 0 && aligned(out, sizeof(Pack<T, 4>));
   for_each(op, y.device(), (count + 3) / 4, [=] __device__(std::int64_t i) {
     const std::int64_t first = 4 * i;
     if (whole_packs) {
-      auto sums = reinterpret_cast<const Pack<T, 4>*>(out)[i];
+      auto sums = load_as<R, 4>(out + first);
       for (int k = 0; k < 4; ++k) sums.lane[k] += values[first % columns + k];
-      reinterpret_cast<Pack<T, 4>*>(out)[i] = sums;
-    } else {
-      for (std::int64_t k = first; k < first + 4 && k < count; ++k) out[k] += values[k % columns];
-    }
-  });
-}
-
-template <class From>
-void widen_rows_of(const char* op, const Tensor& x, const Tensor& bias, Tensor& y) {
-  const From* const in = elements<From>(op, x);
-  const float* const values = elements_or_null<float>(op, bias);
-  float* const out = mutable_elements<float>(op, y);
-  const std::int64_t columns = y.size(-1), count = y.numel();
-  const bool whole_packs =
-      columns % 4 == 0 && aligned(in, sizeof(Pack<From, 4>)) && aligned(out, 16);
-  for_each(op, y.device(), (count + 3) / 4, [=] __device__(std::int64_t i) {
-    const std::int64_t first = 4 * i;
-    if (whole_packs) {
-      const auto narrow = reinterpret_cast<const Pack<From, 4>*>(in)[i];
-      const std::int64_t column = values == nullptr ? 0 : first % columns;
-      Pack<float, 4> wide;
-      for (int k = 0; k < 4; ++k) {
-        wide.lane[k] = convert<From, float>(narrow.lane[k]);
-        if (values != nullptr) wide.lane[k] += values[column + k];
-      }
-      reinterpret_cast<Pack<float, 4>*>(out)[i] = wide;
+      store_as(out + first, sums);
     } else {
       for (std::int64_t k = first; k < first + 4 && k < count; ++k)
-        out[k] = convert<From, float>(in[k]) + (values == nullptr ? 0.0f : values[k % columns]);
+        out[k] = narrow<T>(widen<R>(out[k]) + values[k % columns]);
     }
   });
 }
@@ -149,18 +127,13 @@ Tensor wide_operand(const char* op, const Tensor& x) {
 }
 
 void fill_rows(const char* op, const Tensor& bias, Tensor& y) {
-  ranvier::detail::visit_real(op, y.dtype(),
-                              [&]<class T>(Type<T>) { fill_rows_of<T>(op, bias, y); });
+  ranvier::detail::visit_floating(op, y.dtype(),
+                                  [&]<class T>(Type<T>) { fill_rows_of<T>(op, bias, y); });
 }
 
 void add_to_rows(const char* op, const Tensor& bias, Tensor& y) {
-  ranvier::detail::visit_real(op, y.dtype(),
-                              [&]<class T>(Type<T>) { add_to_rows_of<T>(op, bias, y); });
-}
-
-void widen_rows(const char* op, const Tensor& x, const Tensor& bias, Tensor& y) {
-  visit_compute(op, x.dtype(),
-                [&]<class From>(Type<From>) { widen_rows_of<From>(op, x, bias, y); });
+  ranvier::detail::visit_floating(op, y.dtype(),
+                                  [&]<class T>(Type<T>) { add_to_rows_of<T>(op, bias, y); });
 }
 
 }  // namespace ranvier::cuda

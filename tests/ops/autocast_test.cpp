@@ -105,6 +105,27 @@ TEST_CASE("what is recorded under a guard is differentiated as it was computed",
   CHECK(same_bits(inside.grad(), outside.grad()));
 }
 
+TEST_CASE("products on the CPU widen 16-bit operands", "[autocast]") {
+  const DType dtype = GENERATE(DType::bf16, DType::f16);
+  const auto check = [&](const auto& op, const Tensor& x, const Tensor& w) {
+    const Tensor narrow = x.to(dtype), grad = random_values(op(x, w).shape(), 3);
+    const Gradients actual = run(op, narrow, w, grad);
+    const Gradients expected = run(op, narrow.to(DType::f32), w, grad);
+    CHECK(same_bits(actual.y, expected.y));
+    CHECK(same_bits(actual.gx, expected.gx.to(dtype)));
+    CHECK(same_bits(actual.gw, expected.gw));
+  };
+  check([](const Tensor& x, const Tensor& w) { return linear(x, w); }, random_values({7, 33}, 1),
+        random_values({33, 10}, 2));
+  check([](const Tensor& a, const Tensor& b) { return matmul(a, b); }, random_values({7, 33}, 1),
+        random_values({33, 10}, 2));
+  check(
+      [](const Tensor& x, const Tensor& w) {
+        return conv2d(x, w, {}, {.padding = {1, 1}});
+      },
+      random_values({2, 6, 6, 5}, 1), random_values({3, 3, 5, 8}, 2));
+}
+
 TEST_CASE("f64 is not affected by autocast", "[autocast]") {
   if (!bf16_supported()) SKIP("this processor does not multiply bf16");
   const Tensor x = random_values({4, 5}, 1, DType::f64), w = random_values({5, 6}, 2, DType::f64);

@@ -40,6 +40,35 @@ void check_case(const Case& c, DType dtype, double tolerance) {
                   tolerance);
 }
 
+// Checks a convolution of x, stored as `stored`, under autocast to `compute` against f32 on the
+// CPU, with operands that 16-bit formats hold.
+void check_autocast(const Case& c, DType stored, bool with_bias, DType compute) {
+  CAPTURE(c.x, c.kernel[0], c.kernel[1], c.out, c.options.groups, stored, with_bias, compute);
+  const double rounding = compute == DType::bf16 ? 0x1p-8 : 0x1p-11, sums = 1e-5;
+  Tensor x = narrow_values(c.x, 1).set_requires_grad(true);
+  Tensor w = narrow_values(weight_shape(c), 2).set_requires_grad(true);
+  const Tensor b = with_bias ? leaf({c.out}, 3) : Tensor();
+  Tensor x_cuda = x.detach().to(cuda_device).to(stored).set_requires_grad(true);
+  Tensor w_cuda = leaf_on_cuda(w), b_cuda = leaf_on_cuda(b);
+  const Tensor expected = conv2d(x, w, b, c.options);
+  const Tensor seed = narrow_values(expected.shape(), 4);
+  expected.backward(seed);
+  Tensor y;
+  {
+    const AutocastGuard guard(compute, cuda_device);
+    y = conv2d(x_cuda, w_cuda, b_cuda, c.options);
+  }
+  REQUIRE(y.dtype() == compute);
+  y.backward(seed.to(cuda_device).to(compute));
+  check_same(y.detach().to(DType::f32), expected.detach(), 2 * rounding + sums);
+  const Tensor gx = x_cuda.grad();
+  REQUIRE(gx.dtype() == stored);
+  const double again = stored == compute || stored == DType::f32 ? 0 : 0x1p-8;
+  check_same(gx.to(DType::f32), x.grad(), rounding + again + sums);
+  check_same(w_cuda.grad(), w.grad(), rounding + sums);
+  if (with_bias) check_same(b_cuda.grad(), b.grad(), sums);
+}
+
 const Case small_cases[] = {
     {{1, 1, 1, 1}, {1, 1}, 1, {}},
     {{2, 5, 7, 3}, {3, 3}, 5, {.padding = {1, 1}}},
@@ -93,43 +122,59 @@ TEST_CASE("convolutions on a CUDA device take packed spikes", "[cuda][memcheck]"
   check_on_cuda(conv_of(c), {spikes, leaf(weight_shape(c), 2), leaf({c.out}, 3)}, 3e-6);
 }
 
-TEST_CASE("under autocast convolutions on a CUDA device round their operands", "[cuda]") {
+TEST_CASE("under autocast convolutions on a CUDA device give 16 bit", "[cuda]") {
   RV_NEEDS_CUDA();
-  const DType dtype = GENERATE(DType::bf16, DType::f16);
-  const double rounding = dtype == DType::bf16 ? 0x1p-8 : 0x1p-11;  // of cuDNN's results
-  for (const Case& c : small_cases) {
-    CAPTURE(c.x, c.kernel[0], c.out, c.options.groups);
-    const auto rounded = [&](const Tensor& x) { return x.to(dtype).to(DType::f32); };
-    const Tensor x = rounded(random_values(c.x, 1)), w = rounded(random_values(weight_shape(c), 2));
-    const auto run = [&](const Tensor& x_leaf, const Tensor& w_leaf) {
-      return conv2d(x_leaf, w_leaf, {}, c.options);
-    };
-    Tensor x_cpu = clone(x).set_requires_grad(true), w_cpu = clone(w).set_requires_grad(true);
-    Tensor x_cuda = leaf_on_cuda(x_cpu), w_cuda = leaf_on_cuda(w_cpu);
-    const Tensor expected = run(x_cpu, w_cpu);
-    Tensor actual;
-    {
-      const AutocastGuard guard(dtype, cuda_device);
-      actual = run(x_cuda, w_cuda);
-    }
-    const Tensor seed = rounded(random_values(expected.shape(), 4));
-    expected.backward(seed);
-    actual.backward(seed.to(cuda_device));
-    check_same(actual, expected, rounding);
-    check_same(x_cuda.grad(), x_cpu.grad(), rounding);
-    check_same(w_cuda.grad(), w_cpu.grad(), rounding);
-  }
+  const DType compute = GENERATE(DType::bf16, DType::f16);
+  const DType x = GENERATE(DType::f32, DType::bf16, DType::f16);
+  for (const Case& c : small_cases)
+    for (const bool bias : {false, true}) check_autocast(c, x, bias, compute);
+  check_autocast({{16, 28, 28, 1}, {3, 3}, 128, {.padding = {1, 1}}}, x, true, compute);
+  check_autocast({{4, 34, 34, 2}, {5, 5}, 72, {.padding = {2, 2}}}, x, false, compute);
+  check_autocast({{3, 33, 31, 3}, {7, 7}, 64, {.stride = {2, 2}, .padding = {3, 3}}}, x, true,
+                 compute);
+  check_autocast({{2, 10, 10, 4}, {3, 3}, 1100, {.padding = {1, 1}}}, x, false, compute);
+}
+
+TEST_CASE("under autocast convolutions on a CUDA device take packed spikes", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const DType compute = GENERATE(DType::bf16, DType::f16);
+  const std::int64_t in = GENERATE(2, 70);
+  const Conv2dOptions options{.padding = {1, 1}};
+  Tensor dense = random_spikes({2, 3, 8, 8, in}, 0.3, 1).set_requires_grad(true);
+  Tensor bits = to_bits(dense.detach()).to(cuda_device).set_requires_grad(true);
+  Tensor w = narrow_values({3, 3, in, 16}, 2).set_requires_grad(true), w_cuda = leaf_on_cuda(w);
+  const Tensor expected = conv2d(dense, w, {}, options);
+  const Tensor seed = narrow_values(expected.shape(), 3);
+  expected.backward(seed);
+  const AutocastGuard guard(compute, cuda_device);
+  const Tensor y = conv2d(bits, w_cuda, {}, options);
+  y.backward(seed.to(cuda_device).to(compute));
+  const double rounding = compute == DType::bf16 ? 0x1p-8 : 0x1p-11;
+  check_same(y.detach().to(DType::f32), expected.detach(), rounding + 5e-6);
+  check_same(bits.grad(), dense.grad(), rounding + 5e-6);
+  check_same(w_cuda.grad(), w.grad(), rounding + 5e-6);
+}
+
+TEST_CASE("without autocast convolutions on a CUDA device widen a 16-bit x", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const std::int64_t in = GENERATE(2, 16);
+  const Case c{{2, 3, 8, 8, in}, {3, 3}, 16, {.padding = {1, 1}}};
+  Tensor x = random_values(c.x, 1).to(GENERATE(DType::bf16, DType::f16));
+  const Tensor w = leaf(weight_shape(c), 2), b = leaf({c.out}, 3);
+  check_same(conv2d(x.to(cuda_device), w.detach().to(cuda_device), {}, c.options),
+             conv2d(x, w.detach(), {}, c.options), 3e-6);
+  check_on_cuda(conv_of(c), {x.set_requires_grad(true), w, b}, 0x1p-7);
 }
 
 TEST_CASE("convolutions on a CUDA device have the same bits each time and take no new memory",
           "[cuda]") {
   RV_NEEDS_CUDA();
-  const std::int64_t in = GENERATE(1, 64);
+  const std::int64_t in = GENERATE(1, 2, 64);
   const DType compute = GENERATE(DType::f32, DType::bf16);
   const AutocastGuard guard(compute, cuda_device);
   const Tensor x = leaf_on_cuda(leaf({32, 14, 14, in}, 1));
   const Tensor w = leaf_on_cuda(leaf({3, 3, in, 64}, 2));
-  const Tensor seed = random_values({32, 14, 14, 64}, 3).to(cuda_device);
+  const Tensor seed = random_values({32, 14, 14, 64}, 3).to(cuda_device).to(compute);
   const auto gradients = [&] {
     Tensor x_leaf = x, w_leaf = w;
     x_leaf.set_grad({});

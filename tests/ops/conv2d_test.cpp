@@ -214,9 +214,10 @@ TEST_CASE("conv2d says what does not fit", "[conv2d][errors]") {
   CHECK_THROWS_WITH(conv2d(x, w, zeros({5})), "[conv2d] bias must be (6,); got (5,).");
   CHECK_THROWS_WITH(conv2d(x, w, zeros({6}, {.dtype = DType::f64})),
                     "[conv2d] bias must be f32 on cpu as weight is; got f64 on cpu.");
-  CHECK_THROWS_WITH(conv2d(zeros({2, 5, 5, 4}, {.dtype = DType::f64}), w),
-                    "[conv2d] x must have weight's dtype or be packed spikes with an f32 weight; "
-                    "got x f64 and weight f32.");
+  CHECK_THROWS_WITH(
+      conv2d(zeros({2, 5, 5, 4}, {.dtype = DType::f64}), w),
+      "[conv2d] x must have weight's dtype, or be 16-bit floats or packed spikes with an "
+      "f32 weight; got x f64 and weight f32.");
   CHECK_THROWS_WITH(conv2d(x, zeros({3, 3, 4, 6}, {.dtype = DType::i64})),
                     "[conv2d] weight must be f32 or f64; got i64.");
 }

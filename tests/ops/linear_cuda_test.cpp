@@ -15,26 +15,49 @@ Tensor leaf(const Shape& shape, std::uint64_t seed, DType dtype = DType::f32) {
   return random_values(shape, seed, dtype).set_requires_grad(true);
 }
 
+Tensor narrow_leaf(const Shape& shape, std::uint64_t seed) {
+  return narrow_values(shape, seed).set_requires_grad(true);
+}
+
 Tensor linear_of(const std::vector<Tensor>& leaves) {
   return linear(leaves[0], leaves[1], leaves[2]);
 }
 
-// `x` rounded to `dtype` and kept in f32, a leaf as x is.
-Tensor rounded(const Tensor& x, DType dtype) {
-  if (!x.defined()) return x;
-  Tensor result = x.detach().to(dtype).to(DType::f32);
-  return result.set_requires_grad(x.requires_grad());
-}
+using Product = Tensor (*)(const std::vector<Tensor>& leaves);
 
-struct Gradients {
+// Checks `f` under autocast to `compute` against f32 on the CPU: of f32 `leaves` that all 16-bit
+// formats hold and that are given on the device as `stored` says, with gradients as it says.
+void check_autocast(Product f, const std::vector<Tensor>& leaves, const std::vector<DType>& stored,
+                    DType compute) {
+  const double rounding = compute == DType::bf16 ? 0x1p-8 : 0x1p-11;
+  std::vector<Tensor> moved;
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    if (!leaves[i].defined()) {
+      moved.emplace_back();
+      continue;
+    }
+    Tensor leaf = leaves[i].detach().to(cuda_device).to(stored[i]);
+    moved.push_back(leaf.set_requires_grad(leaves[i].requires_grad()));
+  }
+  const Tensor expected = f(leaves);
+  const Tensor seed = narrow_values(expected.shape(), 4);
+  expected.backward(seed);
   Tensor y;
-  std::vector<Tensor> leaves;
-};
-
-Gradients run(const std::vector<Tensor>& leaves, const Tensor& seed) {
-  const Tensor y = linear_of(leaves);
-  y.backward(seed);
-  return {y.detach(), leaves};
+  {
+    const AutocastGuard guard(compute, cuda_device);
+    y = f(moved);
+  }
+  REQUIRE(y.dtype() == compute);
+  check_same(y.detach().to(DType::f32), expected.detach(), 2 * rounding + 5e-6);
+  y.backward(seed.to(cuda_device).to(compute));
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    if (!leaves[i].defined()) continue;
+    INFO("gradient of leaf " << i);
+    const Tensor gradient = moved[i].grad();
+    REQUIRE(gradient.dtype() == stored[i]);
+    const double of_stored = stored[i] == DType::f32 ? 0 : stored[i] == compute ? 1 : 9;
+    check_same(gradient.to(DType::f32), leaves[i].grad(), of_stored * rounding + 5e-6);
+  }
 }
 
 }  // namespace
@@ -95,25 +118,51 @@ TEST_CASE("the gradient of a bias on a CUDA device is summed over many rows", "[
                 {random_values({70'000, 2}, 1), random_values({2, out}, 2), leaf({out}, 3)}, 1e-6);
 }
 
-TEST_CASE("under autocast linear layers on a CUDA device round their operands and sum in f32",
-          "[cuda]") {
+TEST_CASE("under autocast linear layers on a CUDA device give 16 bit and sum in f32", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const DType compute = GENERATE(DType::bf16, DType::f16);
+  const DType x = GENERATE(DType::f32, DType::bf16, DType::f16);
+  struct Sizes {
+    std::int64_t rows, in, out;
+  };
+  const auto [rows, in, out] = GENERATE(Sizes{1, 1, 1}, Sizes{33, 9, 10}, Sizes{130, 64, 40},
+                                        Sizes{260, 1000, 10}, Sizes{300, 1000, 96});
+  CAPTURE(compute, x, rows, in, out);
+  const Tensor bias = GENERATE(false, true) ? narrow_leaf({out}, 3) : Tensor();
+  check_autocast(linear_of, {narrow_leaf({rows, in}, 1), narrow_leaf({in, out}, 2), bias},
+                 {x, DType::f32, DType::f32}, compute);
+}
+
+TEST_CASE("under autocast linear layers on a CUDA device multiply packed spikes", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const DType compute = GENERATE(DType::bf16, DType::f16);
+  Tensor dense = random_spikes({37, 100}, 0.3, 1).set_requires_grad(true);
+  Tensor bits = to_bits(dense.detach()).to(cuda_device).set_requires_grad(true);
+  const Tensor weight = narrow_values({100, 24}, 2), seed = narrow_values({37, 24}, 3);
+  linear(dense, weight).backward(seed);
+  const AutocastGuard guard(compute, cuda_device);
+  const Tensor y = linear(bits, weight.to(cuda_device));
+  CHECK(y.dtype() == compute);
+  y.backward(seed.to(cuda_device).to(compute));
+  check_same(bits.grad(), dense.grad(), 5e-6);
+}
+
+TEST_CASE("under autocast matmul on a CUDA device gives 16 bit", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const DType compute = GENERATE(DType::bf16, DType::f16);
+  const DType a = GENERATE(DType::f32, DType::bf16), b = GENERATE(DType::f32, DType::f16);
+  check_autocast([](const std::vector<Tensor>& t) { return matmul(t[0], t[1]); },
+                 {narrow_leaf({65, 130}, 1), narrow_leaf({130, 33}, 2)}, {a, b}, compute);
+}
+
+TEST_CASE("without autocast products on a CUDA device widen 16-bit operands", "[cuda]") {
   RV_NEEDS_CUDA();
   const DType dtype = GENERATE(DType::bf16, DType::f16);
-  const std::int64_t in = GENERATE(17, 64, 1000);
-  const std::vector<Tensor> leaves{leaf({130, in}, 1), leaf({in, 40}, 2), leaf({40}, 3)};
-  const Tensor seed = random_values({130, 40}, 4);
-  std::vector<Tensor> moved;
-  for (const Tensor& one : leaves) moved.push_back(leaf_on_cuda(one));
-  Gradients actual;
-  {
-    const AutocastGuard guard(dtype, cuda_device);
-    actual = run(moved, seed.to(cuda_device));
-  }
-  const Gradients expected =
-      run({rounded(leaves[0], dtype), rounded(leaves[1], dtype), leaves[2]}, rounded(seed, dtype));
-  check_same(actual.y, expected.y, 5e-6);
-  check_same(actual.leaves[0].grad(), expected.leaves[0].grad(), 5e-6);
-  check_same(actual.leaves[1].grad(), expected.leaves[1].grad(), 5e-6);
+  Tensor x = random_values({17, 33}, 1).to(dtype);
+  const Tensor weight = leaf({33, 20}, 2);
+  check_same(linear(x.to(cuda_device), weight.detach().to(cuda_device)), linear(x, weight.detach()),
+             2e-6);
+  check_on_cuda(linear_of, {x.set_requires_grad(true), weight, leaf({20}, 3)}, 0x1p-7);
 }
 
 TEST_CASE("TF32 rounds products on a CUDA device, when it is asked for", "[cuda]") {

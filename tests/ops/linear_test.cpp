@@ -203,9 +203,10 @@ TEST_CASE("linear says what does not fit", "[linear][errors]") {
   CHECK_THROWS_WITH(linear(zeros({}), w), "[linear] x must have at least one axis; got ().");
   CHECK_THROWS_WITH(linear(zeros({2, 4}), zeros({4, 5}, {.dtype = DType::i64})),
                     "[linear] weight must be f32 or f64; got i64.");
-  CHECK_THROWS_WITH(linear(zeros({2, 4}, {.dtype = DType::f64}), w),
-                    "[linear] x must have weight's dtype or be packed spikes with an f32 weight; "
-                    "got x f64 and weight f32.");
+  CHECK_THROWS_WITH(
+      linear(zeros({2, 4}, {.dtype = DType::f64}), w),
+      "[linear] x must have weight's dtype, or be 16-bit floats or packed spikes with an "
+      "f32 weight; got x f64 and weight f32.");
   CHECK_THROWS_WITH(linear(zeros({2, 4}), w, zeros({4})), "[linear] bias must be (5,); got (4,).");
   CHECK_THROWS_WITH(linear(zeros({2, 4}), w, zeros({5}, {.dtype = DType::f64})),
                     "[linear] bias must be f32 on cpu as weight is; got f64 on cpu.");
@@ -227,11 +228,12 @@ TEST_CASE("matmul says what does not fit", "[matmul][errors]") {
       "[matmul] the inner extents of a and b must be equal; got a (2, 3) and b (4, 5).");
   CHECK_THROWS_WITH(matmul(zeros({3}), zeros({3, 5})),
                     "[matmul] a and b must be matrices; got (3,) and (3, 5).");
-  CHECK_THROWS_WITH(matmul(zeros({2, 3}, {.dtype = DType::u8}), zeros({3, 5})),
-                    "[matmul] a must be f32 or f64; got u8.");
+  CHECK_THROWS_WITH(
+      matmul(zeros({2, 3}, {.dtype = DType::u8}), zeros({3, 5})),
+      "[matmul] a and b must both be f64, or each f32 or 16-bit floats; got u8 and f32.");
   CHECK_THROWS_WITH(
       matmul(zeros({2, 3}), zeros({3, 5}, {.dtype = DType::f64})),
-      "[matmul] a and b must have one dtype and device; got f32 on cpu and f64 on cpu.");
+      "[matmul] a and b must both be f64, or each f32 or 16-bit floats; got f32 and f64.");
 }
 
 }  // namespace ranvier::test

@@ -17,6 +17,11 @@ inline Tensor random_values(const Shape& shape, std::uint64_t seed, DType dtype 
   return normal(shape, 0, 1, generator).to(dtype);
 }
 
+/// Normal numbers as both bf16 and f16 hold them, in f32.
+inline Tensor narrow_values(const Shape& shape, std::uint64_t seed) {
+  return random_values(shape, seed).to(DType::bf16).to(DType::f16).to(DType::f32);
+}
+
 /// Multiples of 1/16 in [-2, 2]: sums of a few thousand products of these are exact in f32, so
 /// that any order of summation gives the same bits.
 inline Tensor dyadic_values(const Shape& shape, std::uint64_t seed) {

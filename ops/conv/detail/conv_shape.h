@@ -21,6 +21,8 @@ struct ConvShape {
   std::int64_t in_pixels() const { return height * width; }
   std::int64_t out_pixels() const { return out_height * out_width; }
   std::int64_t taps() const { return kernel[0] * kernel[1]; }
+  /// True if channels are too few for matrix products with them to be worth a pass over the images.
+  bool has_few_channels() const { return in / groups <= 4; }
   std::int64_t weight_elements() const { return taps() * (in / groups) * out; }
   /// The same convolution of `count` images.
   ConvShape of_images(std::int64_t count) const {

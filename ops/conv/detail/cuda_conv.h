@@ -20,10 +20,11 @@ void direct_input_gradient(const ranvier::detail::ConvShape& shape, const Tensor
 void direct_weight_gradient(const ranvier::detail::ConvShape& shape, const Tensor& x,
                             const Tensor& gy, Tensor& gw);
 
-// For few input channels in a group, in f32: the first layer of a network, depthwise layers.
+// For few input channels in a group: the first layer of a network, depthwise layers. x is f32 or of
+// 16 bit or packed spikes, y f32 or of 16 bit; products and sums are f32.
 
-/// True if the kernels below serve: at most 4 channels, and sizes that fit 32-bit indices.
-bool has_few_channels(const ranvier::detail::ConvShape& shape);
+/// True if the kernels below serve: few channels, sizes that fit 32-bit indices, not f64.
+bool serves_few_channels(const ranvier::detail::ConvShape& shape, DType compute);
 void few_channels_forward(const ranvier::detail::ConvShape& shape, const Tensor& x,
                           const Tensor& weight, const Tensor& bias, Tensor& y);
 /// Sums over fixed parts of the pixels, then over the parts in order.

@@ -14,14 +14,11 @@ Tensor wide_operand(const char* op, const Tensor& x);
 /// y[r, c] = bias[c] over the rows of y, or 0 if `bias` is undefined.
 void fill_rows(const char* op, const Tensor& bias, Tensor& y);
 
-/// y[r, c] += bias[c].
+/// y[r, c] += bias[c], of 16-bit y in f32, rounded once; `bias` is f64 if y is, else f32.
 void add_to_rows(const char* op, const Tensor& bias, Tensor& y);
 
-/// y = x + bias over rows, with x of 16 bit and y in f32; `bias` may be undefined.
-void widen_rows(const char* op, const Tensor& x, const Tensor& bias, Tensor& y);
-
-/// out[c] = the sum over rows of in[r, c] of a matrix of f32 or f64, added in f64 in an order that
-/// depends on the sizes only.
+/// out[c] = the sum over rows of in[r, c] of a matrix of floats, added in f64 in an order that
+/// depends on the sizes only; `out` is f64 if `in` is, else f32.
 void column_sums(const char* op, const Tensor& in, std::int64_t rows, Tensor& out);
 
 }  // namespace ranvier::cuda
