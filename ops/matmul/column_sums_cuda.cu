@@ -61,8 +61,8 @@ __device__ double block_sums(const In* in, std::int64_t begin, std::int64_t end,
   return sum;
 }
 
-template <class In, int width>
-__global__ void __launch_bounds__(block_threads)
+template <class In, int width>  // at least one block fits: ptxas then spills nothing to fit more
+__global__ void __launch_bounds__(block_threads, 1)
     sum_rows(const In* __restrict__ in, std::int64_t rows, std::int64_t columns,
              std::int64_t rows_of_part, unsigned column_blocks, double* partial,
              Computed<In>* __restrict__ out) {
