@@ -10,7 +10,7 @@
 #include <initializer_list>
 #include <type_traits>
 
-#include "ranvier/core/dtype.h"
+#include "ranvier/core/detail/visit_dtype.h"
 
 namespace ranvier::cuda {
 
@@ -110,6 +110,19 @@ template <class R, class Body>
 void visit_lanes(std::int64_t columns, std::initializer_list<const void*> arrays, Body&& body) {
   if (in_packs<R>(columns, arrays))
     body(std::integral_constant<int, full_lanes<R>>{});
+  else
+    body(std::integral_constant<int, 1>{});
+}
+
+/// As `visit_lanes`, for rows that are stored as S at `stored`, and as what that is computed in at
+/// `computed`; as many lanes as 16 bytes of the latter hold.
+template <class S, class Body>
+void visit_lanes_as(std::int64_t columns, std::initializer_list<const void*> stored,
+                    std::initializer_list<const void*> computed, Body&& body) {
+  using R = ranvier::detail::Computed<S>;
+  constexpr int lanes = full_lanes<R>;
+  if (in_packs<S, lanes>(columns, stored) && in_packs<R>(columns, computed))
+    body(std::integral_constant<int, lanes>{});
   else
     body(std::integral_constant<int, 1>{});
 }

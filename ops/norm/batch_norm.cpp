@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/norm/detail/batch_norm_ops.h"
@@ -15,12 +16,18 @@ namespace {
 constexpr const char* op = "batch_norm";
 
 void check_channels(const char* what, const Tensor& tensor, const Tensor& x) {
-  RV_CHECK(tensor.shape() == Shape{x.size(-1)} && tensor.dtype() == x.dtype(),
-           "[batch_norm] {} must be {} ({},) for x {}; got {} {}.", what, x.dtype(), x.size(-1),
+  const DType dtype = detail::computed_dtype(x.dtype());
+  RV_CHECK(tensor.shape() == Shape{x.size(-1)} && tensor.dtype() == dtype,
+           "[batch_norm] {} must be {} ({},) for x {}; got {} {}.", what, dtype, x.size(-1),
            x.shape(), tensor.dtype(), tensor.shape());
   if (tensor.device() != x.device())
     fail(ErrorCode::device, "[batch_norm] {} is on {} and x on {}; all must be on one device.",
          what, tensor.device(), x.device());
+}
+
+/// True if there are no kernels for how x is stored: the CPU's take no 16-bit floats.
+bool only_widened(const Tensor& x) {
+  return x.device() == cpu_device && detail::computed_dtype(x.dtype()) != x.dtype();
 }
 
 bool uses_batch(const BatchNormOptions& options) {
@@ -30,7 +37,7 @@ bool uses_batch(const BatchNormOptions& options) {
 void check_arguments(const Tensor& x, const RunningStatistics& running,
                      const BatchNormOptions& options) {
   RV_CHECK(x.rank() >= 1, "[batch_norm] x needs a channel axis; got shape {}.", x.shape());
-  detail::visit_real(op, x.dtype(), [](auto) {});
+  detail::visit_floating(op, x.dtype(), [](auto) {});
   RV_CHECK(options.eps > 0, "[batch_norm] eps must be > 0; got {}.", options.eps);
   RV_CHECK(options.momentum >= 0 && options.momentum <= 1,
            "[batch_norm] momentum must be in [0, 1]; got {}.", options.momentum);
@@ -105,8 +112,9 @@ norm::Normalisation shared_normalisation(const Tensor& x, const Tensor& gamma, c
                                          const BatchNormOptions& options, std::int64_t groups) {
   const BatchStatistics all = over_ranks(batch_statistics(x, groups), *options.ranks);
   if (running.defined()) options.ranks->move_running(running, all, options.momentum);
-  return {all, all.mean.to(x.dtype()), batch_affine(all, gamma, beta, options.eps, x.dtype()),
-          options.eps, options.ranks};
+  const DType dtype = detail::computed_dtype(x.dtype());
+  return {all, all.mean.to(dtype), batch_affine(all, gamma, beta, options.eps, dtype), options.eps,
+          options.ranks};
 }
 
 struct BatchNormBackward final : Node {
@@ -150,7 +158,8 @@ BatchStatistics batch_statistics(const Tensor& x, std::int64_t groups) {
            groups);
   const norm::Extent extent(x, groups);
   RV_CHECK(extent.rows >= 1, "[batch_statistics] no values per channel in x {}.", x.shape());
-  detail::visit_real("batch_statistics", x.dtype(), [](auto) {});
+  detail::visit_floating("batch_statistics", x.dtype(), [](auto) {});
+  if (only_widened(x)) return batch_statistics(widened(x), groups);
   const TensorOptions f64{.dtype = DType::f64, .device = x.device()};
   const Shape shape{groups, extent.channels};
   BatchStatistics result{empty(shape, f64), empty(shape, f64), extent.rows};
@@ -167,6 +176,7 @@ BatchAffine batch_affine(const BatchStatistics& statistics, const Tensor& gamma,
 }
 
 Tensor apply_batch_affine(const Tensor& x, const BatchAffine& affine) {
+  if (only_widened(x)) return apply_batch_affine(widened(x.detach()), affine).to(x.dtype());
   Tensor result = empty_like(x);
   kernel_for(op, x.device(), norm::apply_kernels)(x, affine, result);
   return result;
@@ -178,16 +188,17 @@ norm::Normalisation norm::normalisation(const Tensor& x, const Tensor& gamma, co
   check_arguments(x, running, options);
   if (gamma.defined()) check_channels("gamma", gamma, x);
   if (beta.defined()) check_channels("beta", beta, x);
+  const DType dtype = detail::computed_dtype(x.dtype());
   if (!uses_batch(options)) {
     const BatchStatistics statistics{one_group(running.mean), one_group(running.variance), 0};
-    return {statistics, statistics.mean.to(x.dtype()),
-            batch_affine(statistics, gamma, beta, options.eps, x.dtype()), options.eps};
+    return {statistics, statistics.mean.to(dtype),
+            batch_affine(statistics, gamma, beta, options.eps, dtype), options.eps};
   }
   const Extent extent(x, options.mode == BatchNormMode::step ? x.size(0) : 1);
   if (options.ranks) return shared_normalisation(x, gamma, beta, running, options, extent.groups);
   const Shape shape{extent.groups, extent.channels};
   const TensorOptions f64{.dtype = DType::f64, .device = x.device()};
-  const TensorOptions like{.dtype = x.dtype(), .device = x.device()};
+  const TensorOptions like{.dtype = dtype, .device = x.device()};
   Normalisation result{{empty(shape, f64), empty(shape, f64), extent.rows},
                        empty(shape, like),
                        {empty(shape, like), empty(shape, like)},
@@ -235,6 +246,7 @@ norm::Gradient norm::gradient(const Normalisation& of, const GradientSums& sums,
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                   const RunningStatistics& running, const BatchNormOptions& options) {
+  if (only_widened(x)) return batch_norm(widened(x), gamma, beta, running, options).to(x.dtype());
   norm::Normalisation of = norm::normalisation(x, gamma, beta, running, options);
   Tensor result = apply_batch_affine(x, of.affine);
   if (grad_needed({x, gamma, beta})) {

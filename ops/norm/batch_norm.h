@@ -19,7 +19,8 @@ enum class BatchNormMode : std::uint8_t {
   frozen,  ///< the running statistics, which stay as they are
 };
 
-/// What evaluation normalises with: f32 or f64 as x, [C]; the variance is the unbiased one.
+/// What evaluation normalises with: f64 for x in f64, else f32, [C]; the variance is the unbiased
+/// one.
 struct RunningStatistics {
   Tensor mean;
   Tensor variance;
@@ -59,10 +60,11 @@ struct BatchNormOptions {
   std::shared_ptr<BatchNormRanks> ranks{};
 };
 
-/// Normalises x [..., C], f32 or f64, and moves `running` along while training (unless it is
-/// undefined). An undefined gamma [C] stands for 1, an undefined beta [C] for 0. Differentiable in
-/// x, gamma and beta. Errors: shapes, dtypes or options outside the above; training on fewer than
-/// two values per channel; running statistics that are needed and undefined.
+/// Normalises x [..., C], of any floating dtype, and moves `running` along while training (unless
+/// it is undefined). An undefined gamma [C] stands for 1, an undefined beta [C] for 0; they are f64
+/// for x in f64, else f32. The result has the dtype of x. Differentiable in x, gamma and beta.
+/// Errors: shapes, dtypes or options outside the above; training on fewer than two values per
+/// channel; running statistics that are needed and undefined.
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                   const RunningStatistics& running, const BatchNormOptions& options = {});
 
@@ -82,8 +84,8 @@ BatchAffine batch_affine(const BatchStatistics& statistics, const Tensor& gamma,
 void move_running(const RunningStatistics& running, const BatchStatistics& statistics,
                   double momentum);
 
-/// y = fma(x, scale, shift), outside the graph; the first axis of x is cut into as many groups as
-/// `affine` has.
+/// y = fma(x, scale, shift) in the dtype of x, outside the graph; the first axis of x is cut into
+/// as many groups as `affine` has.
 Tensor apply_batch_affine(const Tensor& x, const BatchAffine& affine);
 
 }  // namespace ranvier

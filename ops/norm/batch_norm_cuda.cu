@@ -1,5 +1,6 @@
-// Batch normalisation on a CUDA device. Sums are taken in one read; what is done with them per
-// channel, and running statistics, are small kernels, so that nothing waits for the host.
+// What batch normalisation does per channel on a CUDA device with the sums that it took in one read
+// of x; running statistics too are moved by small kernels, so that nothing waits for the host.
+#include "ranvier/core/detail/cuda_pack.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/ops/norm/detail/batch_norm_cuda.h"
 #include "ranvier/ops/norm/detail/channel_sums_device.h"
@@ -10,144 +11,41 @@ namespace {
 
 using cuda::elements;
 using cuda::elements_or_null;
-using cuda::load;
 using cuda::mutable_elements;
-using cuda::Pack;
-using cuda::visit_lanes;
 using ranvier::detail::Type;
 
 constexpr const char* op = "batch_norm";
-constexpr int sum_threads = 256;
 
 template <class Body>
-decltype(auto) visit(DType dtype, Body&& body) {
-  return ranvier::detail::visit_real(op, dtype, body);
+void visit(DType dtype, Body&& body) {
+  ranvier::detail::visit_real(op, dtype, body);
+}
+/// Of values that are stored as S.
+template <class Body>
+void visit_stored(DType dtype, Body&& body) {
+  ranvier::detail::visit_floating(op, dtype, body);
 }
 
-// --- sums ---------------------------------------------------------------------------------------
-
-/// Terms x - origin and their square; the origin is the first row of each group.
-template <class R>
-struct MomentTerms {
-  const R* x;
-  const R* origin;
-  std::int64_t origin_step;  // from a group's origin to the next one's
-
-  static constexpr int in_flight = 8;
-  template <int lanes>
-  struct Item {
-    Pack<R, lanes> x;
-  };
-  template <int lanes>
-  __device__ Item<lanes> read(std::int64_t at) const {
-    return {load<R, lanes>(x + at)};
-  }
-  template <int lanes>
-  __device__ static void add(const Item<lanes>& item, R origin, int i, R& sum, R& square) {
-    const R d = item.x.lane[i] - origin;
-    sum += d;
-    square += d * d;
-  }
-};
-
-/// Terms g and g (x - centre).
-template <class R>
-struct GradientTerms {
-  const R *x, *grad;
-  const R* origin;
-  std::int64_t origin_step;
-
-  static constexpr int in_flight = 4;
-  template <int lanes>
-  struct Item {
-    Pack<R, lanes> x, grad;
-  };
-  template <int lanes>
-  __device__ Item<lanes> read(std::int64_t at) const {
-    return {load<R, lanes>(x + at), load<R, lanes>(grad + at)};
-  }
-  template <int lanes>
-  __device__ static void add(const Item<lanes>& item, R centre, int i, R& sum, R& sum_x) {
-    const R g = item.grad.lane[i];
-    sum += g;
-    sum_x += g * (item.x.lane[i] - centre);
-  }
-};
-
-/// Some rows are added up in R before they join the f64 sums, where a rounding error in R is lost.
-template <class R, int lanes, class Terms>
-__global__ void __launch_bounds__(sum_threads)
-    sum_rows(const Terms terms, const Layout layout, double* partials) {
-  const Place place(layout);
-  double first[lanes] = {}, second[lanes] = {};
-  if (!place.idle) {
-    const std::int64_t columns = layout.packs * lanes, step = layout.row_step();
-    const std::int64_t base = place.group * layout.rows * columns + place.pack * lanes;
-    const auto origin =
-        load<R, lanes>(terms.origin + place.group * terms.origin_step + place.pack * lanes);
-    for (std::int64_t row = place.row; row < layout.rows; row += Terms::in_flight * step) {
-      typename Terms::template Item<lanes> items[Terms::in_flight];
-#pragma unroll
-      for (int s = 0; s < Terms::in_flight; ++s)
-        if (row + s * step < layout.rows)
-          items[s] = terms.template read<lanes>(base + (row + s * step) * columns);
-      R a[lanes] = {}, b[lanes] = {};
-#pragma unroll
-      for (int s = 0; s < Terms::in_flight; ++s)
-#pragma unroll
-        for (int i = 0; i < lanes; ++i)
-          if (row + s * step < layout.rows) Terms::add(items[s], origin.lane[i], i, a[i], b[i]);
-#pragma unroll
-      for (int i = 0; i < lanes; ++i) {
-        first[i] += static_cast<double>(a[i]);
-        second[i] += static_cast<double>(b[i]);
-      }
-    }
-  }
-  leave_partials<sum_threads>(first, second, layout, place, partials);
-}
-
-/// Partial sums of `terms` over [groups, rows, channels].
-template <class R, int lanes, class Terms>
-Tensor partial_sums(const Extent& extent, Device device, const Terms& terms) {
-  const Layout layout = Layout::of(extent.rows, extent.channels / lanes, sum_threads, 16, 1024);
-  Tensor partials = partials_for(device, layout, extent.groups, extent.channels);
-  if (partials.numel() > 0)
-    cuda::launch(op, device, {static_cast<unsigned>(extent.groups) * layout.blocks(), sum_threads},
-                 sum_rows<R, lanes, Terms>, terms, layout, mutable_elements<double>(op, partials));
-  return partials;
-}
-
-template <class R>
-Tensor moment_partials(const Tensor& x, const Extent& extent) {
-  const R* const values = elements<R>(op, x);
-  const MomentTerms<R> terms{values, values, extent.rows * extent.channels};
-  Tensor partials;
-  visit_lanes<R>(extent.channels, {values}, [&](auto lanes) {
-    partials = partial_sums<R, decltype(lanes)::value>(extent, x.device(), terms);
-  });
-  return partials;
-}
-
-/// The moments of [groups, channels] from sums that `MomentTerms` left.
-template <class R>
+/// The moments of [groups, channels] from `moment_partials` of x.
+template <class S>
 struct MomentsOf {
-  const R* x;
+  const S* x;
   std::int64_t channels, rows;
   __device__ Moments operator()(std::int64_t i, double sum, double square) const {
     const std::int64_t group = i / channels;
-    const R origin = x[group * rows * channels + i - group * channels];
-    return moments_of(static_cast<double>(origin), sum, square, static_cast<double>(rows));
+    const S origin = x[group * rows * channels + i - group * channels];
+    return moments_of(cuda::widen<Real<S>>(origin), sum, square, static_cast<double>(rows));
   }
 };
 
-template <class R>
+template <class S>
 void statistics_of(const Tensor& x, BatchStatistics& statistics) {
   const Extent extent(x, statistics.mean.size(0));
-  const MomentsOf<R> moments{elements<R>(op, x), extent.channels, extent.rows};
+  const S* const values = elements<S>(op, x);
+  const MomentsOf<S> moments{values, extent.channels, extent.rows};
   double* const mean = mutable_elements<double>(op, statistics.mean);
   double* const variance = mutable_elements<double>(op, statistics.variance);
-  finish_sums(op, moment_partials<R>(x, extent),
+  finish_sums(op, moment_partials(x.device(), extent, values),
               [=] __device__(std::int64_t i, double sum, double square) {
                 const Moments of = moments(i, sum, square);
                 mean[i] = of.mean;
@@ -156,33 +54,15 @@ void statistics_of(const Tensor& x, BatchStatistics& statistics) {
 }
 
 void statistics(const Tensor& x, BatchStatistics& result) {
-  visit(x.dtype(), [&]<class R>(Type<R>) { statistics_of<R>(x, result); });
+  visit_stored(x.dtype(), [&]<class S>(Type<S>) { statistics_of<S>(x, result); });
 }
-
-}  // namespace
-
-template <class R>
-Tensor gradient_partials(Device device, const Extent& extent, const R* grad, const R* x,
-                         const R* centre) {
-  const GradientTerms<R> terms{x, grad, centre, extent.channels};
-  Tensor partials;
-  visit_lanes<R>(extent.channels, {x, grad, centre}, [&](auto lanes) {
-    partials = partial_sums<R, decltype(lanes)::value>(extent, device, terms);
-  });
-  return partials;
-}
-template Tensor gradient_partials(Device, const Extent&, const float*, const float*, const float*);
-template Tensor gradient_partials(Device, const Extent&, const double*, const double*,
-                                  const double*);
-
-namespace {
 
 GradientSums sums(const Tensor& grad, const Tensor& x, const Tensor& centre) {
   GradientSums result;
-  visit(x.dtype(), [&]<class R>(Type<R>) {
+  visit_stored(x.dtype(), [&]<class S>(Type<S>) {
     result.partials =
-        gradient_partials(x.device(), Extent(x, centre.size(0)), elements<R>(op, grad),
-                          elements<R>(op, x), elements<R>(op, centre));
+        gradient_partials<S>(x.device(), Extent(x, centre.size(0)), elements<S>(op, grad),
+                             elements<S>(op, x), elements<Real<S>>(op, centre));
   });
   return result;
 }
@@ -248,12 +128,14 @@ void affine(const BatchStatistics& statistics, const Tensor& gamma, const Tensor
         [&]<class R>(Type<R>) { affine_of<R>(statistics, gamma, beta, eps, result); });
 }
 
-/// A batch of one group: all its numbers from the sums in one kernel.
-template <class R>
+/// A batch of one group: all its numbers from the sums in one kernel, which reads what it needs
+/// before it computes, so as to wait for memory once.
+template <class S>
 void normalise_batch(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                      const RunningStatistics& running, double momentum, Normalisation& result) {
+  using R = Real<S>;
   const Extent extent(x, 1);
-  const MomentsOf<R> moments{elements<R>(op, x), extent.channels, extent.rows};
+  const S* const origins = elements<S>(op, x);
   Tensor running_mean = running.mean, running_variance = running.variance;
   const bool moves = running.defined();
   R* const moved_mean = moves ? mutable_elements<R>(op, running_mean) : nullptr;
@@ -267,30 +149,35 @@ void normalise_batch(const Tensor& x, const Tensor& gamma, const Tensor& beta,
   R* const shift = mutable_elements<R>(op, result.affine.shift);
   const auto count = static_cast<double>(extent.rows);
   const double eps = result.eps;
-  finish_sums(
-      op, moment_partials<R>(x, extent), [=] __device__(std::int64_t c, double sum, double square) {
-        const Moments of = moments(c, sum, square);
-        mean[c] = of.mean;
-        variance[c] = of.variance;
-        centre[c] = static_cast<R>(of.mean);
-        const auto by = scale_shift<R>(of, value_or(gammas, c, 1), value_or(betas, c, 0), eps);
-        scale[c] = by.scale;
-        shift[c] = by.shift;
-        if (moved_mean == nullptr) return;
-        moved_mean[c] = moved(moved_mean[c], of.mean, momentum);
-        moved_variance[c] = moved(moved_variance[c], unbiased(of.variance, count), momentum);
-      });
+  finish_sums(op, moment_partials(x.device(), extent, origins),
+              [=] __device__(std::int64_t c, double sum, double square) {
+                const double origin = cuda::widen<R>(origins[c]);
+                const double g = value_or(gammas, c, 1), b = value_or(betas, c, 0);
+                const R was_mean = moves ? moved_mean[c] : 0;
+                const R was_variance = moves ? moved_variance[c] : 0;
+                const Moments of = moments_of(origin, sum, square, count);
+                mean[c] = of.mean;
+                variance[c] = of.variance;
+                centre[c] = static_cast<R>(of.mean);
+                const auto by = scale_shift<R>(of, g, b, eps);
+                scale[c] = by.scale;
+                shift[c] = by.shift;
+                if (!moves) return;
+                moved_mean[c] = moved(was_mean, of.mean, momentum);
+                moved_variance[c] = moved(was_variance, unbiased(of.variance, count), momentum);
+              });
 }
 
 void normalise(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                const RunningStatistics& running, double momentum, Normalisation& result) {
-  visit(x.dtype(), [&]<class R>(Type<R>) {
+  visit_stored(x.dtype(), [&]<class S>(Type<S>) {
     if (result.centre.size(0) == 1)
-      return normalise_batch<R>(x, gamma, beta, running, momentum, result);
-    statistics_of<R>(x, result.statistics);
+      return normalise_batch<S>(x, gamma, beta, running, momentum, result);
+    using R = Real<S>;
+    statistics_of<S>(x, result.statistics);
     if (running.defined()) move_running_by<R>(running, result.statistics, momentum);
     affine_of<R>(result.statistics, gamma, beta, result.eps, result.affine);
-    result.centre = result.statistics.mean.to(x.dtype());
+    result.centre = result.statistics.mean.to(dtype_of<R>);
   });
 }
 

@@ -9,14 +9,14 @@ namespace ranvier::norm {
 /// What x is normalised with.
 struct Normalisation {
   BatchStatistics statistics;
-  Tensor centre;  ///< the mean in the dtype of x, [groups, C]
+  Tensor centre;  ///< the mean in the dtype that x is computed with, [groups, C]
   BatchAffine affine;
   double eps = 0;
   std::shared_ptr<BatchNormRanks> ranks{};  ///< that hold parts of x, or null
 };
 
 /// What `batch_norm` normalises x with under `options`; moves `running` along if that is taken from
-/// x. Errors as `batch_norm`.
+/// x. On the CPU x is f32 or f64. Errors as `batch_norm`.
 Normalisation normalisation(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                             const RunningStatistics& running, const BatchNormOptions& options);
 
