@@ -3,6 +3,7 @@
 //   f64                                    direct kernels, for checks
 //   at most 4 input channels in a group    our own kernels, memory-bound (not the input gradient)
 //   all else                               cuDNN, or direct kernels where it has none
+// f32 operands are rounded to the compute dtype, by our own kernels where tensor cores take them.
 // Results and gradients of 16 bit are written as such; only the direct kernels, which know f32 and
 // f64, and cuDNN for an f32 gradient of x, need a conversion.
 #include "ranvier/core/detail/cuda_launch.h"

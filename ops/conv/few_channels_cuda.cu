@@ -11,6 +11,7 @@
 #include "ranvier/core/detail/cuda_pack.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/ops/conv/detail/cuda_conv.h"
+#include "ranvier/ops/conv/detail/few_channels.h"
 #include "ranvier/ops/matmul/detail/cuda_operand.h"
 
 namespace ranvier::cuda {
@@ -19,66 +20,6 @@ namespace {
 using ranvier::detail::ConvShape;
 using ranvier::detail::Type;
 constexpr const char* op = "conv2d";
-
-// A ConvShape in 32 bits.
-struct Sizes {
-  int height, width, in, out_height, out_width, out;
-  int kernel_height, kernel_width, stride_y, stride_x, padding_y, padding_x, dilation_y, dilation_x;
-  int group_in, group_out;
-  unsigned pixels;  // of all images of y
-
-  explicit Sizes(const ConvShape& s)
-      : height(static_cast<int>(s.height)),
-        width(static_cast<int>(s.width)),
-        in(static_cast<int>(s.in)),
-        out_height(static_cast<int>(s.out_height)),
-        out_width(static_cast<int>(s.out_width)),
-        out(static_cast<int>(s.out)),
-        kernel_height(static_cast<int>(s.kernel[0])),
-        kernel_width(static_cast<int>(s.kernel[1])),
-        stride_y(static_cast<int>(s.stride[0])),
-        stride_x(static_cast<int>(s.stride[1])),
-        padding_y(static_cast<int>(s.padding[0])),
-        padding_x(static_cast<int>(s.padding[1])),
-        dilation_y(static_cast<int>(s.dilation[0])),
-        dilation_x(static_cast<int>(s.dilation[1])),
-        group_in(static_cast<int>(s.in / s.groups)),
-        group_out(static_cast<int>(s.out / s.groups)),
-        pixels(static_cast<unsigned>(s.images * s.out_pixels())) {}
-};
-
-// An output pixel, and where the window that it sees begins in x.
-struct Pixel {
-  unsigned image;
-  int y, x;
-
-  __device__ Pixel(const Sizes& s, unsigned index) {
-    const unsigned row = index / static_cast<unsigned>(s.out_width);
-    x = static_cast<int>(index % static_cast<unsigned>(s.out_width));
-    y = static_cast<int>(row % static_cast<unsigned>(s.out_height));
-    image = row / static_cast<unsigned>(s.out_height);
-  }
-  // The pixel that lies `step` after this one, all parts smaller than the sizes.
-  __device__ void advance(const Sizes& s, const Pixel& step) {
-    x += step.x;
-    const bool next_row = x >= s.out_width;
-    x -= next_row ? s.out_width : 0;
-    y += step.y + (next_row ? 1 : 0);
-    const bool next_image = y >= s.out_height;
-    y -= next_image ? s.out_height : 0;
-    image += step.image + (next_image ? 1u : 0u);
-  }
-  __device__ int window_y(const Sizes& s) const { return y * s.stride_y - s.padding_y; }
-  __device__ int window_x(const Sizes& s) const { return x * s.stride_x - s.padding_x; }
-  __device__ std::int64_t window(const Sizes& s) const {
-    return ((static_cast<std::int64_t>(image) * s.height + window_y(s)) * s.width + window_x(s)) *
-           s.in;
-  }
-};
-
-__device__ bool within(int position, int extent) {
-  return static_cast<unsigned>(position) < static_cast<unsigned>(extent);
-}
 
 // How a block's threads share out packs of channels (lanes) and pixels (slots).
 struct Shares {
@@ -165,11 +106,6 @@ void launch_forward(const ConvShape& shape, const Tensor& x, const Tensor& weigh
          mutable_elements<S>(op, y));
 }
 
-// Where a row of the weight, a tap of one input channel, finds its input.
-struct Entry {
-  int dy, dx, offset, exists;
-};
-
 // A block sums `rows` rows of the weight gradient over one part of the pixels: each of its slots
 // takes every slots-th pixel, then slots are added in order. parts is [parts, all rows, out].
 template <class S, int width, int rows>
@@ -183,10 +119,8 @@ __global__ void __launch_bounds__(block_threads)
   const int first_row = static_cast<int>(shares.share() % row_blocks) * rows;
   const int all_rows = s.kernel_height * s.kernel_width * s.group_in;
   if (threadIdx.x < rows) {
-    const int row = first_row + static_cast<int>(threadIdx.x), tap = row / s.group_in;
-    const int dy = tap / s.kernel_width * s.dilation_y, dx = tap % s.kernel_width * s.dilation_x;
-    entries[threadIdx.x] = {dy, dx, (dy * s.width + dx) * s.in + row % s.group_in,
-                            row < all_rows ? 1 : 0};
+    const int row = first_row + static_cast<int>(threadIdx.x);
+    entries[threadIdx.x] = Entry(s, row, row < all_rows);
   }
   __syncthreads();
 
@@ -213,8 +147,7 @@ __global__ void __launch_bounds__(block_threads)
 #pragma unroll
     for (int r = 0; r < rows; ++r) {
       const Entry entry = entries[r];
-      const bool inside =
-          within(top + entry.dy, s.height) && within(left + entry.dx, s.width) && entry.exists != 0;
+      const bool inside = within(top + entry.dy, s.height) && within(left + entry.dx, s.width);
       const float value = inside ? window[entry.offset] : 0.0f;
       for (int v = 0; v < width; ++v) sums[r].lane[v] = fmaf(value, now.lane[v], sums[r].lane[v]);
     }
@@ -301,12 +234,14 @@ bool serves_few_channels(const ConvShape& s, DType compute) {
 
 void few_channels_forward(const ConvShape& shape, const Tensor& x, const Tensor& weight,
                           const Tensor& bias, Tensor& y) {
+  if (few_channels_forward_in_tiles(shape, x, weight, bias, y)) return;
   const Tensor wide = wide_operand(op, x);
   visit_stored(y.dtype(), [&]<class S>(Type<S>) { forward_as<S>(shape, wide, weight, bias, y); });
 }
 
 void few_channels_weight_gradient(const ConvShape& shape, const Tensor& x, const Tensor& gy,
                                   Tensor& gw) {
+  if (few_channels_weight_gradient_in_tiles(shape, x, gy, gw)) return;
   const Tensor wide = wide_operand(op, x);
   visit_stored(gy.dtype(), [&]<class S>(Type<S>) { weight_gradient_as<S>(shape, wide, gy, gw); });
 }

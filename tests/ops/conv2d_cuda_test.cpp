@@ -132,7 +132,8 @@ TEST_CASE("under autocast convolutions on a CUDA device give 16 bit", "[cuda]") 
   check_autocast({{4, 34, 34, 2}, {5, 5}, 72, {.padding = {2, 2}}}, x, false, compute);
   check_autocast({{3, 33, 31, 3}, {7, 7}, 64, {.stride = {2, 2}, .padding = {3, 3}}}, x, true,
                  compute);
-  check_autocast({{2, 10, 10, 4}, {3, 3}, 1100, {.padding = {1, 1}}}, x, false, compute);
+  check_autocast({{2, 10, 10, 4}, {3, 3}, 136, {.padding = {1, 1}}}, x, false, compute);
+  check_autocast({{300, 16, 16, 2}, {3, 3}, 32, {.padding = {1, 1}}}, x, true, compute);
 }
 
 TEST_CASE("under autocast convolutions on a CUDA device take packed spikes", "[cuda]") {

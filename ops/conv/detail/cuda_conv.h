@@ -31,4 +31,13 @@ void few_channels_forward(const ranvier::detail::ConvShape& shape, const Tensor&
 void few_channels_weight_gradient(const ranvier::detail::ConvShape& shape, const Tensor& x,
                                   const Tensor& gy, Tensor& gw);
 
+// The same on tensor cores, with operands rounded to 16 bit. False, and nothing is done, where they
+// do not serve: y or gy of f32, several groups, output channels that are no multiple of 8, too many
+// rows of the weight for shared memory.
+
+bool few_channels_forward_in_tiles(const ranvier::detail::ConvShape& shape, const Tensor& x,
+                                   const Tensor& weight, const Tensor& bias, Tensor& y);
+bool few_channels_weight_gradient_in_tiles(const ranvier::detail::ConvShape& shape, const Tensor& x,
+                                           const Tensor& gy, Tensor& gw);
+
 }  // namespace ranvier::cuda
