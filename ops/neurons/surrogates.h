@@ -20,6 +20,7 @@ namespace ranvier::surrogate {
 using neurons::absolute;
 using neurons::exponential;
 using neurons::mul_add;
+using neurons::quotient;
 using neurons::select;
 
 /// Error unless a surrogate's option is finite and > 0.
@@ -38,7 +39,7 @@ struct ATan {
     R height, steepness;
     RV_HD R operator()(R x) const {
       const R u = steepness * x;
-      return height / mul_add(u, u, R(1));
+      return quotient(height, mul_add(u, u, R(1)));
     }
   };
   template <class R>
@@ -57,7 +58,7 @@ struct Sigmoid {
     R alpha;
     RV_HD R operator()(R x) const {
       const R e = exponential(-absolute(alpha * x));
-      return alpha * e / ((R(1) + e) * (R(1) + e));
+      return quotient(alpha * e, (R(1) + e) * (R(1) + e));
     }
   };
   template <class R>
@@ -75,7 +76,7 @@ struct FastSigmoid {
     R slope;
     RV_HD R operator()(R x) const {
       const R u = mul_add(slope, absolute(x), R(1));
-      return R(1) / (u * u);
+      return quotient(R(1), u * u);
     }
   };
   template <class R>

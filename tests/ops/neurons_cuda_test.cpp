@@ -92,6 +92,28 @@ TEST_CASE("neurons on a CUDA device give the CPU's bits", "[cuda]") {
           compare({neuron, {steps, 33, 5}, 0, dtype, from_state});
 }
 
+TEST_CASE("many steps of few neurons give the CPU's bits", "[cuda]") {
+  RV_NEEDS_CUDA();
+  for (const Neuron& neuron : every_model())
+    for (const std::int64_t steps : {48, 49, 250})
+      for (const std::int64_t neurons : {1, 4480}) compare({neuron, {steps, neurons}});
+  compare({LIFOptions{}, {250, 16384}, 0, DType::f32, true});
+}
+
+TEST_CASE("a membrane far from its threshold has no slope, and none of NaN is NaN", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const Tensor x = from_vector(
+      std::vector<float>{-3e38f, -1e30f, 1e15f, 1e30f, 3e38f, std::nanf(""), 0.5f, 2}, {8});
+  for (const Surrogate& surrogate :
+       {Surrogate(surrogate::ATan{}), Surrogate(surrogate::FastSigmoid{}),
+        Surrogate(surrogate::Sigmoid{})})
+    check_on_cuda(
+        [&](const std::vector<Tensor>& leaves) {
+          return scan(IFOptions{.surrogate = surrogate}, leaves[0], {}, {.steps = 1}).spikes;
+        },
+        {Tensor(x).set_requires_grad(true)}, 1e-6);
+}
+
 TEST_CASE("threads of four neurons give the CPU's bits", "[cuda]") {
   RV_NEEDS_CUDA();
   for (const Neuron& neuron : every_model()) compare({neuron, {19, 1 << 16}, 0, DType::f32, true});

@@ -14,12 +14,18 @@
 
 namespace ranvier::neurons::device {
 
-/// Threads of a block.
+/// Threads of a block at most.
 inline constexpr int threads = 128;
 
 using cuda::load_once;
 using cuda::Pack;
 using cuda::store;
+
+/// The first of the calling thread's neurons.
+template <int lanes>
+__device__ __forceinline__ std::int64_t first_neuron() {
+  return (static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * lanes;
+}
 
 /// The scalars of a state or of learnables, one after another.
 template <class Fields, class R>
@@ -109,13 +115,14 @@ __device__ __forceinline__ typename Model::template Params<R> learned(
   return params;
 }
 
-/// Sums one number per thread over the block, in an order that depends on nothing; to all threads.
+/// Sums one number per thread over a block of a power of two of them, `threads` at most, in an
+/// order that depends on nothing; to all threads.
 __device__ __forceinline__ double block_sum(double value) {
   __shared__ double sums[threads];
   sums[threadIdx.x] = value;
   __syncthreads();
-  for (int width = threads / 2; width > 0; width /= 2) {
-    if (static_cast<int>(threadIdx.x) < width) sums[threadIdx.x] += sums[threadIdx.x + width];
+  for (unsigned width = blockDim.x / 2; width > 0; width /= 2) {
+    if (threadIdx.x < width) sums[threadIdx.x] += sums[threadIdx.x + width];
     __syncthreads();
   }
   const double total = sums[0];
@@ -123,11 +130,14 @@ __device__ __forceinline__ double block_sum(double value) {
   return total;
 }
 
-/// sums[l] = the sum of shares[block, l] over `blocks`, in order; one thread for each l.
-__global__ static void add_shares(const double* shares, unsigned blocks, int count, double* sums) {
+/// sums[l] = the sum of shares[block, l] over `blocks`, in an order that depends on their number
+/// only; a block of `threads` for each l.
+__global__ static void add_shares(const double* shares, unsigned blocks, double* sums) {
   double sum = 0;
-  for (unsigned block = 0; block < blocks; ++block) sum += shares[block * count + threadIdx.x];
-  sums[threadIdx.x] = sum;
+  for (unsigned block = threadIdx.x; block < blocks; block += threads)
+    sum += shares[block * gridDim.x + blockIdx.x];
+  sum = block_sum(sum);
+  if (threadIdx.x == 0) sums[blockIdx.x] = sum;
 }
 
 }  // namespace ranvier::neurons::device

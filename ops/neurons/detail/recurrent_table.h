@@ -131,9 +131,9 @@ void run_recurrent_backward(Device device, const RecurrentInput<R>& in, const R*
     rows_table<R>.backward[in.program.model][in.program.surrogate](device, args);
   }
   if (learns)
-    cuda::launch(recurrent_op, device, {1, static_cast<unsigned>(in.program.learnables)},
+    cuda::launch(recurrent_op, device, {static_cast<unsigned>(in.program.learnables), threads},
                  add_shares, shares, static_cast<unsigned>(in.step() > 0 ? in.rows : 0),
-                 in.program.learnables, grad_out.learnables);
+                 grad_out.learnables);
 }
 
 }  // namespace ranvier::neurons::device

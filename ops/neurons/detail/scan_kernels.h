@@ -9,12 +9,13 @@
 
 namespace ranvier::neurons {
 
-/// What a scan reads. Sequences are [steps, neurons]; null stands for a state at rest.
-template <class R>
+/// What a scan reads. Sequences are [steps, neurons]; null stands for a state at rest. It computes
+/// with R; x, spikes and their gradients are stored as S.
+template <class R, class S = R>
 struct ScanInput {
   Program<R> program;
   std::int64_t steps = 0, neurons = 0;
-  const R* x = nullptr;
+  const S* x = nullptr;
   bool static_input = false;  ///< x is [neurons], the same at every step
   const R* state[max_states] = {};
   /// On a CUDA device: what the neuron learns, read there; and for backward the states that forward
@@ -22,19 +23,19 @@ struct ScanInput {
   const R* learnables[max_learnables] = {};
   R* checkpoints = nullptr;
 
-  RV_HD const R* x_at(std::int64_t t) const { return static_input ? x : x + t * neurons; }
+  RV_HD const S* x_at(std::int64_t t) const { return static_input ? x : x + t * neurons; }
   /// What is read next after step t of neuron `first`: its next step, or after the last one the
   /// first step of the neuron `ahead` further on; null: nothing that is not at hand.
-  const R* x_after(std::int64_t t, std::int64_t first, std::int64_t ahead) const {
+  const S* x_after(std::int64_t t, std::int64_t first, std::int64_t ahead) const {
     if (t + 1 < steps) return static_input ? nullptr : x + (t + 1) * neurons + first;
     return ahead > 0 && first + ahead < neurons ? x + first + ahead : nullptr;
   }
 };
 
 /// Where its results go; null: not wanted.
-template <class R>
+template <class R, class S = R>
 struct ScanOutput {
-  R* spikes = nullptr;
+  S* spikes = nullptr;
   std::uint64_t* words = nullptr;  ///< packed spikes, rows of `columns` neurons
   std::int64_t columns = 0;
   R* trace = nullptr;
@@ -44,29 +45,31 @@ struct ScanOutput {
 };
 
 /// Gradients of the results; null: zero.
-template <class R>
+template <class R, class S = R>
 struct ScanGradInput {
-  const R* spikes = nullptr;
+  const S* spikes = nullptr;
   const R* trace = nullptr;
   const R* rate = nullptr;
   const R* state[max_states] = {};
 };
 
 /// Where the gradients of what was read go; null: not wanted.
-template <class R>
+template <class R, class S = R>
 struct ScanGradOutput {
-  R* x = nullptr;
+  S* x = nullptr;
   R* state[max_states] = {};
   double* learnables = nullptr;  ///< one sum for each learnable
 };
 
 /// Arrays lie on `device`; there are at least one step and maybe no neurons. Backward recomputes
 /// the states from `in`: on the CPU nothing else needs to be kept from the forward pass.
-template <class R>
-using ScanForwardKernel = void(Device device, const ScanInput<R>& in, const ScanOutput<R>& out);
-template <class R>
-using ScanBackwardKernel = void(Device device, const ScanInput<R>& in,
-                                const ScanGradInput<R>& grad_in, const ScanGradOutput<R>& grad_out);
+template <class R, class S = R>
+using ScanForwardKernel = void(Device device, const ScanInput<R, S>& in,
+                               const ScanOutput<R, S>& out);
+template <class R, class S = R>
+using ScanBackwardKernel = void(Device device, const ScanInput<R, S>& in,
+                                const ScanGradInput<R, S>& grad_in,
+                                const ScanGradOutput<R, S>& grad_out);
 
 /// Turns the results of a forward pass into those of one from `in`, which differs in the state it
 /// begins with. Goes on from the first step, some neurons at a time, until these have the states
