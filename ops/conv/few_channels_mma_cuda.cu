@@ -46,10 +46,8 @@ struct Window {
   }
 };
 
-// The forward pass. A warp computes 32 output channels of its pixels at once, as four products of
-// 8: column c of product t is channel 8 (c / 2) + 2 t + c % 2 of them, so that each thread ends up
-// with 8 neighbouring ones, 16 bytes. The weight lies in shared memory as the threads take it.
-constexpr int chunk_channels = 32, chunk_products = 4;
+// The forward pass. The weight lies in shared memory as threads take it, a chunk of output channels
+// after the other.
 
 struct ForwardPlan {
   int rows = 0;    // of the weight
@@ -64,7 +62,7 @@ struct ForwardPlan {
   std::size_t shared_bytes() const {
     return patches() * sizeof(uint4) + fragments() * sizeof(uint2) +
            static_cast<std::size_t>(steps) * step_rows * sizeof(Entry) +
-           static_cast<std::size_t>(chunks) * chunk_channels * sizeof(float);
+           static_cast<std::size_t>(chunks) * chunk_columns * sizeof(float);
   }
 };
 
@@ -76,7 +74,7 @@ __device__ uint2 fragment_of(const Sizes& s, const ForwardPlan& plan, const floa
   const int rest = static_cast<int>(index / warp_threads), product = rest % chunk_products;
   const int chunk = rest / chunk_products % plan.chunks;
   const int row = rest / chunk_products / plan.chunks * step_rows + 2 * q;
-  const int channel = chunk * chunk_channels + g / 2 * 8 + product * 2 + g % 2;
+  const int channel = chunk * chunk_columns + chunk_column(product, g);
   const auto value = [&](int r) {
     return r < plan.rows && channel < s.out ? weight[r * s.out + channel] : 0.0f;
   };
@@ -98,7 +96,7 @@ __global__ void __launch_bounds__(block_threads, 3)
     fragments[i] = fragment_of<S>(s, plan, weight, i);
   for (int i = static_cast<int>(threadIdx.x); i < plan.steps * step_rows; i += block_threads)
     entries[i] = Entry(s, i, i < plan.rows);
-  for (int i = static_cast<int>(threadIdx.x); i < plan.chunks * chunk_channels; i += block_threads)
+  for (int i = static_cast<int>(threadIdx.x); i < plan.chunks * chunk_columns; i += block_threads)
     reinterpret_cast<float*>(starts)[i] = bias != nullptr && i < s.out ? bias[i] : 0.0f;
   __syncthreads();
 
@@ -125,7 +123,7 @@ __global__ void __launch_bounds__(block_threads, 3)
       float sums[chunk_products][4];
 #pragma unroll
       for (int p = 0; p < chunk_products; ++p) {
-        const float2 start = starts[chunk * (chunk_channels / 2) + 4 * q + p];
+        const float2 start = starts[chunk * (chunk_columns / 2) + 4 * q + p];
         sums[p][0] = sums[p][2] = start.x;
         sums[p][1] = sums[p][3] = start.y;
       }
@@ -138,29 +136,17 @@ __global__ void __launch_bounds__(block_threads, 3)
         for (int p = 0; p < chunk_products; ++p)
           multiply_add<S>(sums[p], patch, from[p * warp_threads]);
       }
-      const int channel = chunk * chunk_channels + 8 * q;
+      const int channel = chunk * chunk_columns + 8 * q;
       if (channel >= s.out) continue;
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const unsigned pixel = half == 0 ? low : high;
-        uint4 packed = {rounded_pair<S>(sums[0][2 * half], sums[0][2 * half + 1]),
-                        rounded_pair<S>(sums[1][2 * half], sums[1][2 * half + 1]),
-                        rounded_pair<S>(sums[2][2 * half], sums[2][2 * half + 1]),
-                        rounded_pair<S>(sums[3][2 * half], sums[3][2 * half + 1])};
-        if (pixel < s.pixels)
-          *reinterpret_cast<uint4*>(y + static_cast<std::int64_t>(pixel) * s.out + channel) =
-              packed;
-      }
+      S* const to = y + static_cast<std::int64_t>(low) * s.out + channel;
+      if (low < s.pixels) store_chunk(sums, 0, to);
+      if (high < s.pixels) store_chunk(sums, 1, to + 8 * s.out);
     }
   }
 }
 
-// The weight gradient. A warp multiplies the patches of its pixels, transposed, with gy at 64
-// output channels as eight products of 8: column c of product t is channel 8 c + t of them, so that
-// each thread reads 8 neighbouring ones, 16 bytes, of the pixels 4 q to 4 q + 3, the four that it
-// takes of the axis that is summed over.
-constexpr int group_channels = 64, group_products = 8, pixels_of_thread = 4;
-
+// The weight gradient, for 64 output channels at once: gy is the matrix that is summed over its
+// rows, its pixels.
 struct GradientPlan {
   int rows = 0;          // of the weight
   int row_blocks = 0;    // blocks that together have all rows
@@ -169,61 +155,14 @@ struct GradientPlan {
   unsigned of_part = 0;  // tiles of a part
 };
 
-// gy at 8 channels of 4 pixels; zeros beyond the last pixel.
-struct Gradients {
-  uint4 of[pixels_of_thread];
-
-  template <class S>
-  __device__ void load(const Sizes& s, const S* gy, unsigned first, int channel) {
-#pragma unroll
-    for (int p = 0; p < pixels_of_thread; ++p) {
-      const unsigned pixel = first + static_cast<unsigned>(p);
-      of[p] = pixel < s.pixels && channel < s.out
-                  ? *reinterpret_cast<const uint4*>(gy + static_cast<std::int64_t>(pixel) * s.out +
-                                                    channel)
-                  : uint4{};
-    }
-  }
-  // The pairs of pixels that product `t` takes, of channel `t` of the 8.
-  __device__ uint2 pairs(int t) const {
-    const auto word = [&](int p) {
-      return t / 2 == 0 ? of[p].x : t / 2 == 1 ? of[p].y : t / 2 == 2 ? of[p].z : of[p].w;
-    };
-    const unsigned halves = t % 2 == 0 ? 0x5410 : 0x7632;  // both lower, or both upper ones
-    return {__byte_perm(word(0), word(1), halves), __byte_perm(word(2), word(3), halves)};
-  }
-};
-
 // The patches of 4 pixels at rows `low` and `high`, as tensor cores take them transposed.
 template <class S, class X>
-__device__ uint4 patch_of(const Sizes& s, const Window<X> (&windows)[pixels_of_thread],
+__device__ uint4 patch_of(const Sizes& s, const Window<X> (&windows)[rows_of_thread],
                           const Entry& low, const Entry& high) {
   const auto pair = [&](int p, const Entry& entry) {
     return rounded_pair<S>(windows[p].at(s, entry), windows[p + 1].at(s, entry));
   };
   return {pair(0, low), pair(0, high), pair(2, low), pair(2, high)};
-}
-
-// Adds the sums of a block's warps in order and writes them to rows `first_row` and following.
-__device__ void write_sums(const Sizes& s, const float (&sums)[group_products][4], int first_row,
-                           int rows, int first_channel, float* out) {
-  constexpr unsigned values = group_products * 4 * warp_threads;  // of a warp
-  __shared__ float shared[warps][values];
-  const unsigned warp = threadIdx.x / warp_threads, lane = threadIdx.x % warp_threads;
-  __syncthreads();  // an earlier call may still be reading
-#pragma unroll
-  for (int t = 0; t < group_products; ++t)
-#pragma unroll
-    for (int c = 0; c < 4; ++c) shared[warp][(t * 4 + c) * warp_threads + lane] = sums[t][c];
-  __syncthreads();
-  for (unsigned i = threadIdx.x; i < values; i += block_threads) {
-    const int of_lane = static_cast<int>(i % warp_threads), c = static_cast<int>(i / warp_threads);
-    const int row = first_row + of_lane / 4 + c % 4 / 2 * 8;
-    const int channel = first_channel + 8 * (of_lane % 4 * 2 + c % 2) + c / 4;
-    float sum = shared[0][i];
-    for (unsigned w = 1; w < warps; ++w) sum += shared[w][i];
-    if (row < rows && channel < s.out) out[row * s.out + channel] = sum;
-  }
 }
 
 // parts is [parts, rows, out].
@@ -233,7 +172,7 @@ __global__ void __launch_bounds__(block_threads)
                          const S* __restrict__ gy, float* __restrict__ parts) {
   const unsigned warp = threadIdx.x / warp_threads;
   const int lane = static_cast<int>(threadIdx.x) % warp_threads, g = lane / 4, q = lane % 4;
-  const int first_channel = static_cast<int>(blockIdx.x) % plan.groups * group_channels;
+  const int first_channel = static_cast<int>(blockIdx.x) % plan.groups * group_columns;
   const int rest = static_cast<int>(blockIdx.x) / plan.groups;
   const int first_row = rest % plan.row_blocks * steps * step_rows;
   const auto part = static_cast<unsigned>(rest / plan.row_blocks);
@@ -251,16 +190,16 @@ __global__ void __launch_bounds__(block_threads)
   const unsigned end = min((part + 1) * plan.of_part, plan.tiles);
   unsigned tile = part * plan.of_part + warp;
   const auto first_of = [&](unsigned t) {
-    return t * tile_pixels + static_cast<unsigned>(pixels_of_thread * q);
+    return t * tile_pixels + static_cast<unsigned>(rows_of_thread * q);
   };
   Pixel pixel(s, first_of(tile));
   const Pixel one(s, 1), stride(s, warps * tile_pixels);
-  Gradients next;
-  if (tile < end) next.load(s, gy, first_of(tile), channel);
+  RowsOfThread next;
+  if (tile < end) next.load(gy, first_of(tile), s.pixels, s.out, channel);
   for (; tile < end; tile += warps) {
-    const Gradients gradients = next;
+    const RowsOfThread gradients = next;
     if (tile + warps < end)  // on its way while this one is used
-      next.load(s, gy, first_of(tile + warps), channel);
+      next.load(gy, first_of(tile + warps), s.pixels, s.out, channel);
     const unsigned first = first_of(tile);
     Pixel second = pixel, third = pixel, fourth = pixel;
     second.advance(s, one);
@@ -268,10 +207,10 @@ __global__ void __launch_bounds__(block_threads)
     third.advance(s, one);
     fourth = third;
     fourth.advance(s, one);
-    const Window<X> windows[pixels_of_thread] = {{s, x, pixel, first < s.pixels},
-                                                 {s, x, second, first + 1 < s.pixels},
-                                                 {s, x, third, first + 2 < s.pixels},
-                                                 {s, x, fourth, first + 3 < s.pixels}};
+    const Window<X> windows[rows_of_thread] = {{s, x, pixel, first < s.pixels},
+                                               {s, x, second, first + 1 < s.pixels},
+                                               {s, x, third, first + 2 < s.pixels},
+                                               {s, x, fourth, first + 3 < s.pixels}};
 #pragma unroll
     for (int step = 0; step < steps; ++step) {
       const uint4 patch = patch_of<S>(s, windows, entries[step][0], entries[step][1]);
@@ -284,7 +223,11 @@ __global__ void __launch_bounds__(block_threads)
   float* const out = parts + static_cast<std::int64_t>(part) * plan.rows * s.out;
 #pragma unroll
   for (int step = 0; step < steps; ++step)
-    write_sums(s, sums[step], first_row + step * step_rows, plan.rows, first_channel, out);
+    add_warps(sums[step], [&](int row, int column, float sum) {
+      row += first_row + step * step_rows;
+      column += first_channel;
+      if (row < plan.rows && column < s.out) out[row * s.out + column] = sum;
+    });
 }
 
 bool serves(const ConvShape& shape, const Tensor& images) {
@@ -317,7 +260,7 @@ void launch_gradient(const ConvShape& shape, const Tensor& x, const Tensor& gy, 
   const Sizes s(shape);
   GradientPlan plan{.rows = rows_of(shape), .tiles = tiles_of(s)};
   plan.row_blocks = (plan.rows + steps * step_rows - 1) / (steps * step_rows);
-  plan.groups = (s.out + group_channels - 1) / group_channels;
+  plan.groups = (s.out + group_columns - 1) / group_columns;
   const unsigned most = std::max(1, blocks_wanted / (plan.row_blocks * plan.groups));
   const unsigned wanted = std::clamp(plan.tiles / (warps * least_tiles_of_warp), 1u, most);
   plan.of_part = (plan.tiles + wanted - 1) / wanted;
@@ -341,7 +284,7 @@ bool few_channels_forward_in_tiles(const ConvShape& shape, const Tensor& x, cons
   const Sizes s(shape);
   ForwardPlan plan{.rows = rows_of(shape)};
   plan.steps = (plan.rows + step_rows - 1) / step_rows;
-  plan.chunks = (s.out + chunk_channels - 1) / chunk_channels;
+  plan.chunks = (s.out + chunk_columns - 1) / chunk_columns;
   if (tiles_of(s) >= many_tiles) plan.tiles_of_warp = 2;
   if (!serves(shape, y) || plan.shared_bytes() > most_bytes) return false;
   const unsigned of_block = warps * plan.tiles_of_warp;

@@ -12,6 +12,7 @@
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/cuda_launch.h"
 #include "ranvier/ops/matmul/detail/cuda_operand.h"
+#include "ranvier/ops/matmul/detail/narrow.h"
 
 namespace ranvier::cuda {
 namespace {
@@ -178,6 +179,7 @@ void product(const char* op, const Gemm& spec, const Tensor& a, const Tensor& b,
              Tensor& c) {
   if (c.numel() == 0) return;
   if (spec.k == 0) return fill_rows(op, bias, c);
+  if (narrow_product(op, spec, a, b, bias, c)) return;
   const Device device = c.device();
   const cudaStream_t on = stream(device);
   const bool f64 = spec.compute == DType::f64;

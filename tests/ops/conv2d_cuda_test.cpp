@@ -136,7 +136,7 @@ TEST_CASE("under autocast convolutions on a CUDA device give 16 bit", "[cuda]") 
   check_autocast({{300, 16, 16, 2}, {3, 3}, 32, {.padding = {1, 1}}}, x, true, compute);
 }
 
-TEST_CASE("under autocast convolutions on a CUDA device take packed spikes", "[cuda]") {
+TEST_CASE("under autocast convolutions on a CUDA device take packed spikes", "[cuda][memcheck]") {
   RV_NEEDS_CUDA();
   const DType compute = GENERATE(DType::bf16, DType::f16);
   const std::int64_t in = GENERATE(2, 70);

@@ -125,20 +125,23 @@ TEST_CASE("under autocast linear layers on a CUDA device give 16 bit and sum in 
   struct Sizes {
     std::int64_t rows, in, out;
   };
-  const auto [rows, in, out] = GENERATE(Sizes{1, 1, 1}, Sizes{33, 9, 10}, Sizes{130, 64, 40},
-                                        Sizes{260, 1000, 10}, Sizes{300, 1000, 96});
+  const auto [rows, in, out] =
+      GENERATE(Sizes{1, 1, 1}, Sizes{33, 9, 10}, Sizes{130, 64, 40}, Sizes{260, 1000, 10},
+               Sizes{300, 1000, 96}, Sizes{33, 8, 1}, Sizes{5000, 264, 3}, Sizes{70, 5000, 16});
   CAPTURE(compute, x, rows, in, out);
   const Tensor bias = GENERATE(false, true) ? narrow_leaf({out}, 3) : Tensor();
   check_autocast(linear_of, {narrow_leaf({rows, in}, 1), narrow_leaf({in, out}, 2), bias},
                  {x, DType::f32, DType::f32}, compute);
 }
 
-TEST_CASE("under autocast linear layers on a CUDA device multiply packed spikes", "[cuda]") {
+TEST_CASE("under autocast linear layers on a CUDA device multiply packed spikes",
+          "[cuda][memcheck]") {
   RV_NEEDS_CUDA();
   const DType compute = GENERATE(DType::bf16, DType::f16);
-  Tensor dense = random_spikes({37, 100}, 0.3, 1).set_requires_grad(true);
+  const auto [in, out] = GENERATE(std::pair{100, 24}, std::pair{104, 10});
+  Tensor dense = random_spikes({37, in}, 0.3, 1).set_requires_grad(true);
   Tensor bits = to_bits(dense.detach()).to(cuda_device).set_requires_grad(true);
-  const Tensor weight = narrow_values({100, 24}, 2), seed = narrow_values({37, 24}, 3);
+  const Tensor weight = narrow_values({in, out}, 2), seed = narrow_values({37, out}, 3);
   linear(dense, weight).backward(seed);
   const AutocastGuard guard(compute, cuda_device);
   const Tensor y = linear(bits, weight.to(cuda_device));
