@@ -19,6 +19,10 @@ CudaGraph::~CudaGraph() {
 void CudaGraph::begin() { detail::cuda_runtime().begin_capture(device_.index); }
 void CudaGraph::end() { graph_ = detail::cuda_runtime().end_capture(device_.index); }
 void CudaGraph::abandon() noexcept { detail::cuda_runtime().abandon_capture(device_.index); }
-void CudaGraph::launch() const { detail::cuda_runtime().launch_graph(device_.index, graph_); }
+
+void CudaGraph::launch() const {
+  copies_.renew();
+  detail::cuda_runtime().launch_graph(device_.index, graph_);
+}
 
 }  // namespace ranvier

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "ranvier/core/allocator.h"
+#include "ranvier/core/rounded_copy.h"
 
 namespace ranvier {
 
@@ -23,6 +24,7 @@ class CudaGraph {
   template <class Body>
   CudaGraph(Device device, Body&& body) : CudaGraph(device) {
     const PrivateMemory::Use use(memory_);
+    const detail::RecordedCopies::Recording recording(copies_);
     begin();
     try {
       body();
@@ -47,6 +49,7 @@ class CudaGraph {
 
   Device device_;
   PrivateMemory memory_;
+  detail::RecordedCopies copies_;
   void* graph_ = nullptr;
 };
 

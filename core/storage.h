@@ -4,10 +4,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "ranvier/core/device.h"
 
 namespace ranvier {
+
+namespace detail {
+struct RoundedCopy;
+}
 
 /// Owns one block of memory on one device; uninitialised at birth.
 class Storage {
@@ -28,12 +33,19 @@ class Storage {
   std::uint64_t version() const { return version_; }
   void bump_version() { ++version_; }
 
+  /// A 16-bit copy of the array, or null; see core/rounded_copy.h.
+  const std::shared_ptr<detail::RoundedCopy>& rounded_copy() const { return rounded_copy_; }
+  void keep_rounded_copy(std::shared_ptr<detail::RoundedCopy> copy) {
+    rounded_copy_ = std::move(copy);
+  }
+
  private:
   std::byte* data_;
   std::size_t bytes_;
   Device device_;
   std::uint64_t version_ = 0;
   std::shared_ptr<const void> owner_;
+  std::shared_ptr<detail::RoundedCopy> rounded_copy_;
   bool pooled_;
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <unordered_set>
 
+#include "ranvier/core/rounded_copy.h"
 #include "ranvier/optim/adam.h"
 #include "ranvier/optim/detail/distinct.h"
 #include "ranvier/optim/detail/named.h"
@@ -105,14 +106,18 @@ void Optimizer::launch_step() {
     Tensor& tensor = parameters_[i].tensor;
     const Tensor& grad = tensor.grad();
     if (!grad.defined()) continue;
-    optim::Update& update =
-        updates_.emplace_back(optim::Update{.parameter = array(tensor),
-                                            .grad = reinterpret_cast<const float*>(grad.raw_data()),
-                                            .slots = {},
-                                            .count = tensor.numel(),
-                                            .row = static_cast<std::int64_t>(i)});
+    Tensor rounded = tensor.device() == cpu_device ? Tensor() : detail::kept_copy(tensor);
+    optim::Update& update = updates_.emplace_back(
+        optim::Update{.parameter = array(tensor),
+                      .grad = reinterpret_cast<const float*>(grad.raw_data()),
+                      .slots = {},
+                      .count = tensor.numel(),
+                      .row = static_cast<std::int32_t>(i),
+                      .rounded_dtype = rounded.defined() ? rounded.dtype() : DType::f32,
+                      .rounded = rounded.defined() ? rounded.mutable_raw_data() : nullptr});
     for (std::size_t slot = 0; slot < slots_.size(); ++slot)
       update.slots[slot] = array(slots_[slot][i].tensor);
+    if (rounded.defined()) detail::mark_renewed(tensor);
   }
   kernel_for(op_, device_factors_.device(), optim::update_kernels)(op_, rule_, updates_,
                                                                    device_factors_);

@@ -18,7 +18,8 @@ struct Update;
 }  // namespace optim
 
 /// Updates a set of f32 parameters of one device in place, in one pass over memory; on a CUDA
-/// device by one kernel for all of them. Updates are elementwise and rounded the same for any
+/// device by one kernel for all of them, which also writes the 16-bit copies that
+/// core/rounded_copy.h keeps. Updates are elementwise and rounded the same for any
 /// number of threads, on every processor and device. All memory is taken when the optimizer is
 /// made.
 class Optimizer {

@@ -41,6 +41,16 @@ __device__ bool aligned(const void* array) {
   return reinterpret_cast<std::uintptr_t>(array) % 16 == 0;
 }
 
+template <int lanes>
+__device__ void write_rounded(const Update& u, std::int64_t first,
+                              const cuda::Pack<float, lanes>& w) {
+  if (u.rounded == nullptr) return;
+  if (u.rounded_dtype == DType::bf16)
+    cuda::store_as<float, lanes>(reinterpret_cast<bfloat16*>(u.rounded) + first, w);
+  else
+    cuda::store_as<float, lanes>(reinterpret_cast<float16*>(u.rounded) + first, w);
+}
+
 template <Rule rule>
 __global__ void __launch_bounds__(cuda::block_threads)
     move_all(const __grid_constant__ Batch<Update> batch, const float* __restrict__ factors) {
@@ -63,6 +73,7 @@ __global__ void __launch_bounds__(cuda::block_threads)
     if constexpr (Form::slots > 1) v = cuda::load<float, width>(u.slots[1] + first);
     for (int k = 0; k < width; ++k) Form::move(f, grad.lane[k], w.lane[k], m.lane[k], v.lane[k]);
     cuda::store(u.parameter + first, w);
+    write_rounded(u, first, w);
     if constexpr (Form::slots > 0) cuda::store(u.slots[0] + first, m);
     if constexpr (Form::slots > 1) cuda::store(u.slots[1] + first, v);
     return;
@@ -71,6 +82,7 @@ __global__ void __launch_bounds__(cuda::block_threads)
     float none = 0;
     Form::move(f, u.grad[i], u.parameter[i], Form::slots > 0 ? u.slots[0][i] : none,
                Form::slots > 1 ? u.slots[1][i] : none);
+    write_rounded<1>(u, i, {u.parameter[i]});
   }
 }
 

@@ -6,16 +6,12 @@
 #include <cmath>
 
 #include "ranvier/core/autocast.h"
-#include "ranvier/core/tape.h"
 #include "ranvier/ops/loss/loss.h"
-#include "ranvier/ops/pointwise/pointwise.h"
 #include "ranvier/ops/shape/slice.h"
 #include "ranvier/optim/clip.h"
 
 namespace ranvier::apps {
 namespace {
-
-Tensor zero_sum(Device device) { return zeros({}, {.dtype = DType::f64, .device = device}); }
 
 /// Overwrites the first elements of `target`.
 void copy_to_front(Tensor& target, const Tensor& source) {
@@ -73,8 +69,7 @@ TrainStep::TrainStep(Task& task, const TrainOptions& options, const Ranks& ranks
       compute_(compute_dtype(options)),
       most_steps_(options.steps),
       record_steps_(device_.type == DeviceType::cuda && options.graph == "on"),
-      loss_sum_(zero_sum(device_)),
-      correct_sum_(zero_sum(device_)) {
+      totals_(zeros({2}, {.dtype = DType::f64, .device = device_})) {
   if (record_steps_ && sharded_) {
     record_steps_ = false;
     spdlog::info("steps are not recorded as a graph: ranks exchange messages within them");
@@ -100,7 +95,7 @@ void TrainStep::differentiate(const TrainingBatch& batch) {
     const TrainingBatch part = parts_ == 1 ? batch : part_of(batch, i, parts_);
     const Tensor scores = task_.scores(forward(part.inputs), part.lengths);
     const Tensor loss = task_.loss(scores, part.labels);
-    add_up(scores.detach(), loss.detach(), part);
+    add_up(loss.detach(), scores.detach(), part.labels);
     backward(loss, {.last = i + 1 == parts_, .share = 1 / static_cast<double>(parts_)});
   }
   // A neuron does not fire on NaN, so a network may lose a layer without a trace in its loss; the
@@ -114,7 +109,9 @@ Tensor TrainStep::forward(const Tensor& inputs) {
 
 void TrainStep::backward(const Tensor& loss, const LossPart& part) {
   if (sharded_) return sharded_->backward(loss, part);
-  loss.backward(full(loss.shape(), part.share, {.dtype = loss.dtype(), .device = device_}));
+  if (!seed_.defined())
+    seed_ = full(loss.shape(), part.share, {.dtype = loss.dtype(), .device = device_});
+  loss.backward(seed_);
 }
 
 // Sequences of a batch are as long as the longest one, which another rank may have.
@@ -133,24 +130,21 @@ TrainingBatch TrainStep::with_steps_of_all(const TrainingBatch& batch) const {
   return padded;
 }
 
-void TrainStep::add_up(const Tensor& scores, const Tensor& loss, const TrainingBatch& batch) {
-  const auto samples = static_cast<double>(batch.size());
+void TrainStep::add_up(const Tensor& loss, const Tensor& scores, const Tensor& labels) {
   if (device_ == cpu_device && !std::isfinite(loss.item()))
     fail(ErrorCode::non_finite, "the loss became {}", loss.item());
-  loss_sum_ = accumulate(std::move(loss_sum_), mul(loss.to(DType::f64), samples));
-  correct_sum_ = accumulate(std::move(correct_sum_), correct(scores, batch.labels).to(DType::f64));
+  add_to_totals(loss, scores, labels, totals_);
 }
 
 Totals TrainStep::collect() {
-  Tensor sums = from_vector<double>(
-      {loss_sum_.item(), correct_sum_.item(), static_cast<double>(samples_)}, {3});
+  const std::vector<double> own = to_vector(totals_);
+  Tensor sums = from_vector<double>({own[0], own[1], static_cast<double>(samples_)}, {3});
   if (sharded_) ranks_.add_up_training(sums);
   const double* const all = sums.data<double>();
   const Totals totals{.loss = all[0],
                       .correct = static_cast<std::int64_t>(all[1]),
                       .samples = static_cast<std::int64_t>(all[2])};
-  fill(loss_sum_, 0);
-  fill(correct_sum_, 0);
+  fill(totals_, 0);
   samples_ = 0;
   if (!std::isfinite(totals.loss)) fail(ErrorCode::non_finite, "the loss became {}", totals.loss);
   return totals;

@@ -44,7 +44,7 @@ class TrainStep {
   Tensor forward(const Tensor& inputs);
   void backward(const Tensor& loss, const LossPart& part);
   TrainingBatch with_steps_of_all(const TrainingBatch& batch) const;
-  void add_up(const Tensor& scores, const Tensor& loss, const TrainingBatch& batch);
+  void add_up(const Tensor& loss, const Tensor& scores, const Tensor& labels);
   void run_recorded(const TrainingBatch& batch);
   void record(const TrainingBatch& batch);
 
@@ -60,8 +60,9 @@ class TrainStep {
   bool record_steps_;
   bool warm_ = false;  // a step was done for real
   std::int64_t samples_ = 0;
-  Tensor loss_sum_, correct_sum_;  // f64 scalars on the device
-  TrainingBatch recorded_;         // the batch that the graph reads
+  Tensor totals_;           // on the device, as `add_to_totals` leaves them
+  Tensor seed_;             // the gradient of a part's loss
+  TrainingBatch recorded_;  // the batch that the graph reads
   std::optional<GraphRandom> random_;
   std::unique_ptr<CudaGraph> graph_;
 };

@@ -8,13 +8,20 @@ namespace ranvier::cuda {
 inline constexpr int warp_threads = 32;
 inline constexpr unsigned whole_warp = 0xffffffffu;
 
+/// The sum of `value` over each group of `group` neighbours of a warp, a power of two of them, in
+/// all of its threads. The whole warp must call it.
+template <int group, class R>
+__device__ __forceinline__ R group_sum(R value) {
+#pragma unroll
+  for (int distance = group / 2; distance > 0; distance /= 2)
+    value += __shfl_xor_sync(whole_warp, value, distance);
+  return value;
+}
+
 /// The sum of `value` over the warp, in all of its threads.
 template <class R>
 __device__ __forceinline__ R warp_sum(R value) {
-#pragma unroll
-  for (int distance = warp_threads / 2; distance > 0; distance /= 2)
-    value += __shfl_xor_sync(whole_warp, value, distance);
-  return value;
+  return group_sum<warp_threads>(value);
 }
 
 /// The sum of `value` over a block of whole warps, in all of its threads, which must all call it.

@@ -8,6 +8,8 @@ namespace {
 
 constexpr const char* op = "correct";
 
+constexpr unsigned totals_threads = 1024;
+
 using Count = unsigned long long;  // what atomicAdd takes
 
 template <class R>
@@ -39,6 +41,40 @@ void count_correct(const Tensor& scores, const Tensor& labels, Tensor& count) {
   });
 }
 
+// One block, so that nothing is added up twice; its warps take rows in turn.
+template <class R>
+__global__ void __launch_bounds__(totals_threads)
+    add_up(const R* loss, const R* scores, const std::int64_t* label, std::int64_t batch,
+           std::int64_t classes, double* totals) {
+  __shared__ int correct;
+  if (threadIdx.x == 0) correct = 0;
+  __syncthreads();
+  const int lane = static_cast<int>(threadIdx.x) % warp_threads;
+  for (std::int64_t row = threadIdx.x / warp_threads; row < batch;
+       row += totals_threads / warp_threads)
+    if (row_largest(scores + row * classes, classes, lane).place == label[row] && lane == 0)
+      atomicAdd(&correct, 1);
+  __syncthreads();
+  if (threadIdx.x != 0) return;
+  totals[0] += static_cast<double>(batch) * static_cast<double>(*loss);
+  totals[1] += correct;
+}
+
+template <class R>
+void add_rows(const Tensor& loss, const Tensor& scores, const Tensor& labels, Tensor& totals) {
+  constexpr const char* name = "add_to_totals";
+  launch(name, scores.device(), {1, totals_threads}, add_up<R>, elements<R>(name, loss),
+         elements<R>(name, scores), elements<std::int64_t>(name, labels), scores.size(0),
+         scores.size(1), mutable_elements<double>(name, totals));
+}
+
+void add_to_totals(const Tensor& loss, const Tensor& scores, const Tensor& labels, Tensor& totals) {
+  ranvier::detail::visit_real(
+      "add_to_totals", scores.dtype(),
+      [&]<class R>(ranvier::detail::Type<R>) { add_rows<R>(loss, scores, labels, totals); });
+}
+
+const CudaKernel totals_kernel(ranvier::detail::add_to_totals_kernels, add_to_totals);
 const CudaKernel kernel(ranvier::detail::correct_kernels, count_correct);
 
 }  // namespace

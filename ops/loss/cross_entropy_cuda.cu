@@ -1,5 +1,6 @@
-// A warp takes a row. One block adds up the rows' losses: the same that has computed them if they
-// are few, as in every training step, so that the loss is one launch there and two otherwise.
+// A group of threads takes a row: a warp, or a quarter of one where that has a block take all rows
+// at once. One block adds up the rows' losses: the same that has computed them if they are few, as
+// in every training step, so that the loss is one launch there and two otherwise.
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/ops/loss/detail/loss_kernels.h"
 #include "ranvier/ops/loss/detail/row_reduce_cuda.h"
@@ -12,6 +13,7 @@ using ranvier::detail::Type;
 constexpr const char* op = "cross_entropy";
 constexpr unsigned large_block = 1024;
 constexpr std::int64_t few_rows = 1024;
+constexpr int quarter = warp_threads / 4;
 
 template <class R>
 struct Rows {
@@ -22,14 +24,16 @@ struct Rows {
 };
 
 /// (1 - eps) (log_sum - x[label]) + eps (log_sum - mean x), in all lanes; NaN without the label.
-template <class R>
+template <int group, class R>
 __device__ double row_loss(const Rows<R>& rows, const R* x, double log_sum, std::int64_t label,
                            int lane) {
+  double sum = 0;
+  if (rows.eps != 0)
+    sum = row_sum<group>(rows.classes, lane,
+                         [=](std::int64_t c) { return static_cast<double>(x[c]); });
   if (label < 0 || label >= rows.classes) return nan("");
   const double of_label = log_sum - x[label];
   if (rows.eps == 0) return of_label;  // eps (log_sum - mean x) may be 0 * infinity
-  const double sum =
-      row_sum(rows.classes, lane, [=](std::int64_t c) { return static_cast<double>(x[c]); });
   return (1 - rows.eps) * of_label + rows.eps * (log_sum - sum / static_cast<double>(rows.classes));
 }
 
@@ -43,18 +47,22 @@ __device__ void write_mean(const double* loss, std::int64_t batch, R* mean) {
 }
 
 /// Writes log sums and losses of all rows and, if there is one block, the mean.
-template <class R>
+template <int group, class R>
 __global__ void __launch_bounds__(large_block)
     row_losses(const Rows<R> rows, double* log_sums, double* losses, R* mean) {
-  const int lane = static_cast<int>(threadIdx.x) % warp_threads;
-  const std::int64_t warps = static_cast<std::int64_t>(gridDim.x) * blockDim.x / warp_threads;
-  std::int64_t row =
-      (static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) / warp_threads;
-  for (; row < rows.batch; row += warps) {
-    const R* const x = rows.x + row * rows.classes;
-    const double log_sum = row_log_sum_exp(x, rows.classes, lane);
-    const double loss = row_loss(rows, x, log_sum, rows.label[row], lane);
-    if (lane != 0) continue;
+  const int lane = static_cast<int>(threadIdx.x) % group;
+  const std::int64_t groups = static_cast<std::int64_t>(gridDim.x) * blockDim.x / group;
+  const std::int64_t first =
+      (static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) / group;
+  const std::int64_t in_warp = first % (warp_threads / group);
+  for (std::int64_t row = first; row - in_warp < rows.batch; row += groups) {
+    // Groups beyond the last row go along with their warp.
+    const bool idle = row >= rows.batch;
+    const std::int64_t taken = idle ? rows.batch - 1 : row;
+    const R* const x = rows.x + taken * rows.classes;
+    const double log_sum = row_log_sum_exp<group>(x, rows.classes, lane);
+    const double loss = row_loss<group>(rows, x, log_sum, rows.label[taken], lane);
+    if (lane != 0 || idle) continue;
     log_sums[row] = log_sum;
     losses[row] = loss;
   }
@@ -80,8 +88,10 @@ void forward_rows(const Tensor& logits, const Tensor& labels, double eps, Tensor
   double* const loss = mutable_elements<double>(op, losses);
   R* const out = mutable_elements<R>(op, mean);
   const bool few = batch <= few_rows;
-  const unsigned blocks = few ? 1 : grid_for(batch * warp_threads).blocks;
-  launch(op, device, {blocks, few ? large_block : block_threads}, row_losses<R>, rows,
+  const Grid grid =
+      few ? Grid{1, large_block} : Grid{grid_for(batch * warp_threads).blocks, block_threads};
+  const bool quarters = few && batch > large_block / warp_threads;
+  launch(op, device, grid, quarters ? row_losses<quarter, R> : row_losses<warp_threads, R>, rows,
          mutable_elements<double>(op, log_sums), loss, out);
   if (!few) launch(op, device, {1, large_block}, mean_loss<R>, loss, batch, out);
 }

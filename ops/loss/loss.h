@@ -27,6 +27,11 @@ Tensor mse_loss(const Tensor& prediction, const Tensor& target);
 /// CUDA device a label outside [0, C) is never correct.
 Tensor correct(const Tensor& scores, const Tensor& labels);
 
+/// Adds what a batch achieved to `totals`, f64 [2] on the device of the scores: the sum of its
+/// samples' losses, of which `loss`, an f32 or f64 scalar, is the mean, and the number that
+/// `correct` counts. One launch on a CUDA device. Errors as `correct`; other shapes or dtypes.
+void add_to_totals(const Tensor& loss, const Tensor& scores, const Tensor& labels, Tensor& totals);
+
 /// The number that `correct` counts; waits for the device. Errors as `correct`.
 std::int64_t count_correct(const Tensor& scores, const Tensor& labels);
 

@@ -13,7 +13,7 @@ namespace ranvier::optim {
 /// Arrays that one launch works through, each by as many blocks as its length asks for.
 template <class Item>
 struct Batch {
-  static constexpr int most = 48;  // with 48 bytes each, within the 4 KB of a kernel's arguments
+  static constexpr int most = 48;  // with 56 bytes each, within the 4 KB of a kernel's arguments
   Item items[most];
   unsigned first_block[most + 1];
   int number = 0;

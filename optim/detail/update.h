@@ -60,7 +60,9 @@ struct Update {
   const float* grad;
   float* slots[max_slots];  ///< null where the rule has none
   std::int64_t count;
-  std::int64_t row;  ///< of its factors
+  std::int32_t row;     ///< of its factors
+  DType rounded_dtype;  ///< of `rounded`
+  std::byte* rounded;   ///< its 16-bit copy, to be written too; null: none, as on the CPU
 };
 
 /// Moves parameters by `rule`. `factors` is [rows, factor_count(rule)], on their device.

@@ -130,6 +130,20 @@ TEST_CASE("correct rows are counted on a CUDA device as on the CPU, ties and NaN
   check(zeros({0, 3}), labels_for({0, 3}));
 }
 
+TEST_CASE("totals are added up on a CUDA device as on the CPU", "[cuda]") {
+  RV_NEEDS_CUDA();
+  for (const DType dtype : {DType::f32, DType::f64})
+    for (const Shape& shape : score_shapes) {
+      const Tensor scores = random_values(shape, 3, dtype), labels = labels_for(shape);
+      const Tensor loss = full({}, 0.375, {.dtype = dtype});
+      Tensor totals = from_vector<double>({1, 2}, {2});
+      Tensor on_cuda = totals.to(cuda_device);
+      add_to_totals(loss, scores, labels, totals);
+      add_to_totals(loss.to(cuda_device), scores.to(cuda_device), labels.to(cuda_device), on_cuda);
+      check_same(on_cuda, totals, 0);
+    }
+}
+
 TEST_CASE("losses want scores and labels on one device", "[cuda]") {
   RV_NEEDS_CUDA();
   const Tensor scores = zeros({2, 3}), labels = labels_for({2, 3});

@@ -192,6 +192,18 @@ TEST_CASE("the mean squared error is the mean over all elements") {
   CHECK(mse_loss(p, full({2, 2}, 2)).item() == (1 + 0 + 1 + 4) / 4.0);
 }
 
+TEST_CASE("totals add up losses of samples and correct rows") {
+  const Tensor scores = from_vector<float>({1, 2, 3, 0, 0, 5}, {3, 2});
+  Tensor totals = from_vector<double>({10, 4}, {2});
+  add_to_totals(tensor({0.5f}), scores, label_tensor({1, 1, 1}), totals);
+  CHECK(to_vector(totals) == std::vector<double>{11.5, 6});
+  CHECK_ERROR(add_to_totals(tensor({0.5, 1.0}), scores, label_tensor({1, 1, 1}), totals),
+              ErrorCode::invalid_argument, "[add_to_totals] the loss must be one f32");
+  Tensor narrow = zeros({2});
+  CHECK_ERROR(add_to_totals(tensor({0.5f}), scores, label_tensor({1, 1, 1}), narrow),
+              ErrorCode::invalid_argument, "[add_to_totals] totals must be f64 (2,); got f32");
+}
+
 TEST_CASE("a row is correct if its label has the largest score, of equal ones the first") {
   const Tensor scores = from_vector(std::vector<float>{1, 3, 2, 5, 5, 0, 0, 0, 7}, {3, 3});
   CHECK(count_correct(scores, label_tensor({1, 0, 2})) == 3);

@@ -2,6 +2,7 @@
 #include "ranvier/optim/optimizer.h"
 
 #include "ranvier/core/allocator.h"
+#include "ranvier/core/rounded_copy.h"
 #include "tests/support/cuda.h"
 #include "tests/support/errors.h"
 #include "tests/support/values.h"
@@ -103,6 +104,39 @@ TEST_CASE("a recorded step takes the learning rate and the count of each launch"
     }
     check_same(moved, expected, 0);
   }
+}
+
+TEST_CASE("an optimizer writes the rounded copies that are kept on a CUDA device", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const DType dtype = GENERATE(DType::bf16, DType::f16);
+  for (const std::string& name : optimizer_names()) {
+    CAPTURE(name);
+    const NamedTensors parameters = parameters_on(cuda_device);
+    const auto optimizer = make_optimizer(name, parameters);
+    for (const auto& [of, tensor] : parameters) rounded_copy(tensor, dtype);
+    set_gradients(parameters, 1);
+    optimizer->step();
+    for (const auto& [of, tensor] : parameters) {
+      check_same(detail::kept_copy(tensor), tensor.to(cpu_device).to(dtype), 0);
+      CHECK(rounded_copy(tensor, dtype).raw_data() == detail::kept_copy(tensor).raw_data());
+    }
+    const CudaGraph graph(cuda_device, [&] { optimizer->launch_step(); });
+    optimizer->prepare_step();
+    graph.launch();
+    for (const auto& [of, tensor] : parameters)
+      check_same(rounded_copy(tensor, dtype), tensor.to(cpu_device).to(dtype), 0);
+  }
+}
+
+TEST_CASE("a graph reads rounded copies of what its weights hold when it is launched", "[cuda]") {
+  RV_NEEDS_CUDA();
+  Tensor weight = full({100}, 1, {.device = cuda_device});
+  rounded_copy(weight, DType::bf16);
+  Tensor read;
+  const CudaGraph graph(cuda_device, [&] { read = clone(rounded_copy(weight, DType::bf16)); });
+  fill(weight, 2.5);
+  graph.launch();
+  CHECK(to_vector(read) == std::vector<double>(100, 2.5));
 }
 
 TEST_CASE("optimizers refuse parameters on two devices", "[cuda]") {

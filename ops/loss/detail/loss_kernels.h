@@ -23,6 +23,11 @@ extern DeviceKernels<CrossEntropyBackwardKernel> cross_entropy_backward_kernels;
 using CorrectKernel = void(const Tensor& scores, const Tensor& labels, Tensor& count);
 extern DeviceKernels<CorrectKernel> correct_kernels;
 
+/// Adds B times `loss`, a scalar of the scores' dtype, and that number to `totals`, f64 [2].
+using AddToTotalsKernel = void(const Tensor& loss, const Tensor& scores, const Tensor& labels,
+                               Tensor& totals);
+extern DeviceKernels<AddToTotalsKernel> add_to_totals_kernels;
+
 /// mean = mean of (prediction - target)^2
 using MseLossKernel = void(const Tensor& prediction, const Tensor& target, Tensor& mean);
 extern DeviceKernels<MseLossKernel> mse_loss_kernels;
