@@ -2,8 +2,7 @@
 
 #include <utility>
 
-#include "apps/support/loaded_samples.h"
-#include "ranvier/data/resident_events.h"
+#include "apps/support/gathered_feed.h"
 
 namespace ranvier::apps {
 namespace {
@@ -27,15 +26,20 @@ class ResidentSamples final : public LoadedSamples<ResidentEvents> {
   ResidentSamples(std::shared_ptr<const Recordings> recordings, const EventDatasetOptions& options,
                   Device device)
       : LoadedSamples(ResidentEvents(recordings, options, device), true),
-        recordings_(std::move(recordings)) {}
+        recordings_(std::move(recordings)),
+        device_(device) {}
 
   const std::string& name() const override { return recordings_->name(); }
   const std::vector<std::string>& classes() const override { return recordings_->classes(); }
   std::int64_t label(std::int64_t sample) const override { return recordings_->label(sample); }
   SkippedRecordings skipped() const override { return dataset_.skipped(); }
+  std::unique_ptr<Feed> gathered_feed(const LoaderOptions& options) const override {
+    return std::make_unique<GatheredFeed<ResidentEvents>>(dataset_, options, device_);
+  }
 
  private:
   std::shared_ptr<const Recordings> recordings_;
+  Device device_;
 };
 
 }  // namespace

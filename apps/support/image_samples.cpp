@@ -3,15 +3,14 @@
 #include <algorithm>
 #include <utility>
 
-#include "apps/support/loaded_samples.h"
-#include "ranvier/data/resident_images.h"
+#include "apps/support/gathered_feed.h"
 
 namespace ranvier::apps {
 namespace {
 
 /// Images of `D`, which is made of an `ImageDataset`.
 template <class D>
-class ImageSamples final : public LoadedSamples<D> {
+class ImageSamples : public LoadedSamples<D> {
  public:
   ImageSamples(D images, ImageDataset names_and_labels, bool in_turn)
       : LoadedSamples<D>(std::move(images), in_turn), source_(std::move(names_and_labels)) {}
@@ -26,13 +25,25 @@ class ImageSamples final : public LoadedSamples<D> {
   ImageDataset source_;
 };
 
+class ResidentImageSamples final : public ImageSamples<ResidentImages> {
+ public:
+  ResidentImageSamples(const ImageDataset& images, Device device)
+      : ImageSamples(ResidentImages(images, device), images, true), device_(device) {}
+
+  std::unique_ptr<Feed> gathered_feed(const LoaderOptions& options) const override {
+    return std::make_unique<GatheredFeed<ResidentImages>>(dataset_, options, device_);
+  }
+
+ private:
+  Device device_;
+};
+
 /// On a CUDA device images lie there, and on the CPU workers make them ready beside the training.
 std::unique_ptr<Samples> image_samples(const ImageDataset& images, const TrainOptions& o) {
   const Device device = parse_device(o.device);
   if (device == cpu_device)
     return std::make_unique<ImageSamples<ImageDataset>>(images, images, false);
-  return std::make_unique<ImageSamples<ResidentImages>>(ResidentImages(images, device), images,
-                                                        true);
+  return std::make_unique<ResidentImageSamples>(images, device);
 }
 
 ImageDataset first_or_all(const ImageDataset& images, std::int64_t count) {

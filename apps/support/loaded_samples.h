@@ -69,6 +69,7 @@ class LoadedSamples : public Samples {
     if (in_turn_) own.workers = 0;
     return std::make_unique<LoaderFeed<D>>(dataset_, own);
   }
+  std::unique_ptr<Feed> gathered_feed(const LoaderOptions&) const override { return nullptr; }
 
  protected:
   const D dataset_;

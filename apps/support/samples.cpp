@@ -6,6 +6,7 @@
 namespace ranvier::apps {
 
 TrainingBatch on_device(const TrainingBatch& batch, Device device) {
+  if (batch.gather) return batch.gather();
   const auto move = [&](const Tensor& tensor) {
     return tensor.defined() ? tensor.to(device) : tensor;
   };

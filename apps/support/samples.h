@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -18,11 +19,14 @@ struct TrainingBatch {
   Tensor inputs{};   ///< f32: images [B, H, W, C], or frames [T, B, frame...]
   Tensor labels{};   ///< i64 [B]
   Tensor lengths{};  ///< i64 [B]: steps of each recording; undefined for images
+  /// Makes the batch on the device that keeps the samples, and may be recorded in a graph; until
+  /// then the tensors only tell its shapes. Null: they hold it.
+  std::function<TrainingBatch()> gather{};
 
   std::int64_t size() const { return labels.defined() ? labels.size(0) : 0; }
 };
 
-/// `batch` on `device`.
+/// `batch` on `device`, gathered if it is still to be.
 TrainingBatch on_device(const TrainingBatch& batch, Device device);
 
 /// Batches of some samples, epoch by epoch; `DataLoader` without its type.
@@ -60,6 +64,9 @@ class Samples {
   /// Batches of all samples, which must outlive it, on the device that keeps the samples if one
   /// does, and else on the CPU. Errors: `DataLoader`'s.
   virtual std::unique_ptr<Feed> feed(const LoaderOptions& options) const = 0;
+  /// As `feed`, of batches that are `gather`ed, one after another; null where they cannot be. Those
+  /// of recordings are all as long as the longest.
+  virtual std::unique_ptr<Feed> gathered_feed(const LoaderOptions& options) const = 0;
   /// What could not be read so far and was left out.
   virtual SkippedRecordings skipped() const { return {}; }
 };

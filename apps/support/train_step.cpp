@@ -162,30 +162,36 @@ Speculation TrainStep::speculation() const {
 // --- as a graph ----------------------------------------------------------------------------------
 
 void TrainStep::run_recorded(const TrainingBatch& batch) {
-  if (graph_ == nullptr || !fits(batch, recorded_)) record(batch);
+  if (graph_ == nullptr || !(batch.gather || fits(batch, recorded_))) record(batch);
   if (graph_ == nullptr) return run_eagerly(batch);
   optimizer_.prepare_step();
-  copy_batch(recorded_, batch);
+  if (!batch.gather) copy_batch(recorded_, batch);
   random_->advance();
   graph_->launch();
 }
 
-void TrainStep::record(const TrainingBatch& batch) {
-  graph_.reset();
+/// What a recorded step reads: the batch that it gathers itself, or arrays to copy batches to.
+TrainingBatch TrainStep::recordable(const TrainingBatch& batch) const {
+  if (batch.gather) return batch;
   const auto like = [&](const Tensor& tensor, const Shape& shape) {
     return zeros(shape, {.dtype = tensor.dtype(), .device = device_});
   };
   const Shape& shape = batch.inputs.shape();
   const bool sequences = batch.lengths.defined();
-  recorded_ = {.inputs = like(batch.inputs,
-                              sequences ? shape.with(0, std::max(shape[0], most_steps_)) : shape),
-               .labels = like(batch.labels, batch.labels.shape()),
-               .lengths = sequences ? like(batch.lengths, batch.lengths.shape()) : Tensor()};
+  return {.inputs = like(batch.inputs,
+                         sequences ? shape.with(0, std::max(shape[0], most_steps_)) : shape),
+          .labels = like(batch.labels, batch.labels.shape()),
+          .lengths = sequences ? like(batch.lengths, batch.lengths.shape()) : Tensor()};
+}
+
+void TrainStep::record(const TrainingBatch& batch) {
+  graph_.reset();
+  recorded_ = recordable(batch);
   random_.emplace(device_);
   try {
     const GraphRandom::Recording recording(*random_);
     graph_ = std::make_unique<CudaGraph>(device_, [&] {
-      differentiate(recorded_);
+      differentiate(on_device(recorded_, device_));
       optimizer_.launch_step();
     });
   } catch (const Error& error) {

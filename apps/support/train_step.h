@@ -19,9 +19,9 @@ namespace ranvier::apps {
 /// achieved.
 ///
 /// On a CUDA device nothing is waited for until `collect`. With `--graph on` the second step is
-/// recorded, and from then on a step is a copy of the batch and one launch; recordings are padded
-/// to the most steps one can have. Where a step cannot be recorded, they go on one operation at a
-/// time and a line says why.
+/// recorded, and from then on a step is one launch, which gathers its batch itself or goes after a
+/// copy of it; recordings are padded to the most steps one can have. Where a step cannot be
+/// recorded, they go on one operation at a time and a line says why.
 class TrainStep {
  public:
   /// The network is on the device that `options` name.
@@ -46,6 +46,7 @@ class TrainStep {
   TrainingBatch with_steps_of_all(const TrainingBatch& batch) const;
   void add_up(const Tensor& loss, const Tensor& scores, const Tensor& labels);
   void run_recorded(const TrainingBatch& batch);
+  TrainingBatch recordable(const TrainingBatch& batch) const;
   void record(const TrainingBatch& batch);
 
   Task& task_;

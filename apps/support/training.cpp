@@ -39,6 +39,14 @@ LoaderOptions test_batches(const TrainOptions& o, BatchPart part) {
   return {.batch_size = o.batch_size, .workers = o.workers, .part = part};
 }
 
+/// Batches that a recorded step gathers are never handed to it; else those of the loader.
+std::unique_ptr<Feed> training_feed(const Task& task, const TrainOptions& o, const Ranks& ranks) {
+  const LoaderOptions batches = training_batches(o, ranks.training_part());
+  const bool recorded = parse_device(o.device) != cpu_device && o.graph == "on" && ranks.alone();
+  std::unique_ptr<Feed> feed = recorded ? task.train->gathered_feed(batches) : nullptr;
+  return feed != nullptr ? std::move(feed) : task.train->feed(batches);
+}
+
 /// Steps that a device does before it is waited for: to look costs a CUDA device a pause.
 std::int64_t steps_between_looks(Device device) { return device == cpu_device ? 1 : 32; }
 
@@ -81,7 +89,7 @@ Training::Training(Task& task, const TrainOptions& options, const Ranks& ranks)
       options_(options),
       ranks_(ranks),
       device_(parse_device(options.device)),
-      train_feed_(task.train->feed(training_batches(options, ranks.training_part()))),
+      train_feed_(training_feed(task, options, ranks)),
       test_feed_(task.test->feed(test_batches(options, ranks.test_part()))),
       optimizer_(make_optimizer(
           options.optimizer, parameters(task.network),

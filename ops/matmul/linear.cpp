@@ -63,7 +63,7 @@ Tensor linear(const Tensor& given, const Tensor& weight, const Tensor& bias) {
   Tensor y = empty(x.shape().with(-1, weight.size(1)),
                    {.dtype = detail::product_dtype(weight, compute), .device = weight.device()});
   const Tensor rows = detail::product_operand(x, compute);
-  const Tensor matrix = detail::product_operand(weight, compute);
+  const Tensor matrix = detail::product_weight(weight, compute);
   kernel_for("linear", x.device(), detail::linear_forward_kernels)(rows, matrix, bias, compute, y);
   if (grad_needed({x, weight, bias})) {
     auto node = std::make_shared<LinearBackward>(x, compute);

@@ -1,6 +1,7 @@
 #include "ranvier/ops/matmul/detail/matmul_gradients.h"
 
 #include "ranvier/core/dispatch.h"
+#include "ranvier/core/rounded_copy.h"
 #include "ranvier/ops/matmul/detail/matmul_kernels.h"
 
 namespace ranvier::detail {
@@ -30,6 +31,13 @@ DType parameter_dtype(const Tensor& gy) {
 Tensor product_operand(const Tensor& x, DType compute) {
   const bool rounded = x.device() != cpu_device && x.dtype() == DType::f32;
   return rounded ? x.detach().to(compute) : x;
+}
+
+Tensor product_weight(const Tensor& weight, DType compute) {
+  const bool rounded =
+      weight.device() != cpu_device && weight.dtype() == DType::f32 && compute != DType::f32;
+  const bool parameter = weight.is_leaf() && weight.requires_grad();
+  return rounded && parameter ? rounded_copy(weight, compute) : product_operand(weight, compute);
 }
 
 GradientForm::GradientForm(const Tensor& operand)

@@ -25,6 +25,9 @@ DType parameter_dtype(const Tensor& gy);
 /// copy and no wider one has to be saved; otherwise x itself.
 Tensor product_operand(const Tensor& x, DType compute);
 
+/// As `product_operand`, of a weight: the copy of a parameter is kept, see core/rounded_copy.h.
+Tensor product_weight(const Tensor& weight, DType compute);
+
 /// The shape and dtype of an operand and so of its gradient: packed spikes have f32 ones.
 struct GradientForm {
   explicit GradientForm(const Tensor& operand);
