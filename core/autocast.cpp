@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/error.h"
 
 namespace ranvier {
@@ -42,9 +43,10 @@ AutocastGuard::~AutocastGuard() { compute_dtype(type_) = previous_; }
 
 DType autocast_dtype(Device device) { return compute_dtype(device.type); }
 
-Tensor widened(const Tensor& x) {
-  const bool narrow = x.dtype() == DType::f16 || x.dtype() == DType::bf16;
-  return narrow ? x.to(DType::f32) : x;
+Tensor widened(const Tensor& x) { return x.to(detail::computed_dtype(x.dtype())); }
+
+bool only_stored(const Tensor& x) {
+  return x.device() == cpu_device && detail::computed_dtype(x.dtype()) != x.dtype();
 }
 
 void set_tf32(bool allowed) { tf32_allowed = allowed; }

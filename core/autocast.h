@@ -39,6 +39,9 @@ DType autocast_dtype(Device device = cpu_device);
 /// `x` with 16-bit floats as f32, differentiably; any other tensor is returned as it is. Operations
 /// that have no kernels for 16-bit activations begin with it, so that their results are f32.
 Tensor widened(const Tensor& x);
+/// True for 16-bit floats on the CPU, where nothing computes with them: operations that keep the
+/// dtype of x on CUDA devices widen it there, and round their result.
+bool only_stored(const Tensor& x);
 
 /// Whether f32 products on CUDA devices may round their operands to TF32, 10 bits of fraction: off
 /// at first, as membranes near their threshold tell the difference. For all threads, from the next

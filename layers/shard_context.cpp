@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/layers/neurons.h"
 #include "ranvier/ops/neurons/speculative_scan.h"
 
@@ -38,8 +39,8 @@ NeuronState state_before(const State& given, int count, const Tensor& x, bool is
   if (current == nullptr || current->relay == nullptr) return to_neuron_state(given);
   RV_CHECK(given.at_rest(), "[shard] a sequence that ranks share begins at rest.");
   const Shape step = is_static ? x.shape() : x.shape().sub(1, x.rank());
-  std::vector<Tensor> variables =
-      current->relay->receive(count, step, {.dtype = x.dtype(), .device = x.device()});
+  std::vector<Tensor> variables = current->relay->receive(
+      count, step, {.dtype = detail::computed_dtype(x.dtype()), .device = x.device()});
   return variables.empty() ? NeuronState() : NeuronState(std::move(variables));
 }
 

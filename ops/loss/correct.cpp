@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/ops/loss/detail/labels.h"
 #include "ranvier/ops/loss/detail/loss_kernels.h"
@@ -43,15 +44,17 @@ constinit DeviceKernels<CorrectKernel> correct_kernels{.cpu = correct_cpu};
 constinit DeviceKernels<AddToTotalsKernel> add_to_totals_kernels{.cpu = add_to_totals_cpu};
 }  // namespace detail
 
-Tensor correct(const Tensor& scores, const Tensor& labels) {
+Tensor correct(const Tensor& given, const Tensor& labels) {
+  const Tensor scores = widened(given);
   check("correct", scores, labels);
   Tensor count = empty({}, {.dtype = DType::i64, .device = scores.device()});
   kernel_for("correct", scores.device(), detail::correct_kernels)(scores, labels, count);
   return count;
 }
 
-void add_to_totals(const Tensor& loss, const Tensor& scores, const Tensor& labels, Tensor& totals) {
+void add_to_totals(const Tensor& loss, const Tensor& given, const Tensor& labels, Tensor& totals) {
   constexpr const char* op = "add_to_totals";
+  const Tensor scores = widened(given);
   check(op, scores, labels);
   RV_CHECK(loss.numel() == 1 && loss.dtype() == scores.dtype(),
            "[add_to_totals] the loss must be one {} as the scores are; got {} {}.", scores.dtype(),

@@ -1,3 +1,4 @@
+#include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/parallel.h"
 #include "ranvier/core/tape.h"
@@ -95,8 +96,9 @@ struct CrossEntropyBackward final : Node {
 
 }  // namespace
 
-Tensor cross_entropy(const Tensor& logits, const Tensor& labels,
+Tensor cross_entropy(const Tensor& given, const Tensor& labels,
                      const CrossEntropyOptions& options) {
+  const Tensor logits = widened(given);
   const double eps = options.label_smoothing;
   RV_CHECK(eps >= 0 && eps <= 1, "[cross_entropy] label_smoothing must be in [0, 1]; got {}.", eps);
   detail::check_scores("cross_entropy", "logits", logits);

@@ -1,4 +1,5 @@
-// What training makes small: cross entropy, mean squared error; and what it is judged by.
+// What training makes small: cross entropy, mean squared error; and what it is judged by. 16-bit
+// floats count as f32.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+#include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/parallel.h"
 #include "ranvier/core/tape.h"
@@ -68,7 +69,8 @@ struct MseLossBackward final : Node {
 
 }  // namespace
 
-Tensor mse_loss(const Tensor& prediction, const Tensor& target) {
+Tensor mse_loss(const Tensor& predicted, const Tensor& wanted) {
+  const Tensor prediction = widened(predicted), target = widened(wanted);
   RV_CHECK(prediction.shape() == target.shape() && prediction.dtype() == target.dtype(),
            "[mse_loss] prediction and target must agree; got {} {} and {} {}.", prediction.dtype(),
            prediction.shape(), target.dtype(), target.shape());

@@ -1,5 +1,6 @@
 #include "ranvier/ops/loss/softmax.h"
 
+#include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/parallel.h"
 #include "ranvier/core/tape.h"
@@ -97,8 +98,9 @@ struct LogSoftmaxBackward final : Node {
 };
 
 template <class Backward>
-Tensor apply(const Tensor& x, bool logarithm) {
+Tensor apply(const Tensor& given, bool logarithm) {
   const char* const op = name_of(logarithm);
+  const Tensor x = widened(given);
   RV_CHECK(x.rank() >= 1, "[{}] x needs an axis; got shape {}.", op, x.shape());
   Tensor y = empty_like(x);
   kernel_for(op, x.device(), detail::softmax_kernels)(x, logarithm, y);

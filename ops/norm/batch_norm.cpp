@@ -25,11 +25,6 @@ void check_channels(const char* what, const Tensor& tensor, const Tensor& x) {
          what, tensor.device(), x.device());
 }
 
-/// True if there are no kernels for how x is stored: the CPU's take no 16-bit floats.
-bool only_widened(const Tensor& x) {
-  return x.device() == cpu_device && detail::computed_dtype(x.dtype()) != x.dtype();
-}
-
 bool uses_batch(const BatchNormOptions& options) {
   return options.training && options.mode != BatchNormMode::frozen;
 }
@@ -159,7 +154,7 @@ BatchStatistics batch_statistics(const Tensor& x, std::int64_t groups) {
   const norm::Extent extent(x, groups);
   RV_CHECK(extent.rows >= 1, "[batch_statistics] no values per channel in x {}.", x.shape());
   detail::visit_floating("batch_statistics", x.dtype(), [](auto) {});
-  if (only_widened(x)) return batch_statistics(widened(x), groups);
+  if (only_stored(x)) return batch_statistics(widened(x), groups);
   const TensorOptions f64{.dtype = DType::f64, .device = x.device()};
   const Shape shape{groups, extent.channels};
   BatchStatistics result{empty(shape, f64), empty(shape, f64), extent.rows};
@@ -176,7 +171,7 @@ BatchAffine batch_affine(const BatchStatistics& statistics, const Tensor& gamma,
 }
 
 Tensor apply_batch_affine(const Tensor& x, const BatchAffine& affine) {
-  if (only_widened(x)) return apply_batch_affine(widened(x.detach()), affine).to(x.dtype());
+  if (only_stored(x)) return apply_batch_affine(widened(x.detach()), affine).to(x.dtype());
   Tensor result = empty_like(x);
   kernel_for(op, x.device(), norm::apply_kernels)(x, affine, result);
   return result;
@@ -246,7 +241,7 @@ norm::Gradient norm::gradient(const Normalisation& of, const GradientSums& sums,
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                   const RunningStatistics& running, const BatchNormOptions& options) {
-  if (only_widened(x)) return batch_norm(widened(x), gamma, beta, running, options).to(x.dtype());
+  if (only_stored(x)) return batch_norm(widened(x), gamma, beta, running, options).to(x.dtype());
   norm::Normalisation of = norm::normalisation(x, gamma, beta, running, options);
   Tensor result = apply_batch_affine(x, of.affine);
   if (grad_needed({x, gamma, beta})) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "ranvier/core/autocast.h"
 #include "ranvier/core/dispatch.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/pointwise/detail/device_kernels.h"
@@ -45,7 +46,8 @@ struct UnaryBackward final : Node {
 };
 
 template <class F>
-Tensor unary(const char* op, const Tensor& x, const F& f) {
+Tensor unary(const char* op, const Tensor& given, const F& f) {
+  const Tensor x = widened(given);
   Tensor result = empty_like(x);
   kernel_for(op, x.device(), Unary<F>::value)(op, f, x, result);
   if (grad_needed({x})) {
@@ -99,9 +101,10 @@ struct BinaryBackward final : Node {
 };
 
 template <class F>
-Tensor binary(const char* op, const Tensor& a, const Tensor& b) {
+Tensor binary(const char* op, const Tensor& given_a, const Tensor& given_b) {
+  const Tensor a = widened(given_a), b = widened(given_b);
   RV_CHECK(a.dtype() == b.dtype(), "[{}] the operands need one dtype; got {} and {}.", op,
-           a.dtype(), b.dtype());
+           given_a.dtype(), given_b.dtype());
   if (a.device() != b.device())
     fail(ErrorCode::device, "[{}] the operands need one device; got {} and {}.", op, a.device(),
          b.device());

@@ -3,7 +3,8 @@
 // A new function is three edits: a functor with its derivative (detail/functors.h), a line in the
 // list (detail/functions.def), and its declaration here.
 //
-// All take f32 and f64, of which two operands need the same, and give it back; shapes of two
+// All take f32 and f64, of which two operands need the same, and give it back, or 16-bit floats,
+// which count as f32 and give f32; shapes of two
 // operands broadcast by NumPy's rules, and gradients are summed over broadcast axes. Errors, all
 // tagged with the function's name: another dtype, two dtypes, shapes that do not broadcast.
 #pragma once

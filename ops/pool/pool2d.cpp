@@ -1,5 +1,6 @@
 #include "ranvier/ops/pool/pool2d.h"
 
+#include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/pool/detail/pool2d_kernels.h"
@@ -85,7 +86,8 @@ struct AvgPool2dBackward final : Node {
 };
 
 Tensor max_pool(const Tensor& x, const PoolPlan& plan) {
-  if (x.dtype() != DType::bits) detail::visit_real("max_pool2d", x.dtype(), [](auto) {});
+  if (only_stored(x)) return max_pool(widened(x), plan).to(x.dtype());
+  if (x.dtype() != DType::bits) detail::visit_floating("max_pool2d", x.dtype(), [](auto) {});
   Tensor y = empty(pooled_shape(x, plan), {.dtype = x.dtype(), .device = x.device()});
   kernel_for("max_pool2d", x.device(), detail::max_pool_kernels)(plan, x, y);
   if (grad_needed({x})) attach(std::make_shared<MaxPool2dBackward>(x, plan), {x}, {y});
@@ -93,7 +95,8 @@ Tensor max_pool(const Tensor& x, const PoolPlan& plan) {
 }
 
 Tensor avg_pool(const Tensor& x, const PoolPlan& plan, const Shape& shape) {
-  detail::visit_real("avg_pool2d", x.dtype(), [](auto) {});
+  if (only_stored(x)) return avg_pool(widened(x), plan, shape).to(x.dtype());
+  detail::visit_floating("avg_pool2d", x.dtype(), [](auto) {});
   Tensor y = empty(shape, {.dtype = x.dtype(), .device = x.device()});
   kernel_for("avg_pool2d", x.device(), detail::avg_pool_kernels)(plan, x, y);
   if (grad_needed({x})) attach(std::make_shared<AvgPool2dBackward>(x.shape(), plan), {x}, {y});

@@ -16,11 +16,12 @@ struct Pool2dOptions {
 };
 
 /// The largest value of each window; padding never wins. The gradient goes to the first largest
-/// value in row order. f32, f64, or packed spikes (their union). Errors: rank, options, a window
+/// value in row order. Floating, or packed spikes (their union). Errors: rank, options, a window
 /// larger than the padded image.
 Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options = {});
 
-/// The mean of each window, padding counted as zeros (PyTorch's default). f32 or f64.
+/// The mean of each window, padding counted as zeros (PyTorch's default). Floating; means of 16-bit
+/// floats are taken in f32 and rounded.
 Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options = {});
 
 /// Pools to `size` [H, W] with windows [floor(i H / h), ceil((i + 1) H / h)), as PyTorch does.

@@ -1,5 +1,6 @@
 // Pooling on a CUDA device. Forward a thread makes one output of neighbouring channels; backward
 // one gradient of an input, from the windows that hold it, in the order in which the CPU adds them.
+// T is what values are stored as.
 #include <limits>
 #include <type_traits>
 
@@ -12,6 +13,7 @@ namespace ranvier::cuda {
 namespace {
 
 using ranvier::detail::beats;
+using ranvier::detail::Computed;
 using ranvier::detail::PoolPlan;
 using ranvier::detail::Type;
 using ranvier::detail::Windows;
@@ -66,6 +68,7 @@ __device__ __forceinline__ void for_covering(const Slice& slice, const Place& at
 
 template <class T, int lanes>
 struct MaxPool {
+  using R = Computed<T>;
   Slice slice;
   const T* x;
   T* y;
@@ -75,23 +78,24 @@ struct MaxPool {
                    slice.channels / lanes);
     const std::int64_t output = slice.output(at.image, at.row, at.column);
     const int c = at.part * lanes;
-    Pack<T, lanes> best;
+    Pack<R, lanes> best;
     bool first = true;
     for_window(slice, at.image, slice.rows[at.row], slice.columns[at.column],
                [&](std::int64_t pixel) {
-                 const auto value = load<T, lanes>(x + pixel * slice.channels + c);
+                 const auto value = load_as<R, lanes>(x + pixel * slice.channels + c);
 #pragma unroll
                  for (int i = 0; i < lanes; ++i)
                    best.lane[i] =
                        first || beats(value.lane[i], best.lane[i]) ? value.lane[i] : best.lane[i];
                  first = false;
                });
-    store<T, lanes>(y + output * slice.channels + c, best);
+    store_as(y + output * slice.channels + c, best);
   }
 };
 
 template <class T, int lanes>
 struct MaxPoolBackward {
+  using R = Computed<T>;
   Slice slice;
   const T *x, *gy;
   T* gx;
@@ -101,12 +105,12 @@ struct MaxPoolBackward {
                    slice.channels / lanes);
     const std::int64_t input = slice.input(at.image, at.row, at.column);
     const int c = at.part * lanes;
-    Pack<T, lanes> sum{};
+    Pack<R, lanes> sum{};
     for_covering(slice, at, [&](std::int64_t output, const Window& rows, const Window& columns) {
-      Pack<T, lanes> best;
+      Pack<R, lanes> best;
       bool wins[lanes] = {}, first = true;
       for_window(slice, at.image, rows, columns, [&](std::int64_t pixel) {
-        const auto value = load<T, lanes>(x + pixel * slice.channels + c);
+        const auto value = load_as<R, lanes>(x + pixel * slice.channels + c);
 #pragma unroll
         for (int i = 0; i < lanes; ++i)
           if (first || beats(value.lane[i], best.lane[i])) {
@@ -115,17 +119,18 @@ struct MaxPoolBackward {
           }
         first = false;
       });
-      const auto grad = load<T, lanes>(gy + output * slice.channels + c);
+      const auto grad = load_as<R, lanes>(gy + output * slice.channels + c);
 #pragma unroll
       for (int i = 0; i < lanes; ++i)
         if (wins[i]) sum.lane[i] += grad.lane[i];
     });
-    store<T, lanes>(gx + input * slice.channels + c, sum);
+    store_as(gx + input * slice.channels + c, sum);
   }
 };
 
 template <class T, int lanes>
 struct AvgPool {
+  using R = Computed<T>;
   Slice slice;
   const T* x;
   T* y;
@@ -136,21 +141,22 @@ struct AvgPool {
     const std::int64_t output = slice.output(at.image, at.row, at.column);
     const int c = at.part * lanes;
     const Window rows = slice.rows[at.row], columns = slice.columns[at.column];
-    Pack<T, lanes> mean{};
+    Pack<R, lanes> mean{};
     for_window(slice, at.image, rows, columns, [&](std::int64_t pixel) {
-      const auto value = load<T, lanes>(x + pixel * slice.channels + c);
+      const auto value = load_as<R, lanes>(x + pixel * slice.channels + c);
 #pragma unroll
       for (int i = 0; i < lanes; ++i) mean.lane[i] += value.lane[i];
     });
-    const T area = static_cast<T>(rows.extent * columns.extent);
+    const R area = static_cast<R>(rows.extent * columns.extent);
 #pragma unroll
     for (int i = 0; i < lanes; ++i) mean.lane[i] /= area;
-    store<T, lanes>(y + output * slice.channels + c, mean);
+    store_as(y + output * slice.channels + c, mean);
   }
 };
 
 template <class T, int lanes>
 struct AvgPoolBackward {
+  using R = Computed<T>;
   Slice slice;
   const T* gy;
   T* gx;
@@ -160,14 +166,14 @@ struct AvgPoolBackward {
                    slice.channels / lanes);
     const std::int64_t input = slice.input(at.image, at.row, at.column);
     const int c = at.part * lanes;
-    Pack<T, lanes> sum{};
+    Pack<R, lanes> sum{};
     for_covering(slice, at, [&](std::int64_t output, const Window& rows, const Window& columns) {
-      const auto grad = load<T, lanes>(gy + output * slice.channels + c);
-      const T area = static_cast<T>(rows.extent * columns.extent);
+      const auto grad = load_as<R, lanes>(gy + output * slice.channels + c);
+      const R area = static_cast<R>(rows.extent * columns.extent);
 #pragma unroll
       for (int i = 0; i < lanes; ++i) sum.lane[i] += grad.lane[i] / area;
     });
-    store<T, lanes>(gx + input * slice.channels + c, sum);
+    store_as(gx + input * slice.channels + c, sum);
   }
 };
 
@@ -238,12 +244,13 @@ void for_slices(const char* op, const PoolPlan& plan, std::int64_t per_image, La
 template <template <class, int> class Kernel, class T, class... Arrays>
 void for_packs(const char* op, Device device, const PoolPlan& plan, std::int64_t pixels,
                Arrays... arrays) {
-  visit_lanes<T>(plan.channels, {arrays...}, [&]<int lanes>(std::integral_constant<int, lanes>) {
-    for_slices(op, plan, pixels * (plan.channels / lanes),
-               [&](const Slice& slice, std::int64_t items) {
-                 for_each(op, device, items, Kernel<T, lanes>{slice, arrays...});
-               });
-  });
+  visit_lanes_as<T>(plan.channels, {arrays...}, {},
+                    [&]<int lanes>(std::integral_constant<int, lanes>) {
+                      for_slices(op, plan, pixels * (plan.channels / lanes),
+                                 [&](const Slice& slice, std::int64_t items) {
+                                   for_each(op, device, items, Kernel<T, lanes>{slice, arrays...});
+                                 });
+                    });
 }
 
 void max_pool(const PoolPlan& plan, const Tensor& x, Tensor& y) {
@@ -256,7 +263,7 @@ void max_pool(const PoolPlan& plan, const Tensor& x, Tensor& y) {
                         for_each(op, x.device(), items, MaxPoolBits{slice, from, to});
                       });
   }
-  ranvier::detail::visit_real(op, x.dtype(), [&]<class T>(Type<T>) {
+  ranvier::detail::visit_floating(op, x.dtype(), [&]<class T>(Type<T>) {
     for_packs<MaxPool, T>(op, x.device(), plan, plan.outputs(), elements<T>(op, x),
                           mutable_elements<T>(op, y));
   });
@@ -273,7 +280,7 @@ void max_pool_backward(const PoolPlan& plan, const Tensor& x, const Tensor& gy, 
                         for_each(op, x.device(), items, MaxPoolBitsBackward{slice, from, grad, to});
                       });
   }
-  ranvier::detail::visit_real(op, x.dtype(), [&]<class T>(Type<T>) {
+  ranvier::detail::visit_floating(op, x.dtype(), [&]<class T>(Type<T>) {
     for_packs<MaxPoolBackward, T>(op, x.device(), plan, plan.inputs(), elements<T>(op, x),
                                   elements<T>(op, gy), mutable_elements<T>(op, gx));
   });
@@ -281,7 +288,7 @@ void max_pool_backward(const PoolPlan& plan, const Tensor& x, const Tensor& gy, 
 
 void avg_pool(const PoolPlan& plan, const Tensor& x, Tensor& y) {
   const char* const op = "avg_pool2d";
-  ranvier::detail::visit_real(op, x.dtype(), [&]<class T>(Type<T>) {
+  ranvier::detail::visit_floating(op, x.dtype(), [&]<class T>(Type<T>) {
     for_packs<AvgPool, T>(op, x.device(), plan, plan.outputs(), elements<T>(op, x),
                           mutable_elements<T>(op, y));
   });
@@ -289,7 +296,7 @@ void avg_pool(const PoolPlan& plan, const Tensor& x, Tensor& y) {
 
 void avg_pool_backward(const PoolPlan& plan, const Tensor& gy, Tensor& gx) {
   const char* const op = "avg_pool2d";
-  ranvier::detail::visit_real(op, gx.dtype(), [&]<class T>(Type<T>) {
+  ranvier::detail::visit_floating(op, gx.dtype(), [&]<class T>(Type<T>) {
     for_packs<AvgPoolBackward, T>(op, gx.device(), plan, plan.inputs(), elements<T>(op, gy),
                                   mutable_elements<T>(op, gx));
   });

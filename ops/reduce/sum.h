@@ -3,7 +3,8 @@
 // All reductions take a list of axes (negative ones count from the end); an empty list stands for
 // all of them. Their results do not depend on the number of threads: elements are added in f64 in
 // chunks of fixed size, chunks in order, and rounded once. Axes that lie together are reduced in
-// place; axes with others between them cost one permuted copy.
+// place; axes with others between them cost one permuted copy. 16-bit floats are reduced as f32,
+// which is also what their results are.
 #pragma once
 
 #include <vector>

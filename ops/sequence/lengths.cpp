@@ -1,5 +1,6 @@
 #include "ranvier/ops/sequence/lengths.h"
 
+#include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/ops/sequence/detail/lengths.h"
 #include "ranvier/ops/sequence/detail/sequence_kernels.h"
@@ -85,7 +86,8 @@ Tensor step_mask(const Tensor& lengths, std::int64_t steps) {
   return mask;
 }
 
-double firing_rate(const Tensor& spikes, const Tensor& lengths) {
+double firing_rate(const Tensor& given, const Tensor& lengths) {
+  const Tensor spikes = widened(given);
   RV_CHECK(spikes.rank() >= 2 && spikes.numel() > 0,
            "[firing_rate] spikes must be [T, B, ...] and not empty; got {}.", spikes.shape());
   RV_CHECK(spikes.dtype() != DType::bits || spikes.rank() >= 3,

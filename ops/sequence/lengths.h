@@ -12,7 +12,7 @@ namespace ranvier {
 /// they are on the CPU.
 Tensor step_mask(const Tensor& lengths, std::int64_t steps);
 
-/// The mean of f32, f64 or packed `spikes` [T, B, ...] over each sample's own steps and over
+/// The mean of floating or packed `spikes` [T, B, ...] over each sample's own steps and over
 /// samples and neurons: spikes per neuron and step. Undefined `lengths`: all steps count. Not
 /// differentiable. Waits for the device; lengths there are cut to [1, T]. Errors: those of
 /// `step_mask`; another dtype; no elements.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/scratch.h"
 #include "ranvier/core/tape.h"
@@ -161,7 +162,8 @@ Readout readout_named(std::string_view name) {
   return static_cast<Readout>(found - std::begin(names));
 }
 
-Tensor read_out(Readout readout, const Tensor& x, const Tensor& lengths) {
+Tensor read_out(Readout readout, const Tensor& given, const Tensor& lengths) {
+  const Tensor x = widened(given);
   RV_CHECK(x.rank() >= 2 && x.size(0) >= 1,
            "[read_out] x must be [T, B, ...] with T >= 1; its shape is {}.", x.shape());
   if (lengths.defined()) detail::check_lengths("read_out", lengths, x.size(0), x.size(1));

@@ -20,7 +20,7 @@ struct BroadcastBackward final : Node {
     std::vector<int> repeated;
     for (int axis = 0; axis < gy.rank(); ++axis)
       if (axis < added || shape[axis - added] != gy.size(axis)) repeated.push_back(axis);
-    return {reshape(repeated.empty() ? gy : sum(gy, repeated), shape)};
+    return {reshape(repeated.empty() ? gy : sum(gy, repeated), shape).to(gy.dtype())};
   }
 };
 

@@ -1,5 +1,6 @@
 #include "ranvier/ops/shape/index_select.h"
 
+#include "ranvier/core/autocast.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/shape/detail/copy_kernels.h"
 #include "ranvier/ops/shape/detail/layout.h"
@@ -15,10 +16,10 @@ struct IndexSelectBackward final : Node {
 
   const char* name() const override { return "IndexSelectBackward"; }
   std::vector<Tensor> backward(std::span<const Tensor> grads) override {
-    const Tensor& gy = grads[0];
+    const Tensor gy = widened(grads[0]);
     Tensor gx = zeros(shape, {.dtype = gy.dtype(), .device = gy.device()});
     kernel_for("index_select", gy.device(), detail::scatter_add_kernels)(gy, indices.get(), gx);
-    return {gx};
+    return {gx.to(grads[0].dtype())};
   }
   void release() override { indices.reset(); }
 };

@@ -1,5 +1,6 @@
 // What pooling needs of each kind of device. Arrays are those of the plan: images of pixels of
-// channels, f32 or f64; max-pooling takes packed spikes too, whose gradients are f32.
+// channels, f32 or f64, on CUDA devices 16-bit floats too; max-pooling takes packed spikes as well,
+// whose gradients are f32.
 #pragma once
 
 #include "ranvier/core/dispatch.h"
