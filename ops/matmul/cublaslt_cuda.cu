@@ -13,6 +13,7 @@
 #include "ranvier/core/detail/cuda_launch.h"
 #include "ranvier/ops/matmul/detail/cuda_operand.h"
 #include "ranvier/ops/matmul/detail/narrow.h"
+#include "ranvier/ops/matmul/detail/split.h"
 
 namespace ranvier::cuda {
 namespace {
@@ -180,6 +181,7 @@ void product(const char* op, const Gemm& spec, const Tensor& a, const Tensor& b,
   if (c.numel() == 0) return;
   if (spec.k == 0) return fill_rows(op, bias, c);
   if (narrow_product(op, spec, a, b, bias, c)) return;
+  if (split_product(op, spec, a, b, bias, c)) return;
   const Device device = c.device();
   const cudaStream_t on = stream(device);
   const bool f64 = spec.compute == DType::f64;

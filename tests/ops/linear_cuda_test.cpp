@@ -75,6 +75,25 @@ TEST_CASE("linear layers on a CUDA device give what the CPU gives", "[cuda]") {
   check_on_cuda(linear_of, {leaf({rows, in}, 1), leaf({in, out}, 2), bias}, 5e-6);
 }
 
+TEST_CASE("long products in f32 on a CUDA device are as exact as f32 is", "[cuda]") {
+  RV_NEEDS_CUDA();
+  struct Sizes {
+    std::int64_t rows, in, out;
+  };
+  const auto [rows, in, out] =
+      GENERATE(Sizes{4096, 128, 128}, Sizes{5003, 100, 128}, Sizes{9000, 128, 35},
+               Sizes{4099, 1, 1}, Sizes{4200, 33, 66}, Sizes{40'000, 20, 9});
+  CAPTURE(rows, in, out);
+  const bool spikes = GENERATE(false, true);
+  Tensor x = spikes ? random_spikes({rows, in}, 0.3, 1) : random_values({rows, in}, 1);
+  const Tensor bias = GENERATE(false, true) ? leaf({out}, 3) : Tensor();
+  check_on_cuda(linear_of, {x.set_requires_grad(true), leaf({in, out}, 2), bias}, 5e-6);
+  const auto as_f64 = [](const Tensor& values) { return values.detach().to(DType::f64); };
+  const Tensor w = random_values({in, out}, 2), exact = linear(as_f64(x), as_f64(w));
+  const Tensor y = linear(x.detach().to(cuda_device), w.to(cuda_device));
+  check_same(y.to(DType::f64), exact, 3e-7);
+}
+
 TEST_CASE("linear layers on a CUDA device compute in f64", "[cuda]") {
   RV_NEEDS_CUDA();
   check_on_cuda(
