@@ -12,6 +12,7 @@
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/cuda_launch.h"
 #include "ranvier/ops/matmul/detail/cuda_operand.h"
+#include "ranvier/ops/matmul/detail/matmul_gradients.h"
 #include "ranvier/ops/matmul/detail/narrow.h"
 #include "ranvier/ops/matmul/detail/split.h"
 
@@ -180,17 +181,16 @@ void product(const char* op, const Gemm& spec, const Tensor& a, const Tensor& b,
              Tensor& c) {
   if (c.numel() == 0) return;
   if (spec.k == 0) return fill_rows(op, bias, c);
-  if (narrow_product(op, spec, a, b, bias, c)) return;
-  if (split_product(op, spec, a, b, bias, c)) return;
   const Device device = c.device();
   const cudaStream_t on = stream(device);
+  if (narrow_product(op, spec, a, b, bias, c) || split_product(op, spec, a, b, bias, c)) return;
   const bool f64 = spec.compute == DType::f64;
   const void* const a_data = a.raw_data();
   const void* const b_data = b.raw_data();
   void* const c_data = c.mutable_raw_data();
   // cuBLASLt adds biases of the result's dtype, and none of f64.
   const bool may_add = bias.defined() && !f64;
-  const Tensor added = may_add ? bias.detach().to(c.dtype()) : Tensor();
+  const Tensor added = may_add ? ranvier::detail::product_weight(bias, c.dtype()) : Tensor();
   const void* const bias_data = may_add ? added.raw_data() : nullptr;
   const Key key{.device = device.index,
                 .spec = spec,
