@@ -2,7 +2,6 @@
 
 #include <array>
 
-#include "ranvier/core/autocast.h"
 #include "ranvier/ops/shape/shape_ops.h"
 
 namespace ranvier::detail {
@@ -47,9 +46,8 @@ bool lie_together(const Shape& shape, const AxisFlags& reduced) {
 
 }  // namespace
 
-Reduction plan_reduction(const char* op, const Tensor& given, const std::vector<int>& axes,
+Reduction plan_reduction(const char* op, const Tensor& x, const std::vector<int>& axes,
                          bool keepdim) {
-  const Tensor x = widened(given);
   const Shape& shape = x.shape();
   const AxisFlags reduced = reduced_axes(op, shape, axes);
   Reduction result{.x = x, .plan = {}, .shape = result_shape(shape, reduced, keepdim)};

@@ -15,6 +15,7 @@ using cuda::mutable_elements;
 // --- sums
 // -----------------------------------------------------------------------------------------
 
+/// Of elements stored as T.
 template <class T, class Y>
 struct Sum {
   using Value = T;
@@ -23,7 +24,9 @@ struct Sum {
   Y* y;
 
   __device__ Part start() const { return 0; }
-  __device__ void add(Part& part, T value, std::int64_t, std::int64_t) const { part += value; }
+  __device__ void add(Part& part, T value, std::int64_t, std::int64_t) const {
+    part += cuda::widen<Computed<T>>(value);
+  }
   __device__ void join(Part& part, const Part& other) const { part += other; }
   __device__ void finish(std::int64_t result, const Part& part) const {
     y[result] = static_cast<Y>(part / divisor);
@@ -31,13 +34,41 @@ struct Sum {
 };
 
 void sum(const char* op, const ReducePlan& plan, const Tensor& x, double divisor, Tensor& y) {
-  visit_real(op, x.dtype(), [&]<class T>(Type<T>) {
+  visit_floating(op, x.dtype(), [&]<class T>(Type<T>) {
+    using R = Computed<T>;
     const T* const in = elements<T>(op, x);
-    if (y.dtype() == x.dtype())
-      device::reduce(op, x.device(), plan, in, Sum<T, T>{divisor, mutable_elements<T>(op, y)});
-    else
-      device::reduce(op, x.device(), plan, in,
-                     Sum<T, double>{divisor, mutable_elements<double>(op, y)});
+    if constexpr (std::is_same_v<T, float>)
+      if (y.dtype() == DType::f64)
+        return device::reduce(op, x.device(), plan, in,
+                              Sum<T, double>{divisor, mutable_elements<double>(op, y)});
+    device::reduce(op, x.device(), plan, in, Sum<T, R>{divisor, mutable_elements<R>(op, y)});
+  });
+}
+
+/// gx [outer, count, inner] of T in packs, or in single elements.
+template <class T, int lanes>
+void spread_packs(const char* op, const ReducePlan& plan, const Computed<T>* gy,
+                  Computed<T> divisor, Device device, T* gx) {
+  const std::int64_t packs = plan.inner / lanes;
+  cuda::for_each(op, device, plan.outer * plan.count * packs, [=] __device__(std::int64_t i) {
+    const Division row = divide(i, packs);
+    const std::int64_t result = divide(row.quotient, plan.count).quotient * packs + row.remainder;
+    auto share = cuda::load<Computed<T>, lanes>(gy + result * lanes);
+#pragma unroll
+    for (int k = 0; k < lanes; ++k) share.lane[k] /= divisor;
+    cuda::store_as(gx + i * lanes, share);
+  });
+}
+
+void spread(const char* op, const ReducePlan& plan, const Tensor& gy, double divisor, Tensor& gx) {
+  visit_floating(op, gx.dtype(), [&]<class T>(Type<T>) {
+    using R = Computed<T>;
+    const R* const from = elements<R>(op, gy);
+    T* const to = mutable_elements<T>(op, gx);
+    cuda::visit_lanes_as<T>(
+        plan.inner, {to}, {from}, [&]<int lanes>(std::integral_constant<int, lanes>) {
+          spread_packs<T, lanes>(op, plan, from, static_cast<R>(divisor), gx.device(), to);
+        });
   });
 }
 
@@ -163,6 +194,7 @@ void extremum_backward(const char* op, const ReducePlan& plan, const Tensor& pos
 }
 
 const CudaKernel sum_kernel(sum_kernels, sum);
+const CudaKernel spread_kernel(spread_kernels, spread);
 const CudaKernel squares_kernel(squares_kernels, squares);
 const CudaKernel squares_backward_kernel(squares_backward_kernels, squares_backward);
 const CudaKernel extremum_kernel(extremum_kernels, extremum);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "ranvier/core/autocast.h"
+#include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/pointwise/pointwise.h"
 #include "ranvier/ops/reduce/detail/reduce_kernels.h"
@@ -12,22 +14,38 @@ namespace {
 
 using detail::ReducePlan;
 
+void spread_cpu(const char* op, const ReducePlan& plan, const Tensor& gy, double divisor,
+                Tensor& gx) {
+  const Tensor share = divisor == 1 ? gy : div(gy, divisor);
+  kernel_for(op, gx.device(), detail::strided_copy_kernels)(
+      op, gx.device(), {{plan.outer, plan.inner}, {plan.count, 0}, {plan.inner, 1}},
+      element_size(gx.dtype()), gx.mutable_raw_data(), share.raw_data());
+}
+
+}  // namespace
+
+constinit DeviceKernels<detail::SpreadKernel> detail::spread_kernels{.cpu = spread_cpu};
+
+namespace {
+
 /// Of `sum`, and of `mean` with its divisor: every element gets its result's share.
 struct SumBackward final : Node {
-  SumBackward(const char* op, const Shape& input_shape, const ReducePlan& reduction, double by)
-      : label(op), shape(input_shape), plan(reduction), divisor(by) {}
+  SumBackward(const char* op, const Tensor& x, const ReducePlan& reduction, double by)
+      : label(op),
+        shape(x.shape()),
+        dtype(x.dtype() == DType::bits ? DType::f32 : x.dtype()),
+        plan(reduction),
+        divisor(by) {}
   const char* label;
   Shape shape;
+  DType dtype;  // of the gradient of x
   ReducePlan plan;
   double divisor;
 
   const char* name() const override { return label; }
   std::vector<Tensor> backward(std::span<const Tensor> grads) override {
-    const Tensor share = divisor == 1 ? grads[0] : div(grads[0], divisor);
-    Tensor gx = empty(shape, {.dtype = share.dtype(), .device = share.device()});
-    kernel_for(label, gx.device(), detail::strided_copy_kernels)(
-        label, gx.device(), {{plan.outer, plan.inner}, {plan.count, 0}, {plan.inner, 1}},
-        element_size(gx.dtype()), gx.mutable_raw_data(), share.raw_data());
+    Tensor gx = empty(shape, {.dtype = dtype, .device = grads[0].device()});
+    kernel_for(label, gx.device(), detail::spread_kernels)(label, plan, grads[0], divisor, gx);
     return {gx};
   }
 };
@@ -40,22 +58,24 @@ void require_time_axis(const char* op, const Tensor& x, const std::vector<int>& 
 
 enum class Kind { sum, mean };
 
-Tensor add_up(Kind kind, const Tensor& input, const std::vector<int>& axes, ReduceOptions options) {
+Tensor add_up(Kind kind, const Tensor& given, const std::vector<int>& axes, ReduceOptions options) {
   const char* const op = kind == Kind::mean ? "mean" : "sum";
+  const Tensor input = only_stored(given) ? widened(given) : given;
   const bool packed = input.dtype() == DType::bits;
   if (packed) require_time_axis(op, input, axes);
   const auto [x, plan, shape] = detail::plan_reduction(op, input, axes, options.keepdim);
   RV_CHECK(kind == Kind::sum || plan.count > 0, "[mean] {} has no elements to take the mean of.",
            input.shape());
   const double divisor = kind == Kind::mean ? static_cast<double>(plan.count) : 1;
-  Tensor y = empty(shape, {.dtype = packed ? DType::f32 : x.dtype(), .device = x.device()});
+  const DType dtype = packed ? DType::f32 : detail::computed_dtype(x.dtype());
+  Tensor y = empty(shape, {.dtype = dtype, .device = x.device()});
   if (packed)
     kernel_for(op, x.device(), detail::count_spikes_kernels)(op, x, divisor, y);
   else
     kernel_for(op, x.device(), detail::sum_kernels)(op, plan, x, divisor, y);
   if (grad_needed({x}))
-    attach(std::make_shared<SumBackward>(kind == Kind::mean ? "MeanBackward" : "SumBackward",
-                                         x.shape(), plan, divisor),
+    attach(std::make_shared<SumBackward>(kind == Kind::mean ? "MeanBackward" : "SumBackward", x,
+                                         plan, divisor),
            {x}, {y});
   return y;
 }

@@ -47,7 +47,7 @@ template <class Reducer>
 void launch_rows(const char* op, Device device, const ReducePlan& plan,
                  const typename Reducer::Value* x, const Reducer& reducer) {
   using Value = typename Reducer::Value;
-  constexpr int lanes = cuda::full_lanes<Value>;
+  constexpr int lanes = lanes_of<Value>;
   constexpr std::int64_t least_chunk = 8192, most_chunks = 4096;
   const Chunks chunks = Chunks::of(plan.count, least_chunk, most_chunks);
   const std::int64_t packs = (plan.count + lanes - 1) / lanes;
@@ -56,7 +56,7 @@ void launch_rows(const char* op, Device device, const ReducePlan& plan,
                     : packs > warp
                         ? warp
                         : static_cast<int>(std::bit_ceil(static_cast<std::uint64_t>(packs)));
-  const bool packed = cuda::in_packs<Value>(plan.outer == 1 ? lanes : plan.count, {x});
+  const bool packed = cuda::in_packs<Value, lanes>(plan.outer == 1 ? lanes : plan.count, {x});
   Partials<typename Reducer::Part> partials(device, plan, chunks);
   const std::int64_t per_block = block / width, tasks = plan.outer * chunks.number;
   cuda::launch(op, device, grid_of((tasks + per_block - 1) / per_block), reduce_rows<Reducer>, plan,
@@ -81,9 +81,9 @@ template <class Reducer>
 void reduce(const char* op, Device device, const ReducePlan& plan, const typename Reducer::Value* x,
             const Reducer& reducer) {
   using Value = typename Reducer::Value;
-  constexpr int lanes = cuda::full_lanes<Value>;
+  constexpr int lanes = lanes_of<Value>;
   if (plan.results() == 0) return;
-  const bool packed = cuda::in_packs<Value>(plan.inner, {x});
+  const bool packed = cuda::in_packs<Value, lanes>(plan.inner, {x});
   const std::int64_t few = plan.inner == 1 ? 4 : 16;
   if (plan.count <= few && packed)
     cuda::launch(op, device, cuda::grid_for(plan.results() / lanes), reduce_few<Reducer, lanes>,

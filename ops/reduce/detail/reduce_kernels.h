@@ -8,10 +8,15 @@
 
 namespace ranvier::detail {
 
-/// y = sum of x / divisor, y of x's dtype or, for a later pass, f64.
+/// y = sum of x / divisor, y of the dtype that x is computed with or, for a later pass over f32,
+/// f64. On CUDA devices x may hold 16-bit floats.
 using SumKernel = void(const char* op, const ReducePlan& plan, const Tensor& x, double divisor,
                        Tensor& y);
 extern DeviceKernels<SumKernel> sum_kernels;
+/// gx = gy / divisor for each element of gx that made gy; dtypes as those of x and y.
+using SpreadKernel = void(const char* op, const ReducePlan& plan, const Tensor& gy, double divisor,
+                          Tensor& gx);
+extern DeviceKernels<SpreadKernel> spread_kernels;
 
 /// y = sum of (x - mean)^2 / divisor; `means` is f64.
 using SquaresKernel = void(const ReducePlan& plan, const Tensor& x, const Tensor& means,

@@ -22,23 +22,31 @@ using cuda::divide;
 using cuda::Division;
 using cuda::Pack;
 
-/// Joins the parts of `members` threads, a power of two, that are `stride` threads apart; the
-/// result is that of member 0. All threads of the block call it.
-template <class Reducer>
-__device__ __forceinline__ typename Reducer::Part join_members(const Reducer& reducer,
-                                                               const typename Reducer::Part& part,
-                                                               int member, int members,
-                                                               int stride) {
-  __shared__ typename Reducer::Part parts[block_threads];
-  parts[threadIdx.x] = part;
+/// Lanes of packs of a stored type: 16 bytes of what it is computed in, so that results do not
+/// depend on how elements are stored.
+template <class Value>
+inline constexpr int lanes_of = cuda::full_lanes<Computed<Value>>;
+
+/// Joins each lane's parts of `members` threads, a power of two, that are `stride` threads apart;
+/// the results are left with member 0. All threads of the block call it.
+template <class Reducer, int lanes>
+__device__ __forceinline__ void join_members(const Reducer& reducer,
+                                             typename Reducer::Part (&part)[lanes], int member,
+                                             int members, int stride) {
+  __shared__ typename Reducer::Part parts[lanes][block_threads];
+#pragma unroll
+  for (int k = 0; k < lanes; ++k) parts[k][threadIdx.x] = part[k];
   for (int half = members / 2; half > 0; half /= 2) {
     __syncthreads();
-    if (member < half)
-      reducer.join(parts[threadIdx.x], parts[threadIdx.x + static_cast<unsigned>(half * stride)]);
+    if (member < half) {
+#pragma unroll
+      for (int k = 0; k < lanes; ++k)
+        reducer.join(parts[k][threadIdx.x],
+                     parts[k][threadIdx.x + static_cast<unsigned>(half * stride)]);
+    }
   }
-  const typename Reducer::Part joined = parts[threadIdx.x];
-  __syncthreads();
-  return joined;
+#pragma unroll
+  for (int k = 0; k < lanes; ++k) part[k] = parts[k][threadIdx.x];
 }
 
 template <class Reducer, int lanes>
@@ -82,14 +90,14 @@ __global__ void __launch_bounds__(block_threads)
                 const typename Reducer::Value* x, typename Reducer::Part* partials,
                 const Reducer reducer) {
   using Value = typename Reducer::Value;
-  constexpr int lanes = cuda::full_lanes<Value>;
+  constexpr int lanes = lanes_of<Value>;
   const int member = static_cast<int>(threadIdx.x) & (width - 1);
   const int thread = static_cast<int>(threadIdx.x) / width;
   const std::int64_t task =
       static_cast<std::int64_t>(blockIdx.x) * (block_threads / width) + thread;
   const bool idle = task >= plan.outer * chunks.number;
   const Division at = divide(task, chunks.number);
-  typename Reducer::Part part = reducer.start();
+  typename Reducer::Part parts[] = {reducer.start()};
   if (!idle) {
     const Value* const row = x + at.quotient * plan.count;
     const std::int64_t first = at.remainder * chunks.length;
@@ -105,18 +113,18 @@ __global__ void __launch_bounds__(block_threads)
       for (int a = 0; a < ahead; ++a)
 #pragma unroll
         for (int k = 0; k < lanes; ++k)
-          reducer.add(part, values[a].lane[k], i + a * step + k, at.quotient);
+          reducer.add(parts[0], values[a].lane[k], i + a * step + k, at.quotient);
     }
     for (; i < last; i += step)
       for (int k = 0; k < lanes && i + k < last; ++k)
-        reducer.add(part, row[i + k], i + k, at.quotient);
+        reducer.add(parts[0], row[i + k], i + k, at.quotient);
   }
-  part = join_members(reducer, part, member, width, 1);
+  join_members(reducer, parts, member, width, 1);
   if (idle || member != 0) return;
   if (partials != nullptr)
-    partials[task] = part;
+    partials[task] = parts[0];
   else
-    reducer.finish(at.quotient, part);
+    reducer.finish(at.quotient, parts[0]);
 }
 
 /// Blocks are numbered [outer, chunks, column blocks].
@@ -140,32 +148,28 @@ __global__ void __launch_bounds__(block_threads)
     const Value* const top = x + at.quotient * plan.count * plan.inner + column;
     const std::int64_t first = at.remainder * chunks.length;
     const std::int64_t last = std::min(first + chunks.length, plan.count);
-    std::int64_t i = first + member;
-    for (; i + (ahead - 1) * layout.down < last; i += ahead * layout.down) {
+    for (std::int64_t i = first + member; i < last; i += ahead * layout.down) {
       Pack<Value, lanes> values[ahead];
 #pragma unroll
       for (int a = 0; a < ahead; ++a)
-        values[a] = cuda::load<Value, lanes>(top + (i + a * layout.down) * plan.inner);
+        if (i + a * layout.down < last)
+          values[a] = cuda::load<Value, lanes>(top + (i + a * layout.down) * plan.inner);
 #pragma unroll
       for (int a = 0; a < ahead; ++a)
 #pragma unroll
         for (int k = 0; k < lanes; ++k)
-          reducer.add(parts[k], values[a].lane[k], i + a * layout.down, result + k);
-    }
-    for (; i < last; i += layout.down) {
-      const auto values = cuda::load<Value, lanes>(top + i * plan.inner);
-#pragma unroll
-      for (int k = 0; k < lanes; ++k) reducer.add(parts[k], values.lane[k], i, result + k);
+          if (i + a * layout.down < last)
+            reducer.add(parts[k], values[a].lane[k], i + a * layout.down, result + k);
     }
   }
+  join_members(reducer, parts, member, layout.down, layout.across);
+  if (idle || member != 0) return;
 #pragma unroll
   for (int k = 0; k < lanes; ++k) {
-    const auto joined = join_members(reducer, parts[k], member, layout.down, layout.across);
-    if (idle || member != 0) continue;
     if (partials != nullptr)
-      partials[by_column.quotient * plan.inner + column + k] = joined;
+      partials[by_column.quotient * plan.inner + column + k] = parts[k];
     else
-      reducer.finish(result + k, joined);
+      reducer.finish(result + k, parts[k]);
   }
 }
 
@@ -179,14 +183,14 @@ __global__ void __launch_bounds__(block_threads)
   const std::int64_t column =
       at.remainder * layout.across + (static_cast<int>(threadIdx.x) & (layout.across - 1));
   const bool idle = column >= inner;
-  typename Reducer::Part part = reducer.start();
+  typename Reducer::Part parts[] = {reducer.start()};
   if (!idle) {
 #pragma unroll 4
     for (std::int64_t i = member; i < chunks; i += layout.down)
-      reducer.join(part, partials[(at.quotient * chunks + i) * inner + column]);
+      reducer.join(parts[0], partials[(at.quotient * chunks + i) * inner + column]);
   }
-  part = join_members(reducer, part, member, layout.down, layout.across);
-  if (!idle && member == 0) reducer.finish(at.quotient * inner + column, part);
+  join_members(reducer, parts, member, layout.down, layout.across);
+  if (!idle && member == 0) reducer.finish(at.quotient * inner + column, parts[0]);
 }
 
 }  // namespace ranvier::detail::device
