@@ -183,6 +183,11 @@ std::vector<Case> others() {
   std::vector<Case> cases{
       {"sum", {x}, wide, of([](const Tensor& a) { return sum(a); })},
       {"mean over time", {x}, wide, of([](const Tensor& a) { return mean(a, {0}); })},
+      {"sum over many steps", {{25, 12, 10}}, wide, of([](const Tensor& a) {
+         return sum(a, {0});
+       })},
+      {"mean of odd rows", {{70, 31}}, wide, of([](const Tensor& a) { return mean(a, {0}); })},
+      {"mean over channels", {{6, 300}}, wide, of([](const Tensor& a) { return mean(a, {1}); })},
       {"sum over axes apart", {x}, wide, of([](const Tensor& a) {
          return sum(a, {0, 2});
        })},
