@@ -11,6 +11,7 @@
 
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/cuda_launch.h"
+#include "ranvier/core/detail/tensor_kernels.h"
 #include "ranvier/ops/matmul/detail/cuda_operand.h"
 #include "ranvier/ops/matmul/detail/matmul_gradients.h"
 #include "ranvier/ops/matmul/detail/narrow.h"
@@ -66,6 +67,7 @@ struct Plan {
   cublasLtMatmulAlgo_t algorithm{};
   std::size_t workspace_bytes = 0;
   bool adds_bias = false;
+  bool exists = true;  // or else cuBLASLt cannot write such a 16-bit result
 };
 
 cudaDataType_t data_type(DType dtype) {
@@ -169,7 +171,8 @@ std::unique_ptr<Plan> make_plan(const char* op, const Key& key, const void* bias
     if (plan->adds_bias) return plan;
     set(op, plan->operation, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_DEFAULT);
   }
-  if (!choose_algorithm(with, preference, *plan))
+  plan->exists = choose_algorithm(with, preference, *plan);
+  if (!plan->exists && (key.result == DType::f32 || key.result == DType::f64))
     fail(ErrorCode::device, "[{}] cuBLASLt has no algorithm for ({}, {}) by ({}, {}) in {}.", op,
          key.spec.m, key.spec.k, key.spec.k, key.spec.n, key.spec.compute);
   return plan;
@@ -204,10 +207,16 @@ void product(const char* op, const Gemm& spec, const Tensor& a, const Tensor& b,
   static std::mutex mutex;  // also for the bias that a plan points to while it is launched
   static auto& plans = *new std::map<Key, std::unique_ptr<Plan>>;
   constexpr std::size_t capacity = 1024;  // shapes that vary without end do not fill memory
-  const std::lock_guard lock(mutex);
+  std::unique_lock lock(mutex);
   if (plans.size() >= capacity && !plans.contains(key)) plans.clear();
   std::unique_ptr<Plan>& plan = plans[key];
   if (plan == nullptr) plan = make_plan(op, key, bias_data);
+  if (!plan->exists) {
+    lock.unlock();
+    Tensor wide = empty(c.shape(), {.device = device});
+    product(op, spec, a, b, bias, wide);
+    return kernel_for(op, device, ranvier::detail::convert_kernels)(wide, c);
+  }
   if (plan->adds_bias) set(op, plan->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias_data);
 
   const Storage workspace(plan->workspace_bytes, device);
