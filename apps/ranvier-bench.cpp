@@ -16,10 +16,10 @@ namespace {
 using namespace ranvier::apps;
 using Group = std::function<std::vector<Measurement>(const BenchOptions&)>;
 
-const std::map<std::string, Group> groups{{"copy", bench_copy},         {"neurons", bench_neurons},
-                                          {"products", bench_products}, {"feed", bench_feed},
-                                          {"csnn", bench_csnn},         {"mlp", bench_mlp},
-                                          {"ssc", bench_ssc},           {"shards", bench_shards}};
+const std::map<std::string, Group> groups{
+    {"copy", bench_copy},         {"neurons", bench_neurons}, {"linear-lif", bench_linear_lif},
+    {"products", bench_products}, {"feed", bench_feed},       {"csnn", bench_csnn},
+    {"mlp", bench_mlp},           {"ssc", bench_ssc},         {"shards", bench_shards}};
 
 std::string machine(ranvier::Device device) {
   if (device != ranvier::cpu_device) return ranvier::describe(device);
@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
   bool json = false;
   std::string device = "cpu";
   app.add_option("groups", names,
-                 "copy, neurons, products, feed, csnn, mlp, ssc, shards (default: all)")
+                 "copy, neurons, linear-lif, products, feed, csnn, mlp, ssc, shards (default: all)")
       ->check(CLI::IsMember(groups));
   app.add_option("--runs", options.runs, "Counted runs of each; the median is given")
       ->capture_default_str()

@@ -6,53 +6,87 @@
 #include "ranvier/core/parallel.h"
 #include "ranvier/core/random.h"
 #include "ranvier/core/tape.h"
+#include "ranvier/ops/neurons/detail/scan_kernels.h"
 #include "ranvier/ops/neurons/scan.h"
 
 namespace ranvier::apps {
 namespace {
 
-constexpr std::int64_t neurons = std::int64_t{1} << 20;
+constexpr std::int64_t count = std::int64_t{1} << 20;  // of neurons
 
 double gigabytes_per_second(double bytes, double milliseconds) {
   return bytes / milliseconds / 1e6;
 }
 
 Measurement measure_copy(std::int64_t steps, const BenchOptions& o) {
-  const Tensor from = uniform({steps, neurons}, 0, 1).to(o.device);
+  const Tensor from = uniform({steps, count}, 0, 1).to(o.device);
   Tensor to = empty_like(from);
   Measurement m = measure(
       fmt::format("copy_T{}", steps), o.runs, [&] { copy_into(to, from); }, o.device);
   m.figures = {
-      {"GB/s", gigabytes_per_second(8.0 * static_cast<double>(steps * neurons), m.median_ms)}};
+      {"GB/s", gigabytes_per_second(8.0 * static_cast<double>(steps * count), m.median_ms)}};
   return m;
 }
 
 // Motivation: a backward pass reads two sequences and writes a third; a sum of two, stored past the
 // caches, is the most that such traffic can reach.
 Measurement measure_triad(std::int64_t steps, int runs) {
-  const Tensor a = uniform({steps, neurons}, 0, 1), b = uniform({steps, neurons}, 0, 1);
+  const Tensor a = uniform({steps, count}, 0, 1), b = uniform({steps, count}, 0, 1);
   Tensor sum = empty_like(a);
   const float *const from_a = a.data<float>(), *const from_b = b.data<float>();
   float* const to = sum.mutable_data<float>();
   Measurement m = measure(fmt::format("triad_T{}", steps), runs, [&] {
-    parallel_for(0, steps * neurons / 4, 1 << 12, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(0, steps * count / 4, 1 << 12, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = 4 * begin; i < 4 * end; i += 4)
         _mm_stream_ps(to + i, _mm_add_ps(_mm_load_ps(from_a + i), _mm_load_ps(from_b + i)));
       _mm_sfence();
     });
   });
   m.figures = {
-      {"GB/s", gigabytes_per_second(12.0 * static_cast<double>(steps * neurons), m.median_ms)}};
+      {"GB/s", gigabytes_per_second(12.0 * static_cast<double>(steps * count), m.median_ms)}};
   return m;
 }
 
 /// Adds the bandwidth of `bytes` per neuron-step and its share of the copy's.
 void add_bandwidth(Measurement& m, std::int64_t steps, double bytes, const Measurement& copy) {
-  const auto neuron_steps = static_cast<double>(steps * neurons);
+  const auto neuron_steps = static_cast<double>(steps * count);
   const double rate = gigabytes_per_second(bytes * neuron_steps, m.median_ms);
   m.figures = {{"GB/s", rate},
                {"% of copy", 100 * rate / copy.figures.front().second},
+               {"B/neuron-step", bytes},
                {"ns/neuron-step", 1e6 * m.median_ms / neuron_steps}};
+}
+
+// Motivation: a scan that reads x and writes spikes moves two values per neuron-step, and three
+// more backward (x, the spikes' gradient, the input's gradient); nothing moves less. CUDA devices
+// also leave the state at times and read it on the way back.
+void add_scans(std::int64_t steps, DType dtype, const Measurement& copy, const BenchOptions& o,
+               std::vector<Measurement>& results) {
+  const std::string suffix =
+      fmt::format("T{}{}", steps, dtype == DType::f32 ? "" : fmt::format("_{}", name(dtype)));
+  const auto value = static_cast<double>(element_size(dtype));
+  const Neuron lif = LIFOptions{.tau = 2.0};
+  Tensor x = uniform({steps, count}, -0.5, 2.5).to(dtype).to(o.device);
+  {
+    const NoGradGuard no_grad;
+    Measurement forward = measure(
+        "lif_forward_" + suffix, o.runs, [&] { scan(lif, x); }, o.device);
+    add_bandwidth(forward, steps, 2 * value, copy);
+    results.push_back(forward);
+  }
+  x.set_requires_grad(true);
+  const Tensor seed = uniform({steps, count}, -1, 1).to(dtype).to(o.device);
+  Measurement both = measure(
+      "lif_forward_backward_" + suffix, o.runs,
+      [&] {
+        x.set_grad({});
+        scan(lif, x).spikes.backward(seed);
+      },
+      o.device);
+  const auto states =
+      static_cast<double>(o.device == cpu_device ? 0 : neurons::checkpoint_count(steps));
+  add_bandwidth(both, steps, 5 * value + 2 * 4 * states / static_cast<double>(steps), copy);
+  results.push_back(both);
 }
 
 }  // namespace
@@ -66,35 +100,15 @@ std::vector<Measurement> bench_copy(const BenchOptions& o) {
   return results;
 }
 
-// Motivation: a scan that reads x and writes spikes moves 8 bytes per neuron-step, and 12 more
-// backward (x, the spikes' gradient, the input's gradient); nothing faster is possible in f32.
 std::vector<Measurement> bench_neurons(const BenchOptions& o) {
   std::vector<Measurement> results;
-  const Neuron lif = LIFOptions{.tau = 2.0};
   for (const std::int64_t steps : {8, 16, 32, 64, 128}) {
     if (o.device == cpu_device && steps > 64) break;
     results.push_back(measure_copy(steps, o));
     const Measurement copy = results.back();
     if (o.device == cpu_device) results.push_back(measure_triad(steps, o.runs));
-    Tensor x = uniform({steps, neurons}, -0.5, 2.5).to(o.device);
-    {
-      const NoGradGuard no_grad;
-      Measurement forward = measure(
-          fmt::format("lif_forward_T{}", steps), o.runs, [&] { scan(lif, x); }, o.device);
-      add_bandwidth(forward, steps, 8, copy);
-      results.push_back(forward);
-    }
-    x.set_requires_grad(true);
-    const Tensor seed = uniform({steps, neurons}, -1, 1).to(o.device);
-    Measurement both = measure(
-        fmt::format("lif_forward_backward_T{}", steps), o.runs,
-        [&] {
-          x.set_grad({});
-          scan(lif, x).spikes.backward(seed);
-        },
-        o.device);
-    add_bandwidth(both, steps, 20, copy);
-    results.push_back(both);
+    add_scans(steps, DType::f32, copy, o, results);
+    if (o.device != cpu_device) add_scans(steps, DType::f16, copy, o, results);
   }
   return results;
 }

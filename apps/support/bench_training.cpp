@@ -131,7 +131,9 @@ std::vector<Measurement> bench_ssc(const BenchOptions& o) {
   const auto add = [&](const std::string& name, Sequential network) {
     move_to(network, o.device);
     const auto optimizer = make_optimizer("adam", parameters(network), {.lr = 1e-3});
-    StepBench(o, network, *optimizer, events, loss).run(name, DType::f32, results);
+    const StepBench bench(o, network, *optimizer, events, loss);
+    bench.run(name, DType::f32, results);
+    if (o.device != cpu_device) bench.run(name + "_bf16", DType::bf16, results);
   };
   add("ssc_step_iaf", event_mlp());
   add("ssc_step_recurrent", recurrent_net({.inputs = channels, .classes = classes}));

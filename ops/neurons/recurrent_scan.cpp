@@ -3,6 +3,7 @@
 #include <span>
 #include <type_traits>
 
+#include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/matmul/detail/matmul_gradients.h"
@@ -226,8 +227,9 @@ RecurrentScanResult run(const Neuron& neuron, const Tensor& x, const Tensor& wei
 
 }  // namespace
 
-RecurrentScanResult recurrent_scan(const Neuron& neuron, const Tensor& x, const Tensor& weight,
+RecurrentScanResult recurrent_scan(const Neuron& neuron, const Tensor& given, const Tensor& weight,
                                    const NeuronState& state, const RecurrentScanOptions& options) {
+  const Tensor x = widened(given);
   const Extent extent = extent_of(neuron, x, 0);
   const Initial initial = split(neuron, state);
   check_recurrent(neuron, x, weight, initial, extent);

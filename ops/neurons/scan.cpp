@@ -1,5 +1,8 @@
 #include "ranvier/ops/neurons/scan.h"
 
+#include <algorithm>
+
+#include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/ops/neurons/detail/scan_op.h"
 #include "ranvier/ops/neurons/detail/scan_run.h"
@@ -28,16 +31,35 @@ NeuronState NeuronState::detach() const {
   return detached;
 }
 
+namespace {
+
+/// Whether there are kernels for 16-bit x as it is (see `ScanKernels`).
+bool scans_16_bit(const Neuron& neuron, const Tensor& x, const NeuronState& state,
+                  const neurons::Extent& extent, bool packed) {
+  const int lanes = packed ? 4 : 2;
+  const auto aligned = [lanes](const Tensor& tensor) {
+    const auto pack = static_cast<std::uintptr_t>(lanes * element_size(tensor.dtype()));
+    return reinterpret_cast<std::uintptr_t>(tensor.raw_data()) % pack == 0;
+  };
+  return x.device() != cpu_device && neuron.spiking() && extent.step.numel() % lanes == 0 &&
+         aligned(x) && std::ranges::all_of(state.variables(), aligned);
+}
+
+}  // namespace
+
 ScanResult scan(const Neuron& neuron, const Tensor& x, const NeuronState& state,
                 const ScanOptions& options) {
   const neurons::Extent extent = neurons::extent_of(neuron, x, options.steps);
   neurons::check_scan(neuron, x, state, extent);
   if (options.packed) neurons::check_packed(neuron, extent);
-  return detail::visit_real(neuron.name().c_str(), x.dtype(), [&]<class R>(detail::Type<R>) {
-    neurons::ScanRun<R> run(neuron, x, options);
-    run.forward(state);
-    return run.record(state);
-  });
+  const bool as_it_is = scans_16_bit(neuron, x, state, extent, options.packed);
+  const Tensor scanned = as_it_is ? x : widened(x);
+  return detail::visit_floating(
+      neuron.name().c_str(), scanned.dtype(), [&]<class S>(detail::Type<S>) {
+        neurons::ScanRun<detail::Computed<S>, S> run(neuron, scanned, options);
+        run.forward(state);
+        return run.record(state);
+      });
 }
 
 }  // namespace ranvier

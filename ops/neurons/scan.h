@@ -14,7 +14,8 @@
 namespace ranvier {
 
 /// What neurons remember between two shards of time: one tensor for each state variable, shaped
-/// like one step of x, in the dtype of x. A default `NeuronState` is a neuron at rest.
+/// like one step of x, in the dtype that is computed in: that of x, but f32 for 16-bit x. A default
+/// `NeuronState` is a neuron at rest.
 class NeuronState {
  public:
   NeuronState() = default;
@@ -40,7 +41,7 @@ struct ScanOptions {
   /// 0: x is [T, ...]. T >= 1: x is one static input [...] shown for T steps; it is read once and
   /// its gradient is summed over time, the repeat never exists.
   std::int64_t steps = 0;
-  bool packed = false;       ///< spikes as `DType::bits` instead of the dtype of x
+  bool packed = false;       ///< spikes as `DType::bits` instead of numbers
   bool final_state = false;  ///< keep the state after the last step
   bool trace = false;        ///< keep the membrane of each step, after its reset (v_seq)
   bool rate = false;         ///< the mean of the output over time
@@ -54,10 +55,11 @@ struct ScanResult {
   Tensor rate;        ///< [...]
 };
 
-/// Runs `neuron` over time on x, [T, ...] or [...] with `steps`, f32 or f64, from `state`.
-/// Differentiable in x, the state and the neuron's learnables, through every output. Errors: a
-/// dtype other than f32 and f64, a state of another shape, no time axis, steps < 0, packed
-/// spikes of a readout.
+/// Runs `neuron` over time on x, [T, ...] or [...] with `steps`, f32, f64 or of 16-bit floats, from
+/// `state`. Differentiable in x, the state and the neuron's learnables, through every output. A
+/// 16-bit x is computed with in f32, and so are all results; but on CUDA devices spikes have x's
+/// dtype, unless there is an odd number of them per step. Errors: any other dtype, a state of
+/// another shape or dtype, no time axis, steps < 0, packed spikes of a readout.
 ScanResult scan(const Neuron& neuron, const Tensor& x, const NeuronState& state = {},
                 const ScanOptions& options = {});
 

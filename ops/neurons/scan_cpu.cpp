@@ -12,8 +12,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
+#include "ranvier/core/dtype.h"
 #include "ranvier/core/parallel.h"
 #include "ranvier/ops/neurons/detail/replay.h"
 
@@ -313,16 +315,30 @@ void backward_cpu(Device, const ScanInput<R>& in, const ScanGradInput<R>& grad_i
       grad_out.learnables[l] += shares[static_cast<std::size_t>(b * learnables + l)];
 }
 
+/// `kernel` if it is of the type that is asked for, else none.
+template <class Wanted, class Kernel>
+constexpr Wanted* if_for(Kernel* kernel) {
+  if constexpr (std::is_same_v<Wanted, Kernel>)
+    return kernel;
+  else
+    return nullptr;
+}
+
 }  // namespace
 
-template <class R>
-constinit DeviceKernels<ScanForwardKernel<R>> ScanKernels<R>::forward{.cpu = forward_cpu<R>};
-template <class R>
-constinit DeviceKernels<ScanBackwardKernel<R>> ScanKernels<R>::backward{.cpu = backward_cpu<R>};
-template <class R>
-constinit DeviceKernels<ScanRepairKernel<R>> ScanKernels<R>::repair{.cpu = repair_cpu<R>};
+template <class R, class S>
+constinit DeviceKernels<ScanForwardKernel<R, S>> ScanKernels<R, S>::forward{
+    .cpu = if_for<ScanForwardKernel<R, S>>(forward_cpu<R>)};
+template <class R, class S>
+constinit DeviceKernels<ScanBackwardKernel<R, S>> ScanKernels<R, S>::backward{
+    .cpu = if_for<ScanBackwardKernel<R, S>>(backward_cpu<R>)};
+template <class R, class S>
+constinit DeviceKernels<ScanRepairKernel<R, S>> ScanKernels<R, S>::repair{
+    .cpu = if_for<ScanRepairKernel<R, S>>(repair_cpu<R>)};
 
 template struct ScanKernels<float>;
 template struct ScanKernels<double>;
+template struct ScanKernels<float, bfloat16>;
+template struct ScanKernels<float, float16>;
 
 }  // namespace ranvier::neurons

@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/ops/shape/shape_ops.h"
 #include "ranvier/ops/shape/slice.h"
 
@@ -28,27 +29,30 @@ void check_devices(const Neuron& neuron, const Tensor& x, const NeuronState& sta
   for (std::size_t i = 0; i < neuron.learnables.size(); ++i)
     check(neuron.learnable_names()[i], neuron.learnables[i]);
   if (x.device() == cpu_device) return;
+  const DType computed = detail::computed_dtype(x.dtype());
   if (neuron.description().f32.model < 0)
     fail(ErrorCode::device,
          "[{}] a neuron that is defined outside the library has no kernel for {}; add it to "
          "AllNeurons.",
          neuron.name(), x.device());
   for (const Tensor& learnable : neuron.learnables)
-    RV_CHECK(learnable.dtype() == x.dtype(), "[{}] learnables must be {} as x on {}; got {}.",
-             neuron.name(), x.dtype(), x.device(), learnable.dtype());
+    RV_CHECK(learnable.dtype() == computed,
+             "[{}] learnables must be {} on {} with x of {}; got {}.", neuron.name(), computed,
+             x.device(), x.dtype(), learnable.dtype());
 }
 }  // namespace
 
 void check_scan(const Neuron& neuron, const Tensor& x, const NeuronState& state,
                 const Extent& extent) {
-  RV_CHECK(x.dtype() == DType::f32 || x.dtype() == DType::f64, "[{}] x must be f32 or f64; got {}.",
-           neuron.name(), x.dtype());
+  const DType computed = detail::computed_dtype(x.dtype());
+  RV_CHECK(computed == DType::f32 || computed == DType::f64,
+           "[{}] x must be f32 or f64, or of 16-bit floats; got {}.", neuron.name(), x.dtype());
   const std::size_t count = state.variables().size();
   RV_CHECK(count == 0 || count == static_cast<std::size_t>(neuron.states()),
            "[{}] the state must have {} variables; got {}.", neuron.name(), neuron.states(), count);
   for (const Tensor& variable : state.variables())
-    RV_CHECK(variable.shape() == extent.step && variable.dtype() == x.dtype(),
-             "[{}] the state must be {} {}, as one step of x; got {} {}.", neuron.name(), x.dtype(),
+    RV_CHECK(variable.shape() == extent.step && variable.dtype() == computed,
+             "[{}] the state must be {} {}, as one step of x; got {} {}.", neuron.name(), computed,
              extent.step, variable.dtype(), variable.shape());
   for (std::size_t i = 0; i < neuron.learnables.size(); ++i)
     RV_CHECK(neuron.learnables[i].numel() == 1, "[{}] {} must have one element; its shape is {}.",

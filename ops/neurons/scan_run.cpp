@@ -2,15 +2,25 @@
 
 #include <span>
 
+#include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/tape.h"
 
 namespace ranvier::neurons {
 namespace {
 
+using detail::Type;
+
+/// A gradient that kernels can read: those for 16-bit floats need aligned ones.
+template <class R, class S>
+Tensor readable_as(const Tensor& grad) {
+  const bool aligned = reinterpret_cast<std::uintptr_t>(grad.raw_data()) % 16 == 0;
+  return std::is_same_v<R, S> || aligned ? grad : clone(grad);
+}
+
 /// Keeps x and the initial state only; backward recomputes the membrane.
-template <class R>
+template <class R, class S>
 struct ScanBackward final : Node {
-  ScanInput<R> scan;        // its pointers are set in backward
+  ScanInput<R, S> scan;     // its pointers are set in backward
   std::vector<Saved> read;  // x and the state's variables
   Saved checkpoints;        // on a CUDA device
   std::vector<Tensor> learnables;
@@ -22,25 +32,26 @@ struct ScanBackward final : Node {
     const int states = scan.program.states;
     const Device device = read[0].get().device();
     std::vector<Tensor> held(grads.begin(), grads.end());  // spikes, trace, rate, state variables
-    for (Tensor& grad : held)
-      if (grad.defined()) grad = grad.to(dtype_of<R>);
+    for (std::size_t i = 0; i < held.size(); ++i)
+      if (held[i].defined())
+        held[i] = readable_as<R, S>(held[i].to(i == 0 ? dtype_of<S> : dtype_of<R>));
     std::vector<Tensor> results(1 + static_cast<std::size_t>(states));
-    ScanGradOutput<R> grad_out;
-    const auto wanted = [&](int i, const Shape& shape) -> R* {
+    ScanGradOutput<R, S> grad_out;
+    const auto wanted = [&]<class T>(Type<T>, int i, const Shape& shape) -> T* {
       if (!needs(i)) return nullptr;
       Tensor& result = results[static_cast<std::size_t>(i)];
-      result = empty(shape, {.dtype = dtype_of<R>, .device = device});
-      return mutable_data_or_null<R>(result);
+      result = empty(shape, {.dtype = dtype_of<T>, .device = device});
+      return mutable_data_or_null<T>(result);
     };
-    grad_out.x = wanted(0, read[0].get().shape());
-    for (int k = 0; k < states; ++k) grad_out.state[k] = wanted(1 + k, step);
+    grad_out.x = wanted(Type<S>{}, 0, read[0].get().shape());
+    for (int k = 0; k < states; ++k) grad_out.state[k] = wanted(Type<R>{}, 1 + k, step);
     Tensor sums = learnables.empty()
                       ? Tensor()
                       : zeros({scan.program.learnables}, {.dtype = DType::f64, .device = device});
     grad_out.learnables = mutable_data_or_null<double>(sums);
 
-    kernel_for("scan", device, ScanKernels<R>::backward)(device, input(), gradients_of(held),
-                                                         grad_out);
+    kernel_for("scan", device, ScanKernels<R, S>::backward)(device, input(), gradients_of(held),
+                                                            grad_out);
     for (Tensor& gradient : learnable_gradients(learnables, sums))
       results.push_back(std::move(gradient));
     return results;
@@ -52,9 +63,9 @@ struct ScanBackward final : Node {
   }
 
  private:
-  ScanInput<R> input() const {
-    ScanInput<R> in = scan;
-    in.x = data_or_null<R>(read[0].get());
+  ScanInput<R, S> input() const {
+    ScanInput<R, S> in = scan;
+    in.x = data_or_null<S>(read[0].get());
     for (int k = 0; k < in.program.states; ++k)
       in.state[k] = data_or_null<R>(read[static_cast<std::size_t>(k) + 1].get());
     learnables_of(learnables, in.learnables);
@@ -62,9 +73,9 @@ struct ScanBackward final : Node {
     return in;
   }
 
-  ScanGradInput<R> gradients_of(const std::vector<Tensor>& held) const {
-    ScanGradInput<R> grad_in{data_or_null<R>(held[0]), data_or_null<R>(held[1]),
-                             data_or_null<R>(held[2])};
+  ScanGradInput<R, S> gradients_of(const std::vector<Tensor>& held) const {
+    ScanGradInput<R, S> grad_in{data_or_null<S>(held[0]), data_or_null<R>(held[1]),
+                                data_or_null<R>(held[2])};
     for (int k = 0; k < scan.program.states; ++k)
       grad_in.state[k] = data_or_null<R>(held[static_cast<std::size_t>(k) + 3]);
     return grad_in;
@@ -73,11 +84,11 @@ struct ScanBackward final : Node {
 
 }  // namespace
 
-template <class R>
-ScanRun<R>::ScanRun(const Neuron& neuron, const Tensor& x, const ScanOptions& options)
+template <class R, class S>
+ScanRun<R, S>::ScanRun(const Neuron& neuron, const Tensor& x, const ScanOptions& options)
     : neuron_(neuron), x_(x), options_(options), extent_(extent_of(neuron, x, options.steps)) {
   const TensorOptions real{.dtype = dtype_of<R>, .device = x.device()};
-  result_.spikes = empty(extent_.sequence, {.dtype = options.packed ? DType::bits : dtype_of<R>,
+  result_.spikes = empty(extent_.sequence, {.dtype = options.packed ? DType::bits : dtype_of<S>,
                                             .device = x.device()});
   if (options.trace) result_.trace = empty(extent_.sequence, real);
   if (options.rate) result_.rate = empty(extent_.step, real);
@@ -85,27 +96,27 @@ ScanRun<R>::ScanRun(const Neuron& neuron, const Tensor& x, const ScanOptions& op
     for (int k = 0; k < neuron.states(); ++k) last_.push_back(empty(extent_.step, real));
 }
 
-template <class R>
-ScanInput<R> ScanRun<R>::input(const NeuronState& state) const {
-  ScanInput<R> in{.program = program_of<R>(neuron_),
-                  .steps = extent_.steps,
-                  .neurons = extent_.step.numel(),
-                  .x = data_or_null<R>(x_),
-                  .static_input = options_.steps > 0};
+template <class R, class S>
+ScanInput<R, S> ScanRun<R, S>::input(const NeuronState& state) const {
+  ScanInput<R, S> in{.program = program_of<R>(neuron_),
+                     .steps = extent_.steps,
+                     .neurons = extent_.step.numel(),
+                     .x = data_or_null<S>(x_),
+                     .static_input = options_.steps > 0};
   for (std::size_t k = 0; k < state.variables().size(); ++k)
     in.state[k] = data_or_null<R>(state.variables()[k]);
   learnables_of(neuron_.learnables, in.learnables);
   return in;
 }
 
-template <class R>
-ScanOutput<R> ScanRun<R>::output() {
-  ScanOutput<R> out;
+template <class R, class S>
+ScanOutput<R, S> ScanRun<R, S>::output() {
+  ScanOutput<R, S> out;
   if (options_.packed) {
     out.words = mutable_data_or_null<std::uint64_t>(result_.spikes);
     out.columns = extent_.step[-1];
   } else {
-    out.spikes = mutable_data_or_null<R>(result_.spikes);
+    out.spikes = mutable_data_or_null<S>(result_.spikes);
   }
   out.trace = mutable_data_or_null<R>(result_.trace);
   out.rate = mutable_data_or_null<R>(result_.rate);
@@ -114,36 +125,36 @@ ScanOutput<R> ScanRun<R>::output() {
   return out;
 }
 
-template <class R>
-void ScanRun<R>::forward(const NeuronState& state) {
+template <class R, class S>
+void ScanRun<R, S>::forward(const NeuronState& state) {
   const Device device = x_.device();
   // On the CPU, backward does without.
   if (device != cpu_device && grad_needed(inputs_of(neuron_, x_, state)))
     return forward_with_checkpoints(state);
-  kernel_for("scan", device, ScanKernels<R>::forward)(device, input(state), output());
+  kernel_for("scan", device, ScanKernels<R, S>::forward)(device, input(state), output());
 }
 
-template <class R>
-void ScanRun<R>::forward_with_checkpoints(const NeuronState& state) {
+template <class R, class S>
+void ScanRun<R, S>::forward_with_checkpoints(const NeuronState& state) {
   const Device device = x_.device();
   if (const std::int64_t count = checkpoint_count(extent_.steps); count > 0)
     checkpoints_ = empty({count, neuron_.states(), extent_.step.numel()},
                          {.dtype = dtype_of<R>, .device = device});
-  kernel_for("scan", device, ScanKernels<R>::forward)(device, input(state), output());
+  kernel_for("scan", device, ScanKernels<R, S>::forward)(device, input(state), output());
 }
 
-template <class R>
-std::int64_t ScanRun<R>::repair(const NeuronState& state) {
-  return kernel_for("scan", x_.device(), ScanKernels<R>::repair)(x_.device(), input(state),
-                                                                 output());
+template <class R, class S>
+std::int64_t ScanRun<R, S>::repair(const NeuronState& state) {
+  return kernel_for("scan", x_.device(), ScanKernels<R, S>::repair)(x_.device(), input(state),
+                                                                    output());
 }
 
-template <class R>
-ScanResult ScanRun<R>::record(const NeuronState& state) {
+template <class R, class S>
+ScanResult ScanRun<R, S>::record(const NeuronState& state) {
   const std::vector<Tensor> inputs = inputs_of(neuron_, x_, state);
   const auto states = static_cast<std::size_t>(neuron_.states());
   if (grad_needed(inputs)) {
-    auto node = std::make_shared<ScanBackward<R>>();
+    auto node = std::make_shared<ScanBackward<R, S>>();
     node->scan = input(state);
     for (std::size_t i = 0; i < 1 + states; ++i) node->read.emplace_back(inputs[i]);
     if (x_.device() != cpu_device) node->checkpoints = checkpoints_;
@@ -160,5 +171,7 @@ ScanResult ScanRun<R>::record(const NeuronState& state) {
 
 template class ScanRun<float>;
 template class ScanRun<double>;
+template class ScanRun<float, bfloat16>;
+template class ScanRun<float, float16>;
 
 }  // namespace ranvier::neurons

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/ops/neurons/detail/scan_op.h"
 #include "ranvier/ops/neurons/detail/scan_run.h"
@@ -10,8 +11,9 @@ namespace ranvier {
 
 using namespace neurons;
 
-SpeculativeScan::SpeculativeScan(const Neuron& neuron, const Tensor& x, const NeuronState& guess,
-                                 const ScanOptions& options) {
+SpeculativeScan::SpeculativeScan(const Neuron& neuron, const Tensor& given,
+                                 const NeuronState& guess, const ScanOptions& options) {
+  const Tensor x = widened(given);
   const Extent extent = extent_of(neuron, x, options.steps);
   check_scan(neuron, x, guess, extent);
   if (options.packed) check_packed(neuron, extent);

@@ -2,6 +2,8 @@
 #include "ranvier/core/random.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/neurons/scan.h"
+#include "ranvier/ops/shape/shape_ops.h"
+#include "ranvier/ops/shape/slice.h"
 #include "tests/support/cuda.h"
 #include "tests/support/errors.h"
 #include "tests/support/neuron_on_device.h"
@@ -70,6 +72,63 @@ void compare(const Case& c) {
   }
 }
 
+/// Which output of a scan is differentiated.
+enum class Output { spikes, trace, rate };
+
+/// A scan of x and what one gradient of one output gives.
+struct Differentiated {
+  ScanResult result;
+  Tensor output;
+  std::vector<Tensor> gradients;  // of x, of the state, of learnables
+};
+
+Differentiated differentiated(const Case& c, const Neuron& model, const Tensor& x,
+                              const std::vector<Tensor>& state, Output which, const Tensor& grad) {
+  const Neuron neuron = neuron_on(x.device(), model, DType::f32);
+  std::vector<Tensor> leaves{x.detach()}, variables;
+  for (const Tensor& variable : state) leaves.push_back(variable.to(x.device()));
+  for (Tensor& leaf : leaves) leaf.set_requires_grad(true);
+  variables.assign(leaves.begin() + 1, leaves.end());
+  Differentiated d;
+  d.result = scan(neuron, leaves[0], variables.empty() ? NeuronState() : NeuronState(variables),
+                  {.steps = c.steps,
+                   .final_state = true,
+                   .trace = which == Output::trace,
+                   .rate = which == Output::rate});
+  d.output = which == Output::spikes  ? d.result.spikes
+             : which == Output::trace ? d.result.trace
+                                      : d.result.rate;
+  d.output.backward(grad.to(d.output.dtype()).to(x.device()));
+  leaves.insert(leaves.end(), neuron.learnables.begin(), neuron.learnables.end());
+  for (const Tensor& leaf : leaves) d.gradients.push_back(leaf.grad());
+  return d;
+}
+
+/// A scan of x of `c.dtype`, 16 bit, on the CUDA device against one of the same numbers in f32 on
+/// the CPU: the same spikes and states, and the gradient of x is that of f32, rounded once.
+void compare_rounded(const Case& c, Output which = Output::spikes) {
+  CAPTURE(c.neuron.name(), c.shape[0], c.shape[-1], c.steps, name(c.dtype),
+          static_cast<int>(which));
+  seed(3);
+  const Tensor x = normal(c.shape, 0.6, 1.0).to(c.dtype);
+  const Shape step = c.steps > 0 ? c.shape : c.shape.sub(1, c.shape.rank());
+  const Shape sequence = c.steps > 0 ? Shape{c.steps}.concat(c.shape) : c.shape;
+  std::vector<Tensor> state;
+  for (int k = 0; c.from_state && k < c.neuron.states(); ++k)
+    state.push_back(normal(step, 0.2, 0.3));
+  const Tensor grad = normal(which == Output::rate ? step : sequence, 0, 1).to(c.dtype);
+  const auto cpu = differentiated(c, c.neuron, x.to(DType::f32), state, which, grad.to(DType::f32));
+  const auto cuda = differentiated(c, c.neuron, x.to(cuda_device), state, which, grad);
+  CHECK(cuda.result.spikes.dtype() == (step.numel() % 2 == 0 ? c.dtype : DType::f32));
+  check_same(cuda.result.spikes.to(DType::f32), cpu.result.spikes, 0);
+  if (which != Output::spikes) check_same(cuda.output, cpu.output, 0);
+  for (std::size_t k = 0; k < cpu.result.state.variables().size(); ++k)
+    check_same(cuda.result.state.variables()[k], cpu.result.state.variables()[k], 0);
+  check_same(cuda.gradients[0], cpu.gradients[0].to(c.dtype), 0);
+  for (std::size_t i = 1; i < cpu.gradients.size(); ++i)
+    check_same(cuda.gradients[i], cpu.gradients[i], i > state.size() ? 1e-5 : 0);
+}
+
 std::vector<Neuron> every_model() {
   return {IFOptions{},
           IFOptions{.v_reset = std::nullopt},
@@ -136,6 +195,49 @@ TEST_CASE("every surrogate has the CPU's gradient on a CUDA device", "[cuda][mem
     for (const DType dtype : {DType::f32, DType::f64})
       compare({LIFOptions{.surrogate = S{}}, {20, 300}, 0, dtype, false});
   });
+}
+
+TEST_CASE("16-bit x on a CUDA device gives the spikes and gradients of its numbers", "[cuda]") {
+  RV_NEEDS_CUDA();
+  for (const DType dtype : {DType::bf16, DType::f16}) {
+    for (const Neuron& neuron : every_model()) {
+      if (!neuron.spiking()) continue;
+      for (const Output which : {Output::spikes, Output::trace, Output::rate})
+        compare_rounded({neuron, {17, 33, 2}, 0, dtype, true}, which);
+      compare_rounded({neuron, {19, 1 << 16}, 0, dtype, true});
+      compare_rounded({neuron, {50, 2}, 4, dtype, true});
+      compare_rounded({neuron, {1 << 16}, 11, dtype});
+    }
+    compare_rounded({LIFOptions{}, {250, 4480}, 0, dtype});
+    compare_rounded({LIFOptions{}, {9, (1 << 16) + 2}, 0, dtype});
+    compare_rounded({LIFOptions{}, {9, 33}, 0, dtype});  // without kernels for 16 bit
+  }
+}
+
+TEST_CASE("every surrogate has the gradient of 16-bit x", "[cuda][memcheck]") {
+  RV_NEEDS_CUDA();
+  AllSurrogates::for_each([]<class S>(int) {
+    for (const DType dtype : {DType::bf16, DType::f16})
+      compare_rounded({LIFOptions{.surrogate = S{}}, {20, 300}, 0, dtype});
+  });
+}
+
+TEST_CASE("16-bit x on a CUDA device at any address is scanned", "[cuda][memcheck]") {
+  RV_NEEDS_CUDA();
+  const Tensor x = normal({5 * 8 + 1}, 0.6, 1.0).to(DType::bf16).to(cuda_device);
+  const Tensor odd = reshape(slice(x, 0, 1, 41), {5, 8});
+  const Neuron neuron = LIFOptions{};
+  check_same(scan(neuron, odd).spikes.to(DType::f32),
+             scan(neuron, odd.to(cpu_device).to(DType::f32)).spikes, 0);
+}
+
+TEST_CASE("a readout of 16-bit x is of f32, packed spikes are the CPU's", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const Tensor x = normal({6, 10, 128}, 0.6, 1.0).to(DType::bf16);
+  const Neuron readout = LeakyIntegratorOptions{}, lif = LIFOptions{};
+  check_same(scan(readout, x.to(cuda_device)).spikes, scan(readout, x.to(DType::f32)).spikes, 0);
+  check_same(scan(lif, x.to(cuda_device), {}, {.packed = true}).spikes,
+             scan(lif, x.to(DType::f32), {}, {.packed = true}).spikes, 0);
 }
 
 TEST_CASE("packed spikes of a CUDA device are the CPU's", "[cuda][memcheck]") {

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "ranvier/core/parallel.h"
+#include "ranvier/core/random.h"
 #include "tests/support/catch.h"
 #include "tests/support/errors.h"
 #include "tests/support/neuron_checks.h"
@@ -367,11 +368,28 @@ TEST_CASE("a neuron's options must be in range") {
               "[atan] alpha must be finite and > 0; got -2.");
 }
 
+TEST_CASE("a 16-bit x is scanned as its numbers in f32") {
+  for (const DType dtype : {DType::bf16, DType::f16}) {
+    Tensor x = normal({9, 5}, 0.6, 1.0).to(dtype), same = x.to(DType::f32);
+    x.set_requires_grad(true);
+    same.set_requires_grad(true);
+    const NeuronState state({normal({5}, 0.2, 0.3)});
+    const ScanResult narrow = scan(LIFOptions{}, x, state), wide = scan(LIFOptions{}, same, state);
+    CHECK(narrow.spikes.dtype() == DType::f32);
+    CHECK(to_vector(narrow.spikes) == to_vector(wide.spikes));
+    const Tensor grad = normal({9, 5}, 0, 1);
+    narrow.spikes.backward(grad);
+    wide.spikes.backward(grad);
+    CHECK(x.grad().dtype() == dtype);
+    CHECK(to_vector(x.grad()) == to_vector(same.grad().to(dtype)));
+  }
+}
+
 TEST_CASE("a scan's input must fit its neuron") {
   const auto invalid = ErrorCode::invalid_argument;
   const Tensor x = zeros({4, 3, 2});
   CHECK_ERROR(scan(LIFOptions{}, zeros({4, 3}, {.dtype = DType::i64})), invalid,
-              "[lif] x must be f32 or f64; got i64.");
+              "[lif] x must be f32 or f64, or of 16-bit floats; got i64.");
   CHECK_ERROR(scan(LIFOptions{}, scalar(1)), invalid, "[lif] x must be [T, ...] with T >= 1");
   CHECK_ERROR(scan(LIFOptions{}, zeros({0, 3})), invalid, "its shape is (0, 3).");
   CHECK_ERROR(scan(LIFOptions{}, x, {}, {.steps = -2}), invalid,

@@ -9,7 +9,7 @@ if [ -z "$nvcc" ]; then
 fi
 cubin=$(mktemp)
 trap 'rm -f "$cubin"' EXIT
-report=$(for kernels in {scan,recurrent}_{f32,f64}; do
+report=$(for kernels in scan_{bf16,f32,f64} recurrent_{f32,f64}; do
   "$nvcc" -std=c++20 -arch=sm_90 -cubin --fmad=false --expt-relaxed-constexpr --extended-lambda \
     -DFMT_USE_CONSTEXPR=1 -Xptxas=-v -I"$include" ops/neurons/"$kernels"_cuda.cu -o "$cubin" 2>&1
 done)

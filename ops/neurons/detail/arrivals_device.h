@@ -22,12 +22,13 @@ __device__ __forceinline__ Values* own_slots(int thread_bytes, int before = 0) {
   return reinterpret_cast<Values*>(slots) + lane;
 }
 
-/// Keeps a compiler from tracing where `pointer` comes from: it would replace each of a loop's
-/// rows, a pointer moved on by a row's length, by a product of that length.
+/// Moves a pointer to global memory on by a row's length, which the compiler cannot trace: else it
+/// replaces the sums of a loop by a product of the length for each of its rows.
 template <class T>
 __device__ __forceinline__ void move_on(T*& pointer, std::int64_t elements) {
   pointer += elements;
   asm("" : "+l"(pointer));
+  __builtin_assume(__isGlobal(pointer));
 }
 
 /// Begins to copy; `finish_group` closes a group of copies, which end in order.

@@ -48,10 +48,11 @@ template <class Model, class S, class R>
 void launch_forward(Device device, const ScanInput<R, S>& in, const ScanOutput<R, S>& out) {
   constexpr int many = many_lanes<R>, few = few_lanes<S>;
   const bool packed = out.words != nullptr;
-  const bool fours = many == 4 && (in.neurons >= enough_neurons || packed) &&
-                     cuda::in_packs<S, many>(in.neurons, {in.x, out.spikes}) &&
-                     cuda::in_packs<R, many>(in.neurons, {in.state[0], out.trace, out.rate,
-                                                          out.state[0], out.checkpoints});
+  const bool fours =
+      many == 4 && (in.neurons >= enough_neurons || packed) &&
+      cuda::in_packs<S, many>(in.neurons, {in.x, out.spikes}) &&
+      cuda::in_packs<R, many>(in.neurons, {in.state[0], in.state[1], out.trace, out.rate,
+                                           out.state[0], out.state[1], out.checkpoints});
   RV_CHECK(!packed || (fours && out.columns % 64 == 0),
            "[{}] packed spikes on a CUDA device need rows of a multiple of 64 neurons; got {}.",
            Model::name, out.columns);
@@ -86,48 +87,52 @@ void launch_backward(Device device, const ScanInput<R, S>& in, const ScanGradInp
   const bool fours =
       many == 4 && in.neurons >= enough_neurons &&
       cuda::in_packs<S, many>(in.neurons, {in.x, grad_in.spikes, grad_out.x}) &&
-      cuda::in_packs<R, many>(in.neurons, {in.state[0], in.checkpoints, grad_in.trace, grad_in.rate,
-                                           grad_in.state[0], grad_out.state[0]});
+      cuda::in_packs<R, many>(
+          in.neurons, {in.state[0], in.state[1], in.checkpoints, grad_in.trace, grad_in.rate,
+                       grad_in.state[0], grad_in.state[1], grad_out.state[0], grad_out.state[1]});
   if (fours)
     launch_backward_of<Model, Slope, S, R, many>(device, in, grad_in, grad_out);
   else
     launch_backward_of<Model, Slope, S, R, few>(device, in, grad_in, grad_out);
 }
 
-/// The launchers of every model with every surrogate.
-template <class R>
+/// The launchers of every model with every surrogate; those of readouts only for results that are
+/// computed in.
+template <class R, class S>
 struct ScanTable {
-  ScanForwardKernel<R>* forward[AllNeurons::size];
-  ScanBackwardKernel<R>* backward[AllNeurons::size][AllSurrogates::size];
+  ScanForwardKernel<R, S>* forward[AllNeurons::size];
+  ScanBackwardKernel<R, S>* backward[AllNeurons::size][AllSurrogates::size];
 };
 
-template <class R>
-constexpr ScanTable<R> scan_table() {
-  ScanTable<R> table{};
+template <class R, class S>
+constexpr ScanTable<R, S> scan_table() {
+  ScanTable<R, S> table{};
   AllNeurons::for_each([&]<class Model>(int model) {
-    table.forward[model] = launch_forward<Model, R, R>;
-    AllSurrogates::for_each([&]<class Surrogate>(int surrogate) {
-      using Used = std::conditional_t<Model::spiking, Surrogate, surrogate::StraightThrough>;
-      table.backward[model][surrogate] =
-          launch_backward<Model, typename Used::template Slope<R>, R, R>;
-    });
+    if constexpr (Model::spiking || std::is_same_v<R, S>) {
+      table.forward[model] = launch_forward<Model, S, R>;
+      AllSurrogates::for_each([&]<class Surrogate>(int surrogate) {
+        using Used = std::conditional_t<Model::spiking, Surrogate, surrogate::StraightThrough>;
+        table.backward[model][surrogate] =
+            launch_backward<Model, typename Used::template Slope<R>, S, R>;
+      });
+    }
   });
   return table;
 }
 
-template <class R>
-inline constexpr ScanTable<R> table = scan_table<R>();
+template <class R, class S>
+inline constexpr ScanTable<R, S> table = scan_table<R, S>();
 
-template <class R>
-void run_forward(Device device, const ScanInput<R>& in, const ScanOutput<R>& out) {
-  if (in.neurons > 0) table<R>.forward[in.program.model](device, in, out);
+template <class R, class S>
+void run_forward(Device device, const ScanInput<R, S>& in, const ScanOutput<R, S>& out) {
+  if (in.neurons > 0) table<R, S>.forward[in.program.model](device, in, out);
 }
 
-template <class R>
-void run_backward(Device device, const ScanInput<R>& in, const ScanGradInput<R>& grad_in,
-                  const ScanGradOutput<R>& grad_out) {
+template <class R, class S>
+void run_backward(Device device, const ScanInput<R, S>& in, const ScanGradInput<R, S>& grad_in,
+                  const ScanGradOutput<R, S>& grad_out) {
   if (in.neurons > 0)
-    table<R>.backward[in.program.model][in.program.surrogate](device, in, grad_in, grad_out);
+    table<R, S>.backward[in.program.model][in.program.surrogate](device, in, grad_in, grad_out);
 }
 
 }  // namespace ranvier::neurons::device

@@ -75,16 +75,18 @@ using ScanBackwardKernel = void(Device device, const ScanInput<R, S>& in,
 /// begins with. Goes on from the first step, some neurons at a time, until these have the states
 /// of a checkpoint that the pass left: its results stand from there on. Returns how many steps of a
 /// neuron that took.
-template <class R>
-using ScanRepairKernel = std::int64_t(Device device, const ScanInput<R>& in,
-                                      const ScanOutput<R>& out);
+template <class R, class S = R>
+using ScanRepairKernel = std::int64_t(Device device, const ScanInput<R, S>& in,
+                                      const ScanOutput<R, S>& out);
 
-/// The engines for R float or double.
-template <class R>
+/// The engines for R float or double and S the same. CUDA devices have some for R float and 16-bit
+/// S: of neurons that spike, in pairs (in fours where spikes are packed), at addresses of whole
+/// pairs or fours.
+template <class R, class S = R>
 struct ScanKernels {
-  static DeviceKernels<ScanForwardKernel<R>> forward;
-  static DeviceKernels<ScanBackwardKernel<R>> backward;
-  static DeviceKernels<ScanRepairKernel<R>> repair;
+  static DeviceKernels<ScanForwardKernel<R, S>> forward;
+  static DeviceKernels<ScanBackwardKernel<R, S>> backward;
+  static DeviceKernels<ScanRepairKernel<R, S>> repair;
 };
 
 /// Steps whose states a thread of a CUDA device recomputes into registers. A scan that will be

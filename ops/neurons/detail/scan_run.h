@@ -6,8 +6,9 @@
 
 namespace ranvier::neurons {
 
-/// One scan of what was checked, and the memory it writes to.
-template <class R>
+/// One scan of what was checked, and the memory it writes to: x and spikes are stored as S, all
+/// else as R, which is computed with.
+template <class R, class S = R>
 class ScanRun {
  public:
   ScanRun(const Neuron& neuron, const Tensor& x, const ScanOptions& options);
@@ -23,8 +24,8 @@ class ScanRun {
   ScanResult record(const NeuronState& state);
 
  private:
-  ScanInput<R> input(const NeuronState& state) const;
-  ScanOutput<R> output();
+  ScanInput<R, S> input(const NeuronState& state) const;
+  ScanOutput<R, S> output();
 
   const Neuron neuron_;
   const Tensor x_;
