@@ -7,6 +7,8 @@
 #include "ranvier/core/random.h"
 #include "ranvier/distributed/local_transport.h"
 #include "ranvier/layers/event_networks.h"
+#include "ranvier/layers/linear.h"
+#include "ranvier/layers/neurons.h"
 #include "ranvier/ops/loss/loss.h"
 #include "ranvier/ops/sequence/readout.h"
 #include "ranvier/ops/shape/slice.h"
@@ -50,6 +52,15 @@ TEST_CASE("two hundred steps of shared training follow the loss of one rank") {
                                  [&](const test::ShardedCase& c) { return c.name == name; });
     REQUIRE(of != cases.end());
     CHECK(mismatch_over_local(*of, {.time = 3}, 200) == "");
+  }
+}
+
+TEST_CASE("time shards hand on states in f32 where activations are of 16 bit") {
+  for (const DType dtype : {DType::bf16, DType::f16}) {
+    test::ShardedCase of = test::sharded_cases().front();
+    of.network = [] { return Sequential(LIF(), Linear({.in = 12, .out = 4}), LeakyIntegrator()); };
+    of.x = of.x.to(dtype);
+    for (const int time : {2, 3}) CHECK(mismatch_over_local(of, {.time = time}) == "");
   }
 }
 
