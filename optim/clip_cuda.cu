@@ -2,28 +2,11 @@
 // kernel the parts of each gradient in a fixed order, so that the bits depend on sizes only.
 #include <vector>
 
-#include "ranvier/core/detail/cuda_launch.h"
 #include "ranvier/optim/detail/clip_kernels.h"
-#include "ranvier/optim/detail/cuda_batches.h"
+#include "ranvier/optim/detail/cuda_ranges.h"
 
 namespace ranvier::optim {
 namespace {
-
-struct Range {
-  float* values;
-  std::int64_t count;
-};
-using Ranges = Batch<Range>;
-
-constexpr std::int64_t elements_of_thread = 16;
-constexpr std::int64_t elements_of_block = cuda::block_threads * elements_of_thread;
-
-std::vector<Range> ranges_of(const char* op, std::span<const Tensor> gradients) {
-  std::vector<Range> ranges;
-  for (const Tensor& gradient : gradients)
-    ranges.push_back({const_cast<float*>(cuda::elements<float>(op, gradient)), gradient.numel()});
-  return ranges;
-}
 
 // The sum of a value of each thread, in thread 0.
 __device__ double sum_of_block(double value) {
@@ -34,21 +17,6 @@ __device__ double sum_of_block(double value) {
     if (threadIdx.x < half) sums[threadIdx.x] += sums[threadIdx.x + half];
   }
   return sums[0];
-}
-
-// Calls body(element) for the elements of a block's part that are this thread's.
-template <class Body>
-__device__ void for_each_element(const Ranges& batch, const Body& body) {
-  const int index = batch.find(blockIdx.x);
-  const Range range = batch.items[index];
-  const std::int64_t first =
-      static_cast<std::int64_t>(blockIdx.x - batch.first_block[index]) * elements_of_block +
-      threadIdx.x;
-#pragma unroll 4
-  for (int k = 0; k < elements_of_thread; ++k) {
-    const std::int64_t i = first + k * cuda::block_threads;
-    if (i < range.count) body(range.values[i]);
-  }
 }
 
 __global__ void __launch_bounds__(cuda::block_threads)

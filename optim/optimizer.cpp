@@ -75,6 +75,13 @@ void Optimizer::set_lr(double lr) {
   lr_ = lr;
 }
 
+void Optimizer::set_loss_scale(LossScale scale) {
+  RV_CHECK(scale.state().device() == device_factors_.device(),
+           "[{}] the loss scale must be on {} as the parameters are; got {}.", op_,
+           device_factors_.device(), scale.state().device());
+  scale_ = std::move(scale);
+}
+
 void Optimizer::step() {
   prepare_step();
   launch_step();
@@ -102,10 +109,12 @@ void Optimizer::launch_step() {
     return reinterpret_cast<float*>(tensor.mutable_raw_data());
   };
   updates_.clear();
+  gradients_.clear();
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     Tensor& tensor = parameters_[i].tensor;
     const Tensor& grad = tensor.grad();
     if (!grad.defined()) continue;
+    if (scale_) gradients_.push_back(grad);
     Tensor rounded = tensor.device() == cpu_device ? Tensor() : detail::kept_copy(tensor);
     optim::Update& update = updates_.emplace_back(
         optim::Update{.parameter = array(tensor),
@@ -119,14 +128,18 @@ void Optimizer::launch_step() {
       update.slots[slot] = array(slots_[slot][i].tensor);
     if (rounded.defined()) detail::mark_renewed(tensor);
   }
-  kernel_for(op_, device_factors_.device(), optim::update_kernels)(op_, rule_, updates_,
-                                                                   device_factors_);
+  if (scale_) scale_->look_at(gradients_);
+  kernel_for(op_, device_factors_.device(), optim::update_kernels)(
+      op_, rule_, updates_, device_factors_, scale_ ? scale_->state() : Tensor());
+  if (scale_) scale_->adapt();
+  gradients_.clear();
 }
 
 NamedTensors Optimizer::state() const {
   NamedTensors all;
   for (const NamedTensors& slot : slots_) all.insert(all.end(), slot.begin(), slot.end());
   all.push_back({"steps", steps_});
+  if (scale_) all.push_back({"loss_scale", scale_->state()});
   return all;
 }
 

@@ -4,11 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "ranvier/core/named_tensor.h"
+#include "ranvier/optim/loss_scale.h"
 
 namespace ranvier {
 
@@ -43,11 +45,17 @@ class Optimizer {
   /// What a schedule sets before each step. Error: negative or not finite.
   void set_lr(double lr);
 
+  /// From now on gradients are those of a loss that was scaled by `scale`, of the parameters'
+  /// device: steps undo that, are left out if a gradient overflowed (but counted), and adapt it.
+  void set_loss_scale(LossScale scale);
+  /// Null: gradients are not scaled.
+  const LossScale* loss_scale() const { return scale_ ? &*scale_ : nullptr; }
+
   /// What it moves; a tensor that was given under several names is here once, under the first.
   const NamedTensors& parameters() const { return parameters_; }
   /// Handles of all that a checkpoint has to keep beside the parameters: "2.weight.momentum" and
-  /// so on, and "steps", i64 [parameters], how often each was moved. `load_state` of
-  /// core/named_tensor.h restores them.
+  /// so on, "steps", i64 [parameters], how often each was moved, and "loss_scale" if there is one.
+  /// `load_state` of core/named_tensor.h restores them.
   NamedTensors state() const;
 
  protected:
@@ -67,8 +75,10 @@ class Optimizer {
   NamedTensors parameters_;
   std::vector<NamedTensors> slots_;  // [slot][parameter]
   Tensor steps_;
-  Tensor factors_;                      // [parameters, numbers of the rule]
-  Tensor device_factors_;               // the same on the parameters' device
+  Tensor factors_;         // [parameters, numbers of the rule]
+  Tensor device_factors_;  // the same on the parameters' device
+  std::optional<LossScale> scale_;
+  std::vector<Tensor> gradients_;       // that the scale looks at
   std::vector<optim::Update> updates_;  // of the parameters that have a gradient
 };
 

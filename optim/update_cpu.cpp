@@ -25,7 +25,8 @@ void move_range(Rule rule, const Update& u, const float* factors, std::int64_t b
   }
 }
 
-void update(const char*, Rule rule, std::span<const Update> updates, const Tensor& factors) {
+void update(const char*, Rule rule, std::span<const Update> updates, const Tensor& factors,
+            const Tensor& /*scale: of CUDA devices*/) {
   for (const Update& u : updates) {
     const float* const row = factors.data<float>() + u.row * factors.size(1);
     parallel_for(0, u.count, grain, [&](std::int64_t begin, std::int64_t end) {

@@ -6,6 +6,7 @@
 #include "ranvier/core/detail/cuda_launch.h"
 #include "ranvier/core/detail/cuda_pack.h"
 #include "ranvier/optim/detail/cuda_batches.h"
+#include "ranvier/optim/detail/loss_scale_kernels.h"
 #include "ranvier/optim/detail/update.h"
 
 namespace ranvier::optim {
@@ -53,7 +54,10 @@ __device__ void write_rounded(const Update& u, std::int64_t first,
 
 template <Rule rule>
 __global__ void __launch_bounds__(cuda::block_threads)
-    move_all(const __grid_constant__ Batch<Update> batch, const float* __restrict__ factors) {
+    move_all(const __grid_constant__ Batch<Update> batch, const float* __restrict__ factors,
+             const ScaleState* __restrict__ scale) {
+  if (scale != nullptr && scale->overflow != 0) return;
+  const float unscale = scale == nullptr ? 1.0f : scale->inverse;
   using Form = Form<rule>;
   using Pack = cuda::Pack<float, width>;
   const int index = batch.find(blockIdx.x);
@@ -71,7 +75,8 @@ __global__ void __launch_bounds__(cuda::block_threads)
     Pack m = {}, v = {};
     if constexpr (Form::slots > 0) m = cuda::load<float, width>(u.slots[0] + first);
     if constexpr (Form::slots > 1) v = cuda::load<float, width>(u.slots[1] + first);
-    for (int k = 0; k < width; ++k) Form::move(f, grad.lane[k], w.lane[k], m.lane[k], v.lane[k]);
+    for (int k = 0; k < width; ++k)
+      Form::move(f, unscale * grad.lane[k], w.lane[k], m.lane[k], v.lane[k]);
     cuda::store(u.parameter + first, w);
     write_rounded(u, first, w);
     if constexpr (Form::slots > 0) cuda::store(u.slots[0] + first, m);
@@ -80,33 +85,37 @@ __global__ void __launch_bounds__(cuda::block_threads)
   }
   for (std::int64_t i = first; i < first + width && i < u.count; ++i) {
     float none = 0;
-    Form::move(f, u.grad[i], u.parameter[i], Form::slots > 0 ? u.slots[0][i] : none,
+    Form::move(f, unscale * u.grad[i], u.parameter[i], Form::slots > 0 ? u.slots[0][i] : none,
                Form::slots > 1 ? u.slots[1][i] : none);
     write_rounded<1>(u, i, {u.parameter[i]});
   }
 }
 
 template <Rule rule>
-void launch_all(const char* op, std::span<const Update> updates, const Tensor& factors) {
+void launch_all(const char* op, std::span<const Update> updates, const Tensor& factors,
+                const Tensor& scale) {
   const float* const numbers = cuda::elements<float>(op, factors);
+  const auto* const state =
+      reinterpret_cast<const ScaleState*>(cuda::elements_or_null<float>(op, scale));
   for_each_batch<Update>(updates, elements_of_block, [&](const Batch<Update>& batch, std::size_t) {
     const unsigned blocks = batch.first_block[batch.number];
     if (blocks == 0) return;
     cuda::launch(op, factors.device(), {blocks, cuda::block_threads}, move_all<rule>, batch,
-                 numbers);
+                 numbers, state);
   });
 }
 
-void update(const char* op, Rule rule, std::span<const Update> updates, const Tensor& factors) {
+void update(const char* op, Rule rule, std::span<const Update> updates, const Tensor& factors,
+            const Tensor& scale) {
   switch (rule) {
     case Rule::sgd:
-      return launch_all<Rule::sgd>(op, updates, factors);
+      return launch_all<Rule::sgd>(op, updates, factors, scale);
     case Rule::sgd_momentum:
-      return launch_all<Rule::sgd_momentum>(op, updates, factors);
+      return launch_all<Rule::sgd_momentum>(op, updates, factors, scale);
     case Rule::sgd_nesterov:
-      return launch_all<Rule::sgd_nesterov>(op, updates, factors);
+      return launch_all<Rule::sgd_nesterov>(op, updates, factors, scale);
     case Rule::adam:
-      return launch_all<Rule::adam>(op, updates, factors);
+      return launch_all<Rule::adam>(op, updates, factors, scale);
   }
 }
 

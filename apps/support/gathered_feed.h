@@ -28,11 +28,13 @@ class GatheredFeed final : public Feed {
  public:
   GatheredFeed(const D& dataset, const LoaderOptions& options, Device device)
       : dataset_(dataset), order_(dataset.size(), options, device) {
-    batch_ = gathered(dataset_, order_);  // of no samples yet: for its shapes
-    batch_.gather = [this] {
+    const auto gather = [this] {
       order_.next();
       return gathered(dataset_, order_);
     };
+    order_.start({});
+    batch_ = gather();  // for its shapes
+    batch_.gather = gather;
   }
 
   std::int64_t batches() const override { return order_.batches(); }

@@ -41,7 +41,7 @@ void add_machine_options(CLI::App& app, TrainOptions& o) {
   };
   add("--device", o.device, "cpu or cuda[:index]");
   add("--threads", o.threads, "Threads that compute; 0: one per core");
-  add("--amp", o.amp, "none, or bf16: products in bf16, the rest in f32");
+  add("--amp", o.amp, "none; bf16 or (CUDA) f16: products in 16 bit");
   add("--graph", o.graph, "on: record a CUDA device's step and repeat it; off");
   app.add_flag("--no-fuse", o.no_fuse, "Run every layer on its own")->group("Machine");
   app.add_flag("--deterministic", o.deterministic, "Fixed kernel choices, none by timing")
@@ -86,6 +86,7 @@ void add_train_options(CLI::App& app, TrainOptions& o, const TrainerNames& names
 }
 
 DType compute_dtype(const TrainOptions& options) {
+  if (options.amp == "f16") return DType::f16;
   return options.amp == "bf16" ? DType::bf16 : DType::f32;
 }
 
@@ -125,7 +126,10 @@ void check_train_options(const TrainOptions& o) {
            std::max(o.data_shards, 1), o.batch_size);
   RV_CHECK(o.lr > 0, "--lr must be > 0; got {}.", o.lr);
   RV_CHECK(o.graph == "on" || o.graph == "off", "--graph must be on or off; got '{}'.", o.graph);
-  RV_CHECK(o.amp == "none" || o.amp == "bf16", "--amp must be none or bf16; got '{}'.", o.amp);
+  RV_CHECK(o.amp == "none" || o.amp == "bf16" || o.amp == "f16",
+           "--amp must be none, bf16 or f16; got '{}'.", o.amp);
+  RV_CHECK(o.amp != "f16" || parse_device(o.device) != cpu_device,
+           "--amp f16 is of CUDA devices; with --device {} use bf16.", o.device);
 }
 
 }  // namespace ranvier::apps

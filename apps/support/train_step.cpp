@@ -13,6 +13,9 @@
 namespace ranvier::apps {
 namespace {
 
+/// Below it gradients that are finite would vanish in f16.
+constexpr double least_loss_scale = 0x1p-14;
+
 /// Overwrites the first elements of `target`.
 void copy_to_front(Tensor& target, const Tensor& source) {
   Tensor front(target.storage(), target.storage_offset(), source.shape(), target.dtype());
@@ -109,6 +112,8 @@ Tensor TrainStep::forward(const Tensor& inputs) {
 
 void TrainStep::backward(const Tensor& loss, const LossPart& part) {
   if (sharded_) return sharded_->backward(loss, part);
+  if (const LossScale* const scale = optimizer_.loss_scale())
+    return loss.backward(scale->seed(part.share));
   if (!seed_.defined())
     seed_ = full(loss.shape(), part.share, {.dtype = loss.dtype(), .device = device_});
   loss.backward(seed_);
@@ -147,6 +152,9 @@ Totals TrainStep::collect() {
   fill(totals_, 0);
   samples_ = 0;
   if (!std::isfinite(totals.loss)) fail(ErrorCode::non_finite, "the loss became {}", totals.loss);
+  const LossScale* const scale = optimizer_.loss_scale();
+  if (scale != nullptr && scale->factor() < least_loss_scale)
+    fail(ErrorCode::non_finite, "gradients overflow f16 however small the loss is scaled");
   return totals;
 }
 

@@ -65,9 +65,10 @@ struct Update {
   std::byte* rounded;   ///< its 16-bit copy, to be written too; null: none, as on the CPU
 };
 
-/// Moves parameters by `rule`. `factors` is [rows, factor_count(rule)], on their device.
+/// Moves parameters by `rule`. `factors` is [rows, factor_count(rule)], on their device; so is
+/// `scale`, the numbers of the loss scale that gradients bear, undefined if they bear none.
 using UpdateKernel = void(const char* op, Rule rule, std::span<const Update> updates,
-                          const Tensor& factors);
+                          const Tensor& factors, const Tensor& scale);
 extern DeviceKernels<UpdateKernel> update_kernels;
 
 }  // namespace ranvier::optim

@@ -235,7 +235,7 @@ TEST_CASE("options out of range are refused by name") {
   options = small_options("unused");
   options.amp = "f8";
   CHECK_ERROR(prepare(options), ErrorCode::invalid_argument,
-              "--amp must be none or bf16; got 'f8'.");
+              "--amp must be none, bf16 or f16; got 'f8'.");
   options = small_options("unused");
   options.bn_mode = "batch";
   CHECK_ERROR(prepare(options), ErrorCode::invalid_argument,
