@@ -41,7 +41,10 @@ class IntervalStream {
         first_(first),
         values_(own_slots<Values>(thread_bytes)),
         variables_(own_slots<Variable>(thread_bytes, values_bytes)),
-        asked_((args.in.steps - 1) / interval) {
+        asked_((args.in.steps - 1) / interval),
+        count_(static_cast<int>(args.in.steps - asked_ * interval)),
+        at_(asked_ * interval * args.in.neurons + first),
+        state_at_((asked_ - 1) * variables * args.in.neurons + first) {
     if (args.grad_in.spikes == nullptr)
 #pragma unroll 1
       for (int slot = 0; slot < stages * 2 * interval; ++slot)
@@ -80,17 +83,18 @@ class IntervalStream {
     }
     finish_group();
     --asked_;
+    count_ = interval;
+    at_ -= interval * args_.in.neurons;
+    state_at_ -= variables * args_.in.neurons;
     stage_ = stage_ + 1 == stages ? 0 : stage_ + 1;
   }
   __device__ __forceinline__ void ask_for_values() {
     const ScanInput<R, S>& in = args_.in;
-    const std::int64_t begin = asked_ * interval, left = in.steps - begin;
-    const int count = left < interval ? static_cast<int>(left) : interval;
     Values* const slots = values_ + stage_ * 2 * interval * slot_stride;
-    ask_for_rows(slots, in.x_at(begin) + first_, in.static_input ? 0 : in.neurons, count);
+    const S* const x = in.x + (in.static_input ? first_ : at_);
+    ask_for_rows(slots, x, in.static_input ? 0 : in.neurons, count_);
     if (args_.grad_in.spikes != nullptr)
-      ask_for_rows(slots + interval * slot_stride,
-                   args_.grad_in.spikes + begin * in.neurons + first_, in.neurons, count);
+      ask_for_rows(slots + interval * slot_stride, args_.grad_in.spikes + at_, in.neurons, count_);
   }
   static __device__ __forceinline__ void ask_for_rows(Values* slots, const S* from,
                                                       std::int64_t stride, int count) {
@@ -107,19 +111,21 @@ class IntervalStream {
     const ScanInput<R, S>& in = args_.in;
 #pragma unroll
     for (int k = 0; k < variables; ++k) {
-      const R* const from = asked_ == 0
-                                ? in.state[k]
-                                : checkpoint(in.checkpoints, asked_ - 1, k, variables, in.neurons);
-      if (from != nullptr)
-        copy_async(variables_ + (stage_ * variables + k) * slot_stride, from + first_);
+      Variable* const slot = variables_ + (stage_ * variables + k) * slot_stride;
+      if (asked_ > 0)
+        copy_async(slot, in.checkpoints + state_at_ + k * in.neurons);
+      else if (in.state[k] != nullptr)
+        copy_async(slot, in.state[k] + first_);
     }
   }
 
   const BackwardArgs<R, S>& args_;
   const std::int64_t first_;
-  Values* const values_;       // [stages, x and gradients, interval]
-  Variable* const variables_;  // [stages, variables]
-  std::int64_t asked_;         // the interval to ask for next
+  Values* const values_;        // [stages, x and gradients, interval]
+  Variable* const variables_;   // [stages, variables]
+  std::int64_t asked_;          // the interval to ask for next
+  int count_;                   // of its steps
+  std::int64_t at_, state_at_;  // where it and the checkpoint before it begin
   int stage_ = 0, read_ = stages - 1;
 };
 
