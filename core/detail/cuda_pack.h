@@ -95,6 +95,38 @@ __device__ __forceinline__ void store_as(S* to, const Pack<R, lanes>& values) {
   store<S, lanes>(to, narrow<S>(values));
 }
 
+/// Values on their way from memory, as whole words: to take 16-bit values apart is to wait for
+/// them.
+template <class S, int lanes>
+struct Words {
+  static constexpr int count = static_cast<int>(lanes * sizeof(S) / 4);
+  std::uint32_t word[count];
+};
+template <int lanes, class S>
+__device__ __forceinline__ Words<S, lanes> load_words(const S* from) {
+  const auto* words = reinterpret_cast<const std::uint32_t*>(from);
+  return std::bit_cast<Words<S, lanes>>(load<std::uint32_t, Words<S, lanes>::count>(words));
+}
+/// For the last time.
+template <int lanes, class S>
+__device__ __forceinline__ Words<S, lanes> load_words_once(const S* from) {
+  const auto* words = reinterpret_cast<const std::uint32_t*>(from);
+  return std::bit_cast<Words<S, lanes>>(load_once<std::uint32_t, Words<S, lanes>::count>(words));
+}
+template <class R, class S, int lanes>
+__device__ __forceinline__ Pack<R, lanes> widen(const Words<S, lanes>& words) {
+  if constexpr (std::is_same_v<S, bfloat16>) {
+    Pack<R, lanes> values;
+#pragma unroll
+    for (int i = 0; i < lanes; ++i)
+      values.lane[i] = std::bit_cast<float>(i % 2 == 0 ? words.word[i / 2] << 16
+                                                       : words.word[i / 2] & 0xffff0000u);
+    return values;
+  } else {
+    return widen<R>(std::bit_cast<Pack<S, lanes>>(words));
+  }
+}
+
 /// True if rows of `columns` values of R at each of `arrays` can be moved `lanes` at a time.
 template <class R, int lanes = full_lanes<R>>
 bool in_packs(std::int64_t columns, std::initializer_list<const void*> arrays) {

@@ -253,15 +253,15 @@ void add_folded(const double* row, std::int64_t width, std::int64_t channels, do
 }
 
 template <class R>
-void backward_cpu(Device /*device*/, const Input<R>& in, const GradInput<R>& grad_in,
-                  const GradOutput<R>& grad_out) {
+Tensor backward_cpu(Device /*device*/, const Input<R>& in, const GradInput<R>& grad_in,
+                    const GradOutput<R>& grad_out) {
   const std::int64_t channels = in.geometry.channels, learnables = in.program.learnables;
   grad_out.sums->grad = zeros({in.groups, channels}, {.dtype = DType::f64});
   grad_out.sums->grad_x = zeros({in.groups, channels}, {.dtype = DType::f64});
   double* const sum = grad_out.sums->grad.template mutable_data<double>();
   double* const sum_x = grad_out.sums->grad_x.template mutable_data<double>();
   if (grad_out.learnables != nullptr) std::fill_n(grad_out.learnables, learnables, 0.0);
-  if (in.geometry.neurons() == 0) return;
+  if (in.geometry.neurons() == 0) return {};
 
   const Plan<R> plan(in, grad_in, grad_out);
   const std::int64_t sums = in.groups * 2 * plan.width, tiles = plan.tiles.count();
@@ -287,11 +287,12 @@ void backward_cpu(Device /*device*/, const Input<R>& in, const GradInput<R>& gra
     for (std::int64_t l = 0; l < learnables && grad_out.learnables != nullptr; ++l)
       grad_out.learnables[l] += share[sums + l];
   }
+  return {};
 }
 
 template <class R>
 void input_gradient_cpu(Device /*device*/, const Input<R>& in, const GradInput<R>& /*grad_in*/,
-                        const NormGradient<R>& of, R* gradient) {
+                        const NormGradient<R>& of, const Tensor& /*of_y*/, R* gradient) {
   const Geometry& g = in.geometry;
   if (g.neurons() == 0) return;
   // One step's pixels as one row of tiles, whatever the pool.
@@ -329,11 +330,19 @@ template <class R>
 constinit DeviceKernels<BackwardKernel<R>> Kernels<R>::backward{.cpu = backward_cpu<R>};
 template DeviceKernels<BackwardKernel<float>> Kernels<float>::backward;
 template DeviceKernels<BackwardKernel<double>> Kernels<double>::backward;
+template <>
+constinit DeviceKernels<BackwardKernel<bfloat16>> Kernels<bfloat16>::backward{};
+template <>
+constinit DeviceKernels<BackwardKernel<float16>> Kernels<float16>::backward{};
 
 template <class R>
 constinit DeviceKernels<InputGradientKernel<R>> Kernels<R>::input_gradient{
     .cpu = input_gradient_cpu<R>};
 template DeviceKernels<InputGradientKernel<float>> Kernels<float>::input_gradient;
 template DeviceKernels<InputGradientKernel<double>> Kernels<double>::input_gradient;
+template <>
+constinit DeviceKernels<InputGradientKernel<bfloat16>> Kernels<bfloat16>::input_gradient{};
+template <>
+constinit DeviceKernels<InputGradientKernel<float16>> Kernels<float16>::input_gradient{};
 
 }  // namespace ranvier::fused

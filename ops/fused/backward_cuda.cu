@@ -11,69 +11,35 @@
 namespace ranvier::fused::device {
 namespace {
 
-template <class R>
-bool walked_twice(const Input<R>& in) {
+template <class S>
+bool walked_twice(const Input<S>& in) {
   return !in.static_input && in.groups == 1;
 }
 
-template <class R>
-bool in_fours(const BackwardArgs<R>& args) {
-  const Input<R>& in = args.in;
-  return std::is_same_v<R, float> &&
-         cuda::in_packs<R>(args.grid.channels,
-                           {in.x, in.scale, in.shift, in.state[0], in.state[1], args.grad_in.spikes,
-                            args.grad_in.state[0], args.grad_in.state[1], args.grad_state[0],
-                            args.grad_state[1], args.grad_x, args.centre});
-}
-
-/// Scratch memory of [count, neurons], as pointers to its rows.
-template <class R>
-struct Rows {
-  Rows(Device device, int count, std::int64_t neurons)
-      : memory(empty({count, neurons}, {.dtype = dtype_of<R>, .device = device})),
-        neurons(neurons) {}
-  R* row(int k) { return cuda::mutable_elements<R>(op, memory) + k * neurons; }
-
-  Tensor memory;
-  std::int64_t neurons;
-};
-
-template <class R>
-void divide(Device device, const R* from, R divisor, std::int64_t count, R* to) {
-  cuda::for_each(op, device, count, [=] __device__(std::int64_t i) { to[i] = from[i] / divisor; });
-}
-
-/// Gives each pixel of a mean its share of the gradient: a factor where that is exact, else the
-/// gradient in `scratch`.
-template <class R>
-void share_means(Device device, BackwardArgs<R>& args, Tensor& scratch) {
-  const int area = args.grid.kernel * args.grid.kernel;
-  if (args.grid.pool != SpikePool::average || args.grad_in.spikes == nullptr) return;
-  if ((area & (area - 1)) == 0) {
-    args.share = R(1) / static_cast<R>(area);
-    return;
-  }
-  const std::int64_t count = args.in.steps * args.grid.outputs;
-  scratch = empty({count}, {.dtype = dtype_of<R>, .device = device});
-  R* const shares = cuda::mutable_elements<R>(op, scratch);
-  divide(device, args.grad_in.spikes, static_cast<R>(area), count, shares);
-  args.grad_in.spikes = shares;
+template <class S>
+bool in_fours(const BackwardArgs<S>& args) {
+  const Input<S>& in = args.in;
+  return !std::is_same_v<S, double> &&
+         cuda::in_packs<S, 4>(args.grid.channels, {in.x, args.grad_in.spikes, args.grad_x}) &&
+         cuda::in_packs<Computed<S>>(
+             args.grid.channels,
+             {in.scale, in.shift, in.state[0], in.state[1], args.grad_in.state[0],
+              args.grad_in.state[1], args.grad_state[0], args.grad_state[1], args.centre});
 }
 
 /// One walk. `sums`: wanted; then the result holds the blocks' shares [1, blocks, 2, channels].
-template <class R>
-Tensor walk(Device device, BackwardArgs<R>& args, bool sums, double* learnables) {
-  const Input<R>& in = args.in;
+template <class S>
+Tensor walk(Device device, BackwardArgs<S>& args, bool sums, double* learnables) {
+  const Input<S>& in = args.in;
   const int count = in.program.learnables;
-  Rows<R> carried(device, in.steps > span ? in.program.states : 0, args.grid.neurons);
-  for (int k = 0; in.steps > span && k < in.program.states; ++k) args.carried[k] = carried.row(k);
-  Tensor divided;
-  share_means(device, args, divided);
+  Tensor carried =
+      empty({in.steps > 1 && args.grid.kernel > 1 ? in.program.states : 0, args.grid.neurons},
+            {.dtype = dtype_of<Computed<S>>, .device = device});
+  args.carried = cuda::mutable_elements<Computed<S>>(op, carried);
   const bool fours = in_fours(args);
-  // Few blocks where their shares have to be added up, as many as there are cells where not.
-  const std::int64_t most_blocks = sums || learnables != nullptr ? 1024 : 1 << 30;
-  args.layout = Layout::of(args.grid.cells, args.grid.channels / (fours ? 4 : 1), backward_threads,
-                           1, most_blocks);
+  args.layout =
+      Layout::of(args.grid.cells, args.grid.channels / (fours ? 4 : 1), backward_threads, 1,
+                 fours ? blocks_at_once(in.static_input ? Shown::still : Shown::moving) : 1024);
   Tensor partials =
       norm::device::partials_for(device, args.layout, sums ? 1 : 0, in.geometry.channels);
   Tensor shares = empty({1, args.layout.blocks(), 2, learnables == nullptr ? 0 : count},
@@ -87,59 +53,87 @@ Tensor walk(Device device, BackwardArgs<R>& args, bool sums, double* learnables)
   return partials;
 }
 
-template <class R>
-BackwardArgs<R> args_for(const Input<R>& in, const GradInput<R>& grad_in) {
-  return {in,      grad_in, CellGrid(in.geometry), {}, {}, {}, nullptr, {}, R(1), nullptr,
-          nullptr, nullptr};
+template <class S>
+BackwardArgs<S> args_for(const Input<S>& in, const GradInput<S>& grad_in) {
+  using R = Computed<S>;
+  const CellGrid grid(in.geometry);
+  const bool mean = grid.pool == SpikePool::average;
+  return {.in = in,
+          .grad_in = grad_in,
+          .grid = grid,
+          .share = mean ? R(1) / static_cast<R>(grid.kernel * grid.kernel) : R(1)};
 }
 
-template <class R>
-norm::Extent extent_of(const Input<R>& in) {
+template <class S>
+norm::Extent extent_of(const Input<S>& in) {
   const std::int64_t steps = in.static_input ? 1 : in.steps;
   const std::int64_t rows = in.geometry.images * in.geometry.height * in.geometry.width;
   return {in.groups, steps * rows / in.groups, in.geometry.channels};
 }
 
-template <class R>
-void run(Device device, const Input<R>& in, const GradInput<R>& grad_in,
-         const GradOutput<R>& grad_out) {
-  BackwardArgs<R> args = args_for(in, grad_in);
+/// Room for the gradient of y, stored as G: that for the gradient of x if it fits, else `scratch`.
+template <class G, class S>
+G* room_for(Device device, std::int64_t count, S* gradient, Tensor& scratch) {
+  if constexpr (std::is_same_v<G, S>)
+    if (gradient != nullptr) return gradient;
+  scratch = empty({count}, {.dtype = dtype_of<G>, .device = device});
+  return cuda::mutable_elements<G>(op, scratch);
+}
+
+template <class S>
+Tensor run(Device device, const Input<S>& in, const GradInput<S>& grad_in,
+           const GradOutput<S>& grad_out) {
+  const std::int64_t neurons = in.geometry.neurons();
+  BackwardArgs<S> args = args_for(in, grad_in);
   args.centre = grad_out.centre;
   for (int k = 0; k < in.program.states; ++k) args.grad_state[k] = grad_out.state[k];
-  if (walked_twice(in)) {
-    grad_out.sums->partials = walk(device, args, true, grad_out.learnables);
-    return;
-  }
-  const std::int64_t size = in.geometry.neurons() * (in.static_input ? 1 : in.steps);
-  Rows<R> scratch(device, grad_out.y == nullptr ? 1 : 0, size);
-  args.grad_x = grad_out.y == nullptr ? scratch.row(0) : grad_out.y;
+  Tensor of_y;
+  if (in.static_input)
+    args.grad_y = room_for<Computed<S>>(device, neurons, grad_out.y, of_y);
+  else if (in.groups > 1)
+    args.grad_x = room_for<S>(device, in.steps * neurons, grad_out.y, of_y);
   grad_out.sums->partials = walk(device, args, in.groups == 1, grad_out.learnables);
   if (in.groups > 1)
-    grad_out.sums->partials = norm::device::gradient_partials<R>(device, extent_of(in), args.grad_x,
+    grad_out.sums->partials = norm::device::gradient_partials<S>(device, extent_of(in), args.grad_x,
                                                                  in.x, grad_out.centre);
+  return of_y;
 }
 
-template <class R>
-void run_input_gradient(Device device, const Input<R>& in, const GradInput<R>& grad_in,
-                        const NormGradient<R>& to_x, R* gradient) {
-  if (walked_twice(in)) {
-    BackwardArgs<R> args = args_for(in, grad_in);
-    args.grad_x = gradient;
-    args.to_x = to_x;
-    walk(device, args, false, nullptr);
-  } else if (to_x.slope == nullptr) {
-    norm::device::apply<R>(device, extent_of(in), gradient, to_x.scale, to_x.offset, gradient);
-  } else {
-    norm::device::input_gradient<R>(
+/// From the gradient of y, stored as G, to that of x.
+template <class G, class S>
+void to_input(Device device, const Input<S>& in, const NormGradient<Computed<S>>& to_x,
+              const Tensor& of_y, S* gradient) {
+  const G* grad = cuda::elements_or_null<G>(op, of_y);
+  if constexpr (std::is_same_v<G, S>)
+    if (grad == nullptr) grad = gradient;
+  if (to_x.slope == nullptr)
+    norm::device::apply<S>(device, extent_of(in), grad, to_x.scale, to_x.offset, gradient);
+  else
+    norm::device::input_gradient<S, G>(
         device, extent_of(in),
-        {gradient, in.x, to_x.scale, to_x.slope, to_x.centre, to_x.offset, gradient});
-  }
+        {grad, in.x, to_x.scale, to_x.slope, to_x.centre, to_x.offset, gradient});
 }
 
-const CudaKernel backward_f32(Kernels<float>::backward, run<float>);
-const CudaKernel backward_f64(Kernels<double>::backward, run<double>);
-const CudaKernel gradient_f32(Kernels<float>::input_gradient, run_input_gradient<float>);
-const CudaKernel gradient_f64(Kernels<double>::input_gradient, run_input_gradient<double>);
+template <class S>
+void run_input_gradient(Device device, const Input<S>& in, const GradInput<S>& grad_in,
+                        const NormGradient<Computed<S>>& to_x, const Tensor& of_y, S* gradient) {
+  if (in.static_input) return to_input<Computed<S>>(device, in, to_x, of_y, gradient);
+  if (in.groups > 1) return to_input<S>(device, in, to_x, of_y, gradient);
+  BackwardArgs<S> args = args_for(in, grad_in);
+  args.grad_x = gradient;
+  args.to_x = to_x;
+  walk(device, args, false, nullptr);
+}
+
+template <class S>
+struct Registered {
+  CudaKernel backward{Kernels<S>::backward, run<S>};
+  CudaKernel input_gradient{Kernels<S>::input_gradient, run_input_gradient<S>};
+};
+const Registered<float> f32;
+const Registered<double> f64;
+const Registered<bfloat16> bf16;
+const Registered<float16> f16;
 
 }  // namespace
 }  // namespace ranvier::fused::device

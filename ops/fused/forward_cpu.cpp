@@ -126,5 +126,9 @@ template <class R>
 constinit DeviceKernels<ForwardKernel<R>> Kernels<R>::forward{.cpu = forward_cpu<R>};
 template DeviceKernels<ForwardKernel<float>> Kernels<float>::forward;
 template DeviceKernels<ForwardKernel<double>> Kernels<double>::forward;
+template <>
+constinit DeviceKernels<ForwardKernel<bfloat16>> Kernels<bfloat16>::forward{};
+template <>
+constinit DeviceKernels<ForwardKernel<float16>> Kernels<float16>::forward{};
 
 }  // namespace ranvier::fused

@@ -8,55 +8,61 @@
 namespace ranvier::fused::device {
 namespace {
 
-template <class Model, class R, int lanes>
-void launch(Device device, const ForwardArgs<R>& args) {
-  typename Model::template Params<R> params;
+template <Shown shown, class Model, class S, int lanes>
+void launch(Device device, ForwardArgs<S>& args) {
+  typename Model::template Params<Computed<S>> params;
   std::memcpy(&params, args.in.program.params, sizeof(params));
-  const std::int64_t threads = args.grid.cells * (args.grid.channels / lanes);
-  const cuda::Grid grid{static_cast<unsigned>((threads + forward_threads - 1) / forward_threads),
+  args.packs = Divider(args.grid.channels / lanes);
+  const int threads = CellGrid::narrow(
+      args.in.geometry, static_cast<std::int64_t>(args.grid.cells) * args.packs.divisor());
+  const cuda::Grid grid{(static_cast<unsigned>(threads) + forward_threads - 1) / forward_threads,
                         forward_threads};
-  if (Model::spiking && args.grid.pool != SpikePool::average)
-    cuda::launch(op, device, grid, forward<Model, R, lanes, FiredSteps<R, lanes>>, args, params);
-  else
-    cuda::launch(op, device, grid, forward<Model, R, lanes, SummedSteps<R, lanes>>, args, params);
+  cuda::launch(op, device, grid, forward<shown, Model, S, lanes>, args, params);
 }
 
-template <class R>
-bool in_fours(const ForwardArgs<R>& args) {
-  const Input<R>& in = args.in;
-  return std::is_same_v<R, float> &&
-         cuda::in_packs<R>(args.grid.channels,
-                           {in.x, in.scale, in.shift, in.state[0], in.state[1], args.out.spikes,
-                            args.out.state[0], args.out.state[1]});
+template <class S>
+bool in_fours(const ForwardArgs<S>& args) {
+  const Input<S>& in = args.in;
+  return !std::is_same_v<S, double> &&
+         cuda::in_packs<S, 4>(args.grid.channels, {in.x, args.out.spikes}) &&
+         cuda::in_packs<Computed<S>>(
+             args.grid.channels,
+             {in.scale, in.shift, in.state[0], in.state[1], args.out.state[0], args.out.state[1]});
 }
 
-template <class R>
-void run(Device device, const Input<R>& in, const Output<R>& out) {
+template <class S>
+void run(Device device, const Input<S>& in, const Output<S>& out) {
+  using R = Computed<S>;
   const Geometry& g = in.geometry;
   if (g.neurons() == 0) return;
   RV_CHECK(out.words == nullptr || g.channels % 64 == 0,
            "[norm_neuron_pool] packed spikes on a CUDA device need a multiple of 64 channels; got "
            "{}.",
            g.channels);
-  // States between spans: only windows of several pixels leave them, at most every 8 steps.
-  const bool carries = in.steps > 8 && g.kernel > 1;
-  const Tensor carried = empty({carries ? in.program.states : 0, g.neurons()},
-                               {.dtype = dtype_of<R>, .device = device});
-  ForwardArgs<R> args{in, out, CellGrid(g), {}};
-  for (int k = 0; carries && k < in.program.states; ++k)
-    args.carried[k] =
-        const_cast<R*>(cuda::elements<R>(op, carried)) + static_cast<std::int64_t>(k) * g.neurons();
+  ForwardArgs<S> args{in, out, CellGrid(g), Divider(1), {out.checkpoints, 0}};
+  const std::int64_t state = in.program.states * g.neurons();
+  Tensor carried;
+  if (out.checkpoints != nullptr) {
+    args.trail.distance = state;
+  } else if (checkpoint_count(in.steps) > 0 && g.kernel > 1) {
+    carried = empty({state}, {.dtype = dtype_of<R>, .device = device});
+    args.trail.states = cuda::mutable_elements<R>(op, carried);
+  }
   const bool fours = in_fours(args);
   AllNeurons::for_each([&]<class Model>(int model) {
     if (model != in.program.model) return;
-    if constexpr (std::is_same_v<R, float>)
-      if (fours) return launch<Model, R, 4>(device, args);
-    launch<Model, R, 1>(device, args);
+    if constexpr (!std::is_same_v<S, double>) {
+      if (fours && in.static_input) return launch<Shown::still, Model, S, 4>(device, args);
+      if (fours) return launch<Shown::moving, Model, S, 4>(device, args);
+    }
+    if constexpr (std::is_same_v<S, R>) launch<Shown::either, Model, S, 1>(device, args);
   });
 }
 
 const CudaKernel kernel_f32(Kernels<float>::forward, run<float>);
 const CudaKernel kernel_f64(Kernels<double>::forward, run<double>);
+const CudaKernel kernel_bf16(Kernels<bfloat16>::forward, run<bfloat16>);
+const CudaKernel kernel_f16(Kernels<float16>::forward, run<float16>);
 
 }  // namespace
 }  // namespace ranvier::fused::device

@@ -3,6 +3,7 @@
 #include <span>
 #include <utility>
 
+#include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/fused/detail/fused_kernels.h"
@@ -18,13 +19,14 @@ constexpr const char* op = "norm_neuron_pool";
 
 void check(const Neuron& neuron, const Tensor& x, const Tensor& gamma, const Tensor& beta,
            const NormNeuronPoolOptions& options, const Extent& extent) {
+  const DType real = detail::computed_dtype(x.dtype());
   RV_CHECK(extent.step.rank() >= 1, "[norm_neuron_pool] x needs a channel axis; its shape is {}.",
            x.shape());
   for (const auto& [name, tensor] : {std::pair("gamma", &gamma), std::pair("beta", &beta)})
-    RV_CHECK(!tensor->defined() ||
-                 (tensor->shape() == Shape{x.size(-1)} && tensor->dtype() == x.dtype()),
-             "[norm_neuron_pool] {} must be {} ({},) for x {}; got {} {}.", name, x.dtype(),
-             x.size(-1), x.shape(), tensor->dtype(), tensor->shape());
+    RV_CHECK(
+        !tensor->defined() || (tensor->shape() == Shape{x.size(-1)} && tensor->dtype() == real),
+        "[norm_neuron_pool] {} must be {} ({},) for x {}; got {} {}.", name, real, x.size(-1),
+        x.shape(), tensor->dtype(), tensor->shape());
   for (const auto& [name, tensor] : {std::pair("gamma", &gamma), std::pair("beta", &beta)})
     if (tensor->defined() && tensor->device() != x.device())
       fail(ErrorCode::device,
@@ -63,9 +65,10 @@ Shape output_shape(const Extent& extent, const NormNeuronPoolOptions& options) {
 }
 
 /// Keeps x, the statistics and the initial state; backward recomputes everything between.
-template <class R>
+template <class S>
 struct NormNeuronPoolBackward final : Node {
-  fused::Input<R> input;    // its pointers are set in backward
+  using R = detail::Computed<S>;
+  fused::Input<S> input;    // its pointers are set in backward
   std::vector<Saved> read;  // x, gamma, beta and the state's variables
   Saved checkpoints;        // on a CUDA device
   std::vector<Tensor> learnables;
@@ -78,24 +81,24 @@ struct NormNeuronPoolBackward final : Node {
   std::vector<Tensor> backward(std::span<const Tensor> grads) override {
     const int states = input.program.states;
     const Device device = read[0].get().device();
-    const fused::Input<R> in = inputs();
+    const fused::Input<S> in = inputs();
     std::vector<Tensor> held(grads.begin(), grads.end());  // spikes, state variables
-    for (Tensor& grad : held)
-      if (grad.defined()) grad = grad.to(dtype_of<R>);
-    fused::GradInput<R> grad_in{.spikes = data_or_null<R>(held[0]), .state = {}};
+    for (std::size_t i = 0; i < held.size(); ++i)
+      if (held[i].defined()) held[i] = held[i].to(i == 0 ? dtype_of<S> : dtype_of<R>);
+    fused::GradInput<S> grad_in{.spikes = data_or_null<S>(held[0]), .state = {}};
     for (int k = 0; k < states; ++k)
       grad_in.state[k] = data_or_null<R>(held[static_cast<std::size_t>(k) + 1]);
 
     std::vector<Tensor> results(3 + static_cast<std::size_t>(states));
-    fused::GradOutput<R> grad_out;
-    const auto wanted = [&](int i, const Shape& shape) -> R* {
+    fused::GradOutput<S> grad_out;
+    const auto wanted = [&]<class T>(int i, const Shape& shape, detail::Type<T>) -> T* {
       if (!needs(i)) return nullptr;
       Tensor& result = results[static_cast<std::size_t>(i)];
-      result = empty(shape, {.dtype = dtype_of<R>, .device = device});
-      return mutable_data_or_null<R>(result);
+      result = empty(shape, {.dtype = dtype_of<T>, .device = device});
+      return mutable_data_or_null<T>(result);
     };
-    R* const grad_x = wanted(0, read[0].get().shape());
-    for (int k = 0; k < states; ++k) grad_out.state[k] = wanted(3 + k, step);
+    S* const grad_x = wanted(0, read[0].get().shape(), detail::Type<S>{});
+    for (int k = 0; k < states; ++k) grad_out.state[k] = wanted(3 + k, step, detail::Type<R>{});
     Tensor learnt = learnables.empty()
                         ? Tensor()
                         : empty({in.program.learnables}, {.dtype = DType::f64, .device = device});
@@ -104,13 +107,14 @@ struct NormNeuronPoolBackward final : Node {
     grad_out.y = grad_x;
     grad_out.centre = data_or_null<R>(of.centre);
     grad_out.sums = &sums;
-    kernel_for(op, device, fused::Kernels<R>::backward)(device, in, grad_in, grad_out);
+    const Tensor of_y =
+        kernel_for(op, device, fused::Kernels<S>::backward)(device, in, grad_in, grad_out);
     if (on_state_gradient) on_state_gradient(std::span(results).subspan(3));
 
     const norm::Gradient by = norm::gradient(of, sums, read[1].get());
     if (grad_x != nullptr)
-      kernel_for(op, device, fused::Kernels<R>::input_gradient)(device, in, grad_in,
-                                                                coefficients(by), grad_x);
+      kernel_for(op, device, fused::Kernels<S>::input_gradient)(device, in, grad_in,
+                                                                coefficients(by), of_y, grad_x);
     results[1] = by.gamma;
     results[2] = by.beta;
     for (Tensor& gradient : learnable_gradients(learnables, learnt))
@@ -124,9 +128,9 @@ struct NormNeuronPoolBackward final : Node {
   }
 
  private:
-  fused::Input<R> inputs() const {
-    fused::Input<R> in = input;
-    in.x = data_or_null<R>(read[0].get());
+  fused::Input<S> inputs() const {
+    fused::Input<S> in = input;
+    in.x = data_or_null<S>(read[0].get());
     in.scale = data_or_null<R>(of.affine.scale);
     in.shift = data_or_null<R>(of.affine.shift);
     for (int k = 0; k < in.program.states; ++k)
@@ -144,26 +148,27 @@ struct NormNeuronPoolBackward final : Node {
 };
 
 /// The state at regular distances in time, for the backward pass of a CUDA device.
-template <class R>
-Tensor checkpoints_for(const fused::Input<R>& in, Device device) {
+template <class S>
+Tensor checkpoints_for(const fused::Input<S>& in, Device device) {
   const std::int64_t count = fused::checkpoint_count(in.steps);
   if (device == cpu_device || count == 0) return {};
   return empty({count, in.program.states, in.geometry.neurons()},
-               {.dtype = dtype_of<R>, .device = device});
+               {.dtype = dtype_of<detail::Computed<S>>, .device = device});
 }
 
-template <class R>
+template <class S>
 NormNeuronPoolResult run(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                          const norm::Normalisation& of, const Neuron& neuron,
                          const ArrivingState& before, const NormNeuronPoolOptions& options,
                          const Extent& extent) {
+  using R = detail::Computed<S>;
   const Device device = x.device();
-  fused::Input<R> in{.program = program_of<R>(neuron),
+  fused::Input<S> in{.program = program_of<R>(neuron),
                      .geometry = geometry_of(extent.step, options),
                      .steps = extent.steps,
                      .groups = of.affine.scale.size(0),
                      .static_input = options.steps > 0,
-                     .x = data_or_null<R>(x),
+                     .x = data_or_null<S>(x),
                      .scale = data_or_null<R>(of.affine.scale),
                      .shift = data_or_null<R>(of.affine.shift)};
   std::vector<Tensor> inputs = inputs_of(neuron, x, before.state);
@@ -174,13 +179,13 @@ NormNeuronPoolResult run(const Tensor& x, const Tensor& gamma, const Tensor& bet
   learnables_of(neuron.learnables, in.learnables);
 
   NormNeuronPoolResult result;
-  fused::Output<R> out;
+  fused::Output<S> out;
   result.spikes = empty(output_shape(extent, options),
-                        {.dtype = options.packed ? DType::bits : dtype_of<R>, .device = device});
+                        {.dtype = options.packed ? DType::bits : dtype_of<S>, .device = device});
   if (options.packed)
     out.words = mutable_data_or_null<std::uint64_t>(result.spikes);
   else
-    out.spikes = mutable_data_or_null<R>(result.spikes);
+    out.spikes = mutable_data_or_null<S>(result.spikes);
   std::vector<Tensor> last(options.final_state ? initial.size() : 0);
   for (std::size_t k = 0; k < last.size(); ++k) {
     last[k] = empty(extent.step, {.dtype = dtype_of<R>, .device = device});
@@ -189,10 +194,10 @@ NormNeuronPoolResult run(const Tensor& x, const Tensor& gamma, const Tensor& bet
   const bool recorded = grad_needed(inputs);
   Tensor checkpoints = recorded ? checkpoints_for(in, device) : Tensor();
   out.checkpoints = mutable_data_or_null<R>(checkpoints);
-  kernel_for(op, device, fused::Kernels<R>::forward)(device, in, out);
+  kernel_for(op, device, fused::Kernels<S>::forward)(device, in, out);
 
   if (recorded) {
-    auto node = std::make_shared<NormNeuronPoolBackward<R>>();
+    auto node = std::make_shared<NormNeuronPoolBackward<S>>();
     node->input = in;
     for (const Tensor* tensor : {&x, &gamma, &beta}) node->read.emplace_back(*tensor);
     for (const Tensor& variable : initial) node->read.emplace_back(variable);
@@ -230,12 +235,22 @@ NormNeuronPoolResult max_pooled_readout(const Tensor& x, const Tensor& gamma, co
   return {max_pool2d(scanned.spikes, {.kernel = {options.kernel, options.kernel}}), scanned.state};
 }
 
+/// `x`, widened where there are no kernels for 16-bit floats.
+Tensor readable(const Tensor& x, const Neuron& neuron, const NormNeuronPoolOptions& options) {
+  const bool fits = x.device() != cpu_device && neuron.spiking() && x.rank() > 0 &&
+                    x.size(-1) % 4 == 0 &&
+                    reinterpret_cast<std::uintptr_t>(x.raw_data()) % 8 == 0 &&
+                    options.norm.mode != BatchNormMode::step;
+  return fits ? x : widened(x);
+}
+
 }  // namespace
 
-NormNeuronPoolResult norm_neuron_pool(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+NormNeuronPoolResult norm_neuron_pool(const Tensor& given, const Tensor& gamma, const Tensor& beta,
                                       const RunningStatistics& running, const Neuron& neuron,
                                       const NeuronState& state,
                                       const NormNeuronPoolOptions& options) {
+  const Tensor x = readable(given, neuron, options);
   const Extent extent = extent_of(neuron, x, options.steps);
   check_scan(neuron, x, state, extent);
   check(neuron, x, gamma, beta, options, extent);
@@ -247,8 +262,8 @@ NormNeuronPoolResult norm_neuron_pool(const Tensor& x, const Tensor& gamma, cons
                               arrived(neuron, x, state, options, extent).state, used);
   const norm::Normalisation of = norm::normalisation(x, gamma, beta, running, used.norm);
   const ArrivingState before = arrived(neuron, x, state, options, extent);
-  return detail::visit_real(op, x.dtype(), [&]<class R>(detail::Type<R>) {
-    return run<R>(x, gamma, beta, of, neuron, before, used, extent);
+  return detail::visit_floating(op, x.dtype(), [&]<class S>(detail::Type<S>) {
+    return run<S>(x, gamma, beta, of, neuron, before, used, extent);
   });
 }
 

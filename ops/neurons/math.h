@@ -36,28 +36,26 @@ RV_HD float mul_add(float a, float b, float c) {
 #endif
 }
 
+/// 1 / b for b >= 2^-120; a b above 2^120 counts as 2^120. The bits are those of the division: a
+/// CUDA device takes the very steps of its own, without the branch for numbers that those steps
+/// cannot divide, which keeps the divisions of a thread from running side by side.
+RV_HD float reciprocal(float b) {
+#if defined(__CUDA_ARCH__)
+  float nearly;
+  asm("min.NaN.f32 %0, %0, 0f7B800000;" : "+f"(b));
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(nearly) : "f"(b));
+  return mul_add(nearly, mul_add(-b, nearly, 1.0f), nearly);
+#else
+  return 1.0f / (b > 0x1p120f ? 0x1p120f : b);
+#endif
+}
+RV_HD double reciprocal(double b) { return 1.0 / (b > 0x1p120 ? 0x1p120 : b); }
+
 RV_HD float select(bool condition, float a, float b) { return condition ? a : b; }
 RV_HD double select(bool condition, double a, double b) { return condition ? a : b; }
 
 RV_HD float absolute(float x) { return __builtin_fabsf(x); }
 RV_HD double absolute(double x) { return __builtin_fabs(x); }
-
-/// a / b for b from 1 to 2^96; larger ones count as 2^96. CUDA devices take the steps of a division
-/// that numbers of any size share and leave out the branch for the others, around which a compiler
-/// moves nothing. They round as a / b does, but perhaps for one in 2^23 fractions of b.
-RV_HD float quotient(float a, float b) {
-#if defined(__CUDA_ARCH__)
-  b = select(b > 0x1p96f, 0x1p96f, b);
-  float guess;
-  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(guess) : "f"(b));
-  const float reciprocal = mul_add(guess, mul_add(-b, guess, 1.0f), guess);
-  const float rounded = a * reciprocal;
-  return mul_add(reciprocal, mul_add(-b, rounded, a), rounded);
-#else
-  return a / b;
-#endif
-}
-RV_HD double quotient(double a, double b) { return a / b; }
 
 /// A spike or value whose derivative is scaled by `factor`: the identity for plain numbers.
 template <class T, class R>

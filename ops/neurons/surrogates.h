@@ -20,7 +20,7 @@ namespace ranvier::surrogate {
 using neurons::absolute;
 using neurons::exponential;
 using neurons::mul_add;
-using neurons::quotient;
+using neurons::reciprocal;
 using neurons::select;
 
 /// Error unless a surrogate's option is finite and > 0.
@@ -30,22 +30,23 @@ inline double checked_positive(const char* surrogate, const char* option, double
   return value;
 }
 
-/// (alpha / 2) / (1 + (pi / 2 alpha x)^2)
+/// (alpha / 2) / (1 + (pi / 2 alpha x)^2), as the reciprocal of 2 / alpha + (pi sqrt(alpha / 2)
+/// x)^2
 struct ATan {
   double alpha = 2.0;
   static constexpr const char* name = "atan";
   template <class R>
   struct Slope {
-    R height, steepness;
+    R steepness, least;
     RV_HD R operator()(R x) const {
       const R u = steepness * x;
-      return quotient(height, mul_add(u, u, R(1)));
+      return reciprocal(mul_add(u, u, least));
     }
   };
   template <class R>
   Slope<R> slope_functor() const {
     checked_positive(name, "alpha", alpha);
-    return {static_cast<R>(alpha / 2), static_cast<R>(std::numbers::pi / 2 * alpha)};
+    return {static_cast<R>(std::numbers::pi * std::sqrt(alpha / 2)), static_cast<R>(2 / alpha)};
   }
 };
 
@@ -58,7 +59,7 @@ struct Sigmoid {
     R alpha;
     RV_HD R operator()(R x) const {
       const R e = exponential(-absolute(alpha * x));
-      return quotient(alpha * e, (R(1) + e) * (R(1) + e));
+      return alpha * e * reciprocal((R(1) + e) * (R(1) + e));
     }
   };
   template <class R>
@@ -76,7 +77,7 @@ struct FastSigmoid {
     R slope;
     RV_HD R operator()(R x) const {
       const R u = mul_add(slope, absolute(x), R(1));
-      return quotient(R(1), u * u);
+      return reciprocal(u * u);
     }
   };
   template <class R>
