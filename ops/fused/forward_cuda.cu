@@ -13,10 +13,9 @@ void launch(Device device, ForwardArgs<S>& args) {
   typename Model::template Params<Computed<S>> params;
   std::memcpy(&params, args.in.program.params, sizeof(params));
   args.packs = Divider(args.grid.channels / lanes);
-  const int threads = CellGrid::narrow(
-      args.in.geometry, static_cast<std::int64_t>(args.grid.cells) * args.packs.divisor());
-  const cuda::Grid grid{(static_cast<unsigned>(threads) + forward_threads - 1) / forward_threads,
-                        forward_threads};
+  const std::int64_t threads = static_cast<std::int64_t>(args.grid.cells) * args.packs.divisor();
+  const int up = CellGrid::narrow(args.in.geometry, threads + forward_threads - 1);
+  const cuda::Grid grid{static_cast<unsigned>(up / forward_threads), forward_threads};
   cuda::launch(op, device, grid, forward<shown, Model, S, lanes>, args, params);
 }
 
@@ -55,7 +54,10 @@ void run(Device device, const Input<S>& in, const Output<S>& out) {
       if (fours && in.static_input) return launch<Shown::still, Model, S, 4>(device, args);
       if (fours) return launch<Shown::moving, Model, S, 4>(device, args);
     }
-    if constexpr (std::is_same_v<S, R>) launch<Shown::either, Model, S, 1>(device, args);
+    if constexpr (std::is_same_v<S, R>)
+      launch<Shown::either, Model, S, 1>(device, args);
+    else
+      refuse_address();
   });
 }
 

@@ -43,8 +43,11 @@ struct NormNeuronPoolResult {
 
 /// Normalises x over its last axis, runs `neuron` on it from `state` and pools its spikes. x is
 /// [T, ..., C], or [..., C] with `steps`; with a pool the axes before C are H and W. Differentiable
-/// in x, gamma, beta, the state and the neuron's learnables. Errors: those of `batch_norm` and
-/// `scan`; too few axes or a window larger than the image; kernel < 1; packed means.
+/// in x, gamma, beta, the state and the neuron's learnables. Of a 16-bit x on a CUDA device the
+/// spikes have its dtype if the neuron spikes, channels come in fours and the statistics are not
+/// those of single steps; all else of 16 bits is taken as f32. The rest is always of what x is
+/// computed in. Errors: those of `batch_norm` and `scan`; too few axes or a window larger than the
+/// image; kernel < 1; packed means.
 NormNeuronPoolResult norm_neuron_pool(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                                       const RunningStatistics& running, const Neuron& neuron,
                                       const NeuronState& state = {},

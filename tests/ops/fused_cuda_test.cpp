@@ -120,6 +120,33 @@ void check_equal(Case c) {
   }
 }
 
+/// x of 16-bit floats against the same numbers in f32, both on the device: the same spikes and
+/// states, and the gradient of x is that of f32, rounded.
+void check_rounded(Case c, DType dtype, DType of_spikes) {
+  c.options.final_state = true;
+  CAPTURE(c.neuron.name(), to_string(c.x), name(dtype), static_cast<int>(c.options.pool),
+          c.options.kernel, c.options.steps, static_cast<int>(c.options.norm.mode),
+          c.options.norm.training, c.from_state);
+  Inputs a = inputs_for(c, cuda_device), b = inputs_for(c, cuda_device);
+  a.x = a.x.detach().to(dtype).set_requires_grad(true);
+  b.x = a.x.detach().to(DType::f32).set_requires_grad(true);
+  const NormNeuronPoolResult got = fused(a, c), wanted = fused(b, c);
+  check_same(got.spikes, wanted.spikes.to(of_spikes).to(cpu_device), 0);
+  for (std::size_t k = 0; k < got.state.variables().size(); ++k)
+    check_same(got.state.variables()[k], wanted.state.variables()[k].to(cpu_device), 0);
+  seed(12);
+  const Tensor grad = normal(got.spikes.shape(), 0, 1).to(dtype).to(cuda_device);
+  got.spikes.backward(grad.to(of_spikes));
+  wanted.spikes.backward(grad.to(DType::f32));
+  const std::vector<Tensor> leaves = a.leaves(), same = b.leaves();
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    INFO("gradient " << i);
+    const Tensor expected = same[i].grad().to(leaves[i].dtype()).to(cpu_device);
+    const double one_rounding = dtype == DType::bf16 ? 4e-3 : 5e-4;
+    check_same(leaves[i].grad(), expected, i == 0 ? one_rounding : 1e-5);
+  }
+}
+
 const std::vector<SpikePool> pools{SpikePool::none, SpikePool::max, SpikePool::average};
 
 }  // namespace
@@ -205,6 +232,54 @@ TEST_CASE("fused spikes on a CUDA device can be packed", "[cuda]") {
                      .dtype = dtype});
 }
 
+TEST_CASE("a fused layer on a CUDA device takes 16-bit x as its numbers", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const std::vector<Neuron> neurons{IFOptions{}, ParametricLIFOptions{}, ALIFOptions{.tau = 3}};
+  for (const DType dtype : {DType::bf16, DType::f16}) {
+    for (const Neuron& neuron : neurons)
+      for (const SpikePool pool : pools)
+        for (const std::int64_t steps : {0, 4})
+          for (const bool from_state : {false, true})
+            check_rounded({.neuron = neuron,
+                           .x = steps > 0 ? Shape{2, 7, 5, 12} : Shape{9, 2, 7, 5, 12},
+                           .options = {.steps = steps, .pool = pool},
+                           .from_state = from_state},
+                          dtype, dtype);
+    for (const bool training : {true, false})
+      for (const bool still : {false, true})
+        check_rounded({.neuron = LIFOptions{},
+                       .x = still ? Shape{8, 14, 14, 128} : Shape{4, 8, 14, 14, 128},
+                       .options = {.norm = {.training = training},
+                                   .steps = still ? 4 : 0,
+                                   .pool = SpikePool::max}},
+                      dtype, dtype);
+  }
+}
+
+TEST_CASE("a fused layer on a CUDA device widens 16-bit x that its kernels do not fit", "[cuda]") {
+  RV_NEEDS_CUDA();
+  for (const DType dtype : {DType::bf16, DType::f16}) {
+    check_rounded(
+        {.neuron = IFOptions{}, .x = {4, 2, 6, 6, 9}, .options = {.pool = SpikePool::max}}, dtype,
+        DType::f32);
+    check_rounded({.neuron = IFOptions{},
+                   .x = {4, 2, 6, 6, 8},
+                   .options = {.norm = {.mode = BatchNormMode::step}, .pool = SpikePool::max}},
+                  dtype, DType::f32);
+    check_rounded({.neuron = LeakyIntegratorOptions{}, .x = {4, 2, 8}}, dtype, DType::f32);
+  }
+}
+
+TEST_CASE("packed fused spikes of 16-bit x on a CUDA device are those of its numbers", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const Tensor x = normal({3, 2, 4, 4, 64}, 0.5, 1).to(DType::bf16).to(cuda_device);
+  const NormNeuronPoolOptions options{.pool = SpikePool::max, .packed = true};
+  const auto spikes = [&](const Tensor& of) {
+    return norm_neuron_pool(of, {}, {}, {}, IFOptions{}, {}, options).spikes;
+  };
+  check_same(spikes(x), spikes(x.to(DType::f32)).to(cpu_device), 0);
+}
+
 TEST_CASE("large fused layers on a CUDA device equal their parts and the CPU", "[cuda]") {
   RV_NEEDS_CUDA();
   for (const bool still : {true, false}) {
@@ -278,6 +353,10 @@ TEST_CASE("a fused layer refuses mixed devices and rows that cannot be packed", 
               ErrorCode::device, "the running mean is on cpu and x on cuda:0");
   CHECK_ERROR(norm_neuron_pool(x, {}, {}, {}, IFOptions{}, {}, {.packed = true}),
               ErrorCode::invalid_argument, "need a multiple of 64 channels; got 5.");
+  CHECK_ERROR(
+      norm_neuron_pool(x.to(DType::bf16), full({5}, 1, {.device = cuda_device}).to(DType::bf16), {},
+                       {}, IFOptions{}),
+      ErrorCode::invalid_argument, "[norm_neuron_pool] gamma must be f32 (5,)");
   CHECK_ERROR(norm_neuron_pool(x, {}, {}, {}, ParametricLIFOptions{}), ErrorCode::device,
               "[parametric_lif] w is on cpu and x on cuda:0");
 }

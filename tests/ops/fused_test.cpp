@@ -218,6 +218,27 @@ TEST_CASE("the fused operation keeps x and nothing as large for backward") {
   CHECK(saved_bytes() - before <= in.x.nbytes() + 4096);
 }
 
+TEST_CASE("a fused operation takes 16-bit x as its numbers in f32") {
+  for (const DType dtype : {DType::bf16, DType::f16}) {
+    Inputs narrow({4, 2, 5, 4, 8}, {2, 5, 4, 8}, DType::f32, LIFOptions{}, true);
+    Inputs wide = narrow;
+    narrow.x = leaf(narrow.x.detach().to(dtype));
+    wide.x = leaf(narrow.x.detach().to(DType::f32));
+    const auto run = [](const Inputs& in) {
+      return norm_neuron_pool(in.x, in.gamma, in.beta, {}, LIFOptions{}, NeuronState(in.state),
+                              {.pool = SpikePool::max});
+    };
+    const NormNeuronPoolResult got = run(narrow), wanted = run(wide);
+    CHECK(got.spikes.dtype() == DType::f32);
+    CHECK(to_vector(got.spikes) == to_vector(wanted.spikes));
+    const Tensor grad = random(got.spikes.shape(), 9, DType::f32);
+    got.spikes.backward(grad);
+    wanted.spikes.backward(grad);
+    CHECK(narrow.x.grad().dtype() == dtype);
+    CHECK(to_vector(narrow.x.grad()) == to_vector(wide.x.grad().to(dtype)));
+  }
+}
+
 TEST_CASE("gamma and beta may be absent") {
   const Tensor x = leaf(random({3, 4, 6}, 1, DType::f64)), y = leaf(x);
   const auto got = norm_neuron_pool(x, {}, {}, {}, LIFOptions{});

@@ -197,6 +197,14 @@ TEST_CASE("every surrogate has the CPU's gradient on a CUDA device", "[cuda][mem
   });
 }
 
+TEST_CASE("slopes on a CUDA device divide as the CPU does", "[cuda]") {
+  RV_NEEDS_CUDA();
+  for (const Surrogate& surrogate :
+       {Surrogate(surrogate::ATan{}), Surrogate(surrogate::ATan{.alpha = 5}),
+        Surrogate(surrogate::FastSigmoid{}), Surrogate(surrogate::Sigmoid{})})
+    compare({IFOptions{.surrogate = surrogate}, {1, 1 << 21}});
+}
+
 TEST_CASE("16-bit x on a CUDA device gives the spikes and gradients of its numbers", "[cuda]") {
   RV_NEEDS_CUDA();
   for (const DType dtype : {DType::bf16, DType::f16}) {

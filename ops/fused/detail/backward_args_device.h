@@ -1,7 +1,7 @@
 // What backward reads, adds up and writes on a CUDA device.
 #pragma once
 
-#include "ranvier/ops/fused/detail/cells_device.h"
+#include "ranvier/ops/fused/detail/interval_device.h"
 #include "ranvier/ops/norm/detail/channel_sums_device.h"
 
 namespace ranvier::fused::device {

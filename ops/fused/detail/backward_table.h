@@ -24,7 +24,10 @@ void launch_kernel(Device device, const BackwardArgs<S>& args, bool fours) {
     if (fours && args.in.static_input) return run(backward<Shown::still, Model, Slope, S, 4>);
     if (fours) return run(backward<Shown::moving, Model, Slope, S, 4>);
   }
-  if constexpr (std::is_same_v<S, R>) run(backward<Shown::either, Model, Slope, S, 1>);
+  if constexpr (std::is_same_v<S, R>)
+    run(backward<Shown::either, Model, Slope, S, 1>);
+  else
+    refuse_address();
 }
 
 template <class S>

@@ -1,9 +1,7 @@
-// How threads of a CUDA device share one step of images, and how they normalise it.
+// How threads of a CUDA device share one step of images.
 //
-// A thread handles a cell, the pixels of one pooling window, for `lanes` neighbouring channels. It
-// takes all pixels through an interval of a few steps before it goes on to the next interval, so
-// that what the window collects stays in registers. Cells at the right and lower edge may hold
-// fewer pixels, which no window covers.
+// A thread handles a cell, the pixels of one pooling window, for `lanes` neighbouring channels.
+// Cells at the right and lower edge may hold fewer pixels, which no window covers.
 #pragma once
 
 #include <algorithm>
@@ -11,31 +9,12 @@
 
 #include "ranvier/core/detail/divider.h"
 #include "ranvier/ops/fused/detail/fused_kernels.h"
-#include "ranvier/ops/neurons/detail/neuron_device.h"
-#include "ranvier/ops/neurons/math.h"
 
 namespace ranvier::fused::device {
 
-using cuda::load;
-using cuda::load_as;
-using cuda::Pack;
-using cuda::store;
-using cuda::store_as;
-using neurons::device::count_of;
-using neurons::device::field;
-using neurons::device::learned;
-using neurons::device::States;
 using ranvier::detail::Divider;
 
 inline constexpr const char* op = "norm_neuron_pool";
-
-/// What is known of the input when a kernel is compiled: registers are saved where it is much.
-enum class Shown { either, still, moving };
-
-template <Shown shown, class S>
-__device__ __forceinline__ bool is_static(const Input<S>& in) {
-  return shown == Shown::either ? in.static_input : shown == Shown::still;
-}
 
 /// The cells of one step, [images, down, across].
 struct CellGrid {
@@ -110,109 +89,6 @@ struct PixelWalk {
     const bool ends_row = ++column == cell.columns;
     column = ends_row ? 0 : column;
     neuron += ends_row ? to_next_row : static_cast<std::int64_t>(grid.channels);
-  }
-};
-
-/// A number for each step of an interval and each lane.
-template <class R, int lanes, int steps>
-using Steps = Pack<R, lanes>[steps];
-
-/// x of a pixel in an interval; of a static input there is one.
-template <Shown shown, class S, int lanes, int steps>
-struct Inputs {
-  using R = Computed<S>;
-  static constexpr int count = shown == Shown::still ? 1 : steps;
-  cuda::Words<S, lanes> x[count];
-
-  __device__ __forceinline__ void read(const Input<S>& in, std::int64_t neurons,
-                                       std::int64_t neuron, int t) {
-    const std::int64_t step = is_static<shown>(in) ? 0 : neurons;
-    const S* from = in.x + t * step + neuron;
-#pragma unroll
-    for (int s = 0; s < count; ++s, from += step) x[s] = cuda::load_words<lanes>(from);
-  }
-  /// For the last time; the compiler takes it for another read, and keeps no registers till then.
-  __device__ __forceinline__ void read_once(const Input<S>& in, std::int64_t neurons,
-                                            std::int64_t neuron, int t) {
-    const std::int64_t step = is_static<shown>(in) ? 0 : neurons;
-    const S* from = in.x + t * step + neuron;
-#pragma unroll
-    for (int s = 0; s < count; ++s, from += step) x[s] = cuda::load_words_once<lanes>(from);
-  }
-  __device__ __forceinline__ Pack<R, lanes> at(int s) const {
-    return cuda::widen<R>(x[shown == Shown::still ? 0 : s]);
-  }
-};
-
-/// y = fma(x, scale, shift) for a thread's channels.
-template <class R, int lanes>
-struct Normalise {
-  const R *scales, *shifts;
-  std::int64_t step;  // from the coefficients of a time step to the next; 0: they are the same
-  Pack<R, lanes> scale, shift;
-
-  template <class S>
-  __device__ __forceinline__ Normalise(const Input<S>& in, int channel)
-      : scales(in.scale + channel),
-        shifts(in.shift + channel),
-        step(in.groups == 1 ? 0 : in.geometry.channels),
-        scale(load<R, lanes>(scales)),
-        shift(load<R, lanes>(shifts)) {}
-
-  /// y of a pixel in the interval from step t on.
-  template <Shown shown, class S, int steps>
-  __device__ __forceinline__ void operator()(const Inputs<shown, S, lanes, steps>& inputs, int t,
-                                             Steps<R, lanes, steps>& y) const {
-    if (shown == Shown::still || step == 0) {
-#pragma unroll
-      for (int s = 0; s < steps; ++s) y[s] = of(inputs.at(s), scale, shift);
-    } else {
-#pragma unroll
-      for (int s = 0; s < steps; ++s)
-        y[s] = of(inputs.at(s), load<R, lanes>(scales + (t + s) * step),
-                  load<R, lanes>(shifts + (t + s) * step));
-    }
-  }
-
- private:
-  static __device__ __forceinline__ Pack<R, lanes> of(const Pack<R, lanes>& x,
-                                                      const Pack<R, lanes>& by,
-                                                      const Pack<R, lanes>& plus) {
-    Pack<R, lanes> y;
-#pragma unroll
-    for (int i = 0; i < lanes; ++i)
-      y.lane[i] = neurons::mul_add(x.lane[i], by.lane[i], plus.lane[i]);
-    return y;
-  }
-};
-
-/// Variables of states in memory, [neurons] each.
-template <class R>
-struct Variables {
-  R* at[max_states];
-
-  /// Those of [variables, neurons].
-  __device__ __forceinline__ Variables(R* first, int count, std::int64_t neurons) {
-#pragma unroll
-    for (int k = 0; k < max_states; ++k) at[k] = k < count ? first + k * neurons : nullptr;
-  }
-  /// Those at `each`; null: not there.
-  __device__ __forceinline__ explicit Variables(R* const (&each)[max_states]) {
-#pragma unroll
-    for (int k = 0; k < max_states; ++k) at[k] = each[k];
-  }
-};
-
-/// Where the states between intervals lie, [variables, neurons] each, `distance` apart. If that is
-/// 0, each takes the place of the one before.
-template <class R>
-struct Trail {
-  R* states;  // null: they are not kept
-  std::int64_t distance;
-
-  /// Neuron 0's before the interval from step t on.
-  __device__ __forceinline__ R* before(int t) const {
-    return states + (intervals_before(t) - 1) * distance;
   }
 };
 

@@ -4,7 +4,7 @@
 // cache.
 #pragma once
 
-#include "ranvier/ops/fused/detail/cells_device.h"
+#include "ranvier/ops/fused/detail/interval_device.h"
 
 namespace ranvier::fused::device {
 
