@@ -47,7 +47,7 @@ void check_autocast(const Case& c, DType stored, bool with_bias, DType compute) 
   const double rounding = compute == DType::bf16 ? 0x1p-8 : 0x1p-11, sums = 1e-5;
   Tensor x = narrow_values(c.x, 1).set_requires_grad(true);
   Tensor w = narrow_values(weight_shape(c), 2).set_requires_grad(true);
-  const Tensor b = with_bias ? leaf({c.out}, 3) : Tensor();
+  const Tensor b = with_bias ? narrow_values({c.out}, 3).set_requires_grad(true) : Tensor();
   Tensor x_cuda = x.detach().to(cuda_device).to(stored).set_requires_grad(true);
   Tensor w_cuda = leaf_on_cuda(w), b_cuda = leaf_on_cuda(b);
   const Tensor expected = conv2d(x, w, b, c.options);

@@ -86,7 +86,7 @@ Differentiated differentiated(const Case& c, const Neuron& model, const Tensor& 
                               const std::vector<Tensor>& state, Output which, const Tensor& grad) {
   const Neuron neuron = neuron_on(x.device(), model, DType::f32);
   std::vector<Tensor> leaves{x.detach()}, variables;
-  for (const Tensor& variable : state) leaves.push_back(variable.to(x.device()));
+  for (const Tensor& variable : state) leaves.push_back(variable.detach().to(x.device()));
   for (Tensor& leaf : leaves) leaf.set_requires_grad(true);
   variables.assign(leaves.begin() + 1, leaves.end());
   Differentiated d;

@@ -53,7 +53,7 @@ void launch_forward(Device device, const ScanInput<R, S>& in, const ScanOutput<R
       cuda::in_packs<S, many>(in.neurons, {in.x, out.spikes}) &&
       cuda::in_packs<R, many>(in.neurons, {in.state[0], in.state[1], out.trace, out.rate,
                                            out.state[0], out.state[1], out.checkpoints});
-  RV_CHECK(!packed || (fours && out.columns % 64 == 0),
+  RV_CHECK(!packed || ((fours || few == 1) && out.columns % 64 == 0),
            "[{}] packed spikes on a CUDA device need rows of a multiple of 64 neurons; got {}.",
            Model::name, out.columns);
   if (fours)

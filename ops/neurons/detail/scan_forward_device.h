@@ -105,7 +105,7 @@ class ForwardWalk {
   __device__ __forceinline__ void also_store(const Pack<R, lanes>& spikes) {
     const std::int64_t at = t_ * in_.neurons + first_;
     if (out_.trace != nullptr) store<R, lanes>(out_.trace + at, state_.variable(0));
-    if constexpr (lanes == 4)
+    if constexpr (lanes != 2)
       if (out_.words != nullptr) store_bits(out_.words, at, spikes);
 #pragma unroll
     for (int i = 0; i < lanes; ++i) sum_.lane[i] += spikes.lane[i];
