@@ -50,8 +50,10 @@ pack_up() {  # FILE: see --pack
   ldd "$folder"/bin/* | awk '$3 ~ /^\// { print $3 }' | sort -u |
     grep -vE '/(libc|libm|libpthread|libdl|librt|libresolv|libstdc\+\+|libgcc_s|libranvier[a-z_]*)\.so' |
     xargs cp -Lt "$folder"/lib
-  cp /usr/share/datasets/fashion-mnist/*.gz "$folder"/data || return
-  XZ_OPT="-T0 -4" tar -C "$folder" -cJf "$1" .
+  for file in /usr/share/datasets/fashion-mnist/*.gz; do  # unpacked they become smaller
+    gunzip -c "$file" >"$folder"/data/"$(basename "$file" .gz)" || return
+  done
+  XZ_OPT="-T0 -6" tar -C "$folder" -cJf "$1" .
 }
 
 if [[ -n $pack ]]; then

@@ -22,6 +22,26 @@ __device__ __forceinline__ Values* own_slots(int thread_bytes, int before = 0) {
   return reinterpret_cast<Values*>(slots) + lane;
 }
 
+/// What is copied for a thread that takes `lanes` values: the shortest copy is of 4 bytes, so one
+/// 16-bit value brings its neighbour along. Rows then have an even number of values.
+template <class S, int lanes>
+struct Delivery {
+  static constexpr int carried = lanes * sizeof(S) < 4 ? static_cast<int>(4 / sizeof(S)) : lanes;
+  using Slot = Pack<S, carried>;
+
+  __device__ __forceinline__ explicit Delivery(std::int64_t first)
+      : place(static_cast<int>(first % carried)) {}
+
+  __device__ __forceinline__ Pack<S, lanes> own(const Slot& slot) const {
+    if constexpr (carried == lanes)
+      return slot;
+    else
+      return {place == 0 ? slot.lane[0] : slot.lane[1]};
+  }
+
+  int place;  // of the thread's values in a slot
+};
+
 /// Moves a pointer to global memory on by a row's length, which the compiler cannot trace: else it
 /// replaces the sums of a loop by a product of the length for each of its rows.
 template <class T>

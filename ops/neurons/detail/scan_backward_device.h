@@ -26,20 +26,21 @@ struct BackwardArgs {
 template <class Model, class S, class R, int lanes>
 class IntervalStream {
  public:
-  using Values = Pack<S, lanes>;
+  using Slot = typename Delivery<S, lanes>::Slot;
   using Variable = Pack<R, lanes>;
   static constexpr int interval = checkpoint_interval;
   static constexpr int variables = States<Model, R, lanes>::variables;
   /// Intervals there is room for. Few neurons hide nothing behind each other: they look far ahead.
-  static constexpr int stages = sizeof(Values) <= 4 ? 4 : 2;
-  static constexpr int values_bytes = stages * 2 * interval * static_cast<int>(sizeof(Values));
+  static constexpr int stages = sizeof(Slot) <= 4 ? 4 : 2;
+  static constexpr int values_bytes = stages * 2 * interval * static_cast<int>(sizeof(Slot));
   static constexpr int thread_bytes =
       values_bytes + stages * variables * static_cast<int>(sizeof(Variable));
 
   __device__ __forceinline__ IntervalStream(const BackwardArgs<R, S>& args, std::int64_t first)
       : args_(args),
         first_(first),
-        values_(own_slots<Values>(thread_bytes)),
+        delivery_(first),
+        values_(own_slots<Slot>(thread_bytes)),
         variables_(own_slots<Variable>(thread_bytes, values_bytes)),
         asked_((args.in.steps - 1) / interval),
         count_(static_cast<int>(args.in.steps - asked_ * interval)),
@@ -47,8 +48,7 @@ class IntervalStream {
         state_at_((asked_ - 1) * variables * args.in.neurons + first) {
     if (args.grad_in.spikes == nullptr)
 #pragma unroll 1
-      for (int slot = 0; slot < stages * 2 * interval; ++slot)
-        values_[slot * slot_stride] = Values{};
+      for (int slot = 0; slot < stages * 2 * interval; ++slot) values_[slot * slot_stride] = Slot{};
 #pragma unroll 1
     for (int i = 1; i < stages; ++i) ask();
   }
@@ -71,7 +71,7 @@ class IntervalStream {
 
   /// x and the gradient of the spikes of step s of the interval.
   __device__ __forceinline__ Variable x(int s) const {
-    return widen<R>(values_[(read_ * 2 * interval + s) * slot_stride]);
+    return widen<R>(delivery_.own(values_[(read_ * 2 * interval + s) * slot_stride]));
   }
   __device__ __forceinline__ Variable grad(int s) const { return x(interval + s); }
 
@@ -90,13 +90,14 @@ class IntervalStream {
   }
   __device__ __forceinline__ void ask_for_values() {
     const ScanInput<R, S>& in = args_.in;
-    Values* const slots = values_ + stage_ * 2 * interval * slot_stride;
-    const S* const x = in.x + (in.static_input ? first_ : at_);
+    Slot* const slots = values_ + stage_ * 2 * interval * slot_stride;
+    const S* const x = in.x + (in.static_input ? first_ : at_) - delivery_.place;
     ask_for_rows(slots, x, in.static_input ? 0 : in.neurons, count_);
     if (args_.grad_in.spikes != nullptr)
-      ask_for_rows(slots + interval * slot_stride, args_.grad_in.spikes + at_, in.neurons, count_);
+      ask_for_rows(slots + interval * slot_stride, args_.grad_in.spikes + at_ - delivery_.place,
+                   in.neurons, count_);
   }
-  static __device__ __forceinline__ void ask_for_rows(Values* slots, const S* from,
+  static __device__ __forceinline__ void ask_for_rows(Slot* slots, const S* from,
                                                       std::int64_t stride, int count) {
     if (count == interval) {
 #pragma unroll
@@ -121,7 +122,8 @@ class IntervalStream {
 
   const BackwardArgs<R, S>& args_;
   const std::int64_t first_;
-  Values* const values_;        // [stages, x and gradients, interval]
+  const Delivery<S, lanes> delivery_;
+  Slot* const values_;          // [stages, x and gradients, interval]
   Variable* const variables_;   // [stages, variables]
   std::int64_t asked_;          // the interval to ask for next
   int count_;                   // of its steps

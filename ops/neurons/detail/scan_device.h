@@ -1,4 +1,4 @@
-// The CUDA engine: the functors that the CPU's loops use, in kernels of one thread per one or a few
+// The CUDA engine: the functors that the CPU's loops use, in kernels of one thread per one or four
 // neurons. Included by a file for each type that x and spikes are stored as.
 #pragma once
 
@@ -19,9 +19,8 @@ inline constexpr std::int64_t enough_blocks = 256;
 /// have each wait for its own arithmetic (measured).
 template <class R>
 inline constexpr int many_lanes = sizeof(R) == sizeof(float) ? 4 : 1;
-/// And where there are few: what the shortest copy holds.
-template <class S>
-inline constexpr int few_lanes = sizeof(S) < 4 ? 4 / sizeof(S) : 1;
+/// And where there are few: the more threads, the sooner.
+inline constexpr int few_lanes = 1;
 
 /// Blocks of `most` threads, of fewer where those would leave multiprocessors idle, that have
 /// `thread_bytes` of shared memory each.
@@ -46,14 +45,14 @@ void launch_forward_of(Device device, const ScanInput<R, S>& in, const ScanOutpu
 
 template <class Model, class S, class R>
 void launch_forward(Device device, const ScanInput<R, S>& in, const ScanOutput<R, S>& out) {
-  constexpr int many = many_lanes<R>, few = few_lanes<S>;
+  constexpr int many = many_lanes<R>, few = few_lanes;
   const bool packed = out.words != nullptr;
   const bool fours =
       many == 4 && (in.neurons >= enough_neurons || packed) &&
       cuda::in_packs<S, many>(in.neurons, {in.x, out.spikes}) &&
       cuda::in_packs<R, many>(in.neurons, {in.state[0], in.state[1], out.trace, out.rate,
                                            out.state[0], out.state[1], out.checkpoints});
-  RV_CHECK(!packed || ((fours || few == 1) && out.columns % 64 == 0),
+  RV_CHECK(!packed || out.columns % 64 == 0,
            "[{}] packed spikes on a CUDA device need rows of a multiple of 64 neurons; got {}.",
            Model::name, out.columns);
   if (fours)
@@ -83,7 +82,7 @@ void launch_backward_of(Device device, const ScanInput<R, S>& in,
 template <class Model, class Slope, class S, class R>
 void launch_backward(Device device, const ScanInput<R, S>& in, const ScanGradInput<R, S>& grad_in,
                      const ScanGradOutput<R, S>& grad_out) {
-  constexpr int many = many_lanes<R>, few = few_lanes<S>;
+  constexpr int many = many_lanes<R>, few = few_lanes;
   const bool fours =
       many == 4 && in.neurons >= enough_neurons &&
       cuda::in_packs<S, many>(in.neurons, {in.x, grad_in.spikes, grad_out.x}) &&

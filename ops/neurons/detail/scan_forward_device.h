@@ -14,13 +14,20 @@ template <class S, int lanes>
 class StepStream {
  public:
   using Values = Pack<S, lanes>;
+  using Slot = typename Delivery<S, lanes>::Slot;
   static constexpr int group = 4;
   /// Groups there is room for. Few neurons hide nothing behind each other: they look far ahead.
-  static constexpr int groups = sizeof(Values) <= 4 ? 12 : sizeof(Values) <= 8 ? 6 : 4;
-  static constexpr int thread_bytes = groups * group * static_cast<int>(sizeof(Values));
+  static constexpr int groups = sizeof(Slot) <= 4 ? 12 : sizeof(Slot) <= 8 ? 6 : 4;
+  static constexpr int thread_bytes = groups * group * static_cast<int>(sizeof(Slot));
 
-  __device__ __forceinline__ StepStream(const S* from, std::int64_t stride, std::int64_t steps)
-      : slots_(own_slots<Values>(thread_bytes)), from_(from), stride_(stride), left_(steps) {
+  /// The thread's values begin at `first` of each row; `rows` is the first row.
+  __device__ __forceinline__ StepStream(const S* rows, std::int64_t first, std::int64_t stride,
+                                        std::int64_t steps)
+      : delivery_(first),
+        slots_(own_slots<Slot>(thread_bytes)),
+        from_(rows + first - delivery_.place),
+        stride_(stride),
+        left_(steps) {
 #pragma unroll 1
     for (int i = 1; i < groups; ++i) ask();
   }
@@ -30,7 +37,7 @@ class StepStream {
     ask();
     wait_for_others_than<groups - 1>();
 #pragma unroll
-    for (int s = 0; s < group; ++s) into[s] = slots_[read_ + s * slot_stride];
+    for (int s = 0; s < group; ++s) into[s] = delivery_.own(slots_[read_ + s * slot_stride]);
     advance(read_);
   }
 
@@ -49,7 +56,8 @@ class StepStream {
     if (slot == groups * group * slot_stride) slot = 0;
   }
 
-  Values* const slots_;
+  const Delivery<S, lanes> delivery_;
+  Slot* const slots_;
   const S* from_;
   const std::int64_t stride_;
   std::int64_t left_;
@@ -105,8 +113,7 @@ class ForwardWalk {
   __device__ __forceinline__ void also_store(const Pack<R, lanes>& spikes) {
     const std::int64_t at = t_ * in_.neurons + first_;
     if (out_.trace != nullptr) store<R, lanes>(out_.trace + at, state_.variable(0));
-    if constexpr (lanes != 2)
-      if (out_.words != nullptr) store_bits(out_.words, at, spikes);
+    if (out_.words != nullptr) store_bits(out_.words, at, spikes);
 #pragma unroll
     for (int i = 0; i < lanes; ++i) sum_.lane[i] += spikes.lane[i];
   }
@@ -130,7 +137,7 @@ __global__ void __launch_bounds__(threads, 4)
   static_assert(checkpoint_interval == 2 * Stream::group);
   const std::int64_t first = first_neuron<lanes>();
   if (first >= in.neurons) return;
-  Stream stream(in.x + first, in.static_input ? 0 : in.neurons, in.steps);
+  Stream stream(in.x, first, in.static_input ? 0 : in.neurons, in.steps);
   const auto params = learned<Model, R>(given, in.learnables);
   ForwardWalk<Model, S, R, lanes, spikes_only> walk(in, out, params, first);
   typename Stream::Values even[Stream::group], odd[Stream::group];
