@@ -37,27 +37,38 @@ __device__ __forceinline__ void walk_interval(Worker<Model, Slope, S, lanes>& wo
                                         ? Variables<const R>(args.in.state)
                                         : Variables<const R>(trail.before(t), variables, neurons),
                           .held = held};
+  PixelWalk pixel(args.grid, cell);
+  if (pixels > 1) pixel.next(args.grid, cell);
+  Inputs<shown, S, lanes, steps> first, inputs;
+  if (reads_ahead<shown, S>) {  // what is read first is all asked for before it is waited for
+    first.read(args.in, neurons, cell.first, t);
+    inputs.read(args.in, neurons, pixel.neuron, t);
+  }
   Steps<R, lanes, steps> left;
   read_gradient<steps>(args, cell.output, t, left);
 #pragma unroll
   for (int s = 0; s < steps; ++s) held.all[s][threadIdx.x] = left[s];
-  if (contested) serve_first<shown>(worker, cell.first, window, left);
+  if (contested) {
+    if (!reads_ahead<shown, S>) first.read(args.in, neurons, cell.first, t);
+    serve_first(worker, cell.first, first, window, left);
+  }
 #pragma unroll
   for (int s = 0; s < steps; ++s) held.left[s][threadIdx.x] = left[s];
   CellSums<R, lanes>().keep(held.sums);
-  PixelWalk pixel(args.grid, cell);
+  std::int64_t next = pixel.neuron;
 #pragma unroll 1
   for (int p = 1; p <= pixels; ++p) {
-    pixel.next(args.grid, cell);
-    walk.neuron = p == pixels ? cell.first : pixel.neuron;
+    walk.neuron = next;
     walk.shares = contested && p < pixels;
+    pixel.next(args.grid, cell);
+    next = p + 1 < pixels ? pixel.neuron : cell.first;
     if (last || carries) {
       walk.grad.read(from.at, zeros, walk.neuron);
       walk.grad_sum = {};
       if (is_static<shown>(args.in) && !last)
         walk.grad_sum = load<R, lanes>(args.grad_y + walk.neuron);
     }
-    walk_pixel<shown, steps>(worker, walk, window);
+    walk_pixel(worker, walk, window, inputs, next);
     walk.grad.write(to.at, walk.neuron);
   }
   if (args.partials != nullptr) worker.totals.add(CellSums<R, lanes>(held.sums));
@@ -79,14 +90,10 @@ __device__ __forceinline__ void walk_cell(Worker<Model, Slope, S, lanes>& worker
 
 /// Blocks that share a multiprocessor: as many as fit without spilling.
 template <Shown shown, class Model>
-constexpr int least_blocks() {
-  constexpr bool small = neurons::field_count<Model::template State> == 1 &&
-                         neurons::field_count<Model::template Learnable> == 0;
-  return small && shown != Shown::either ? blocks_each(shown) : 1;
-}
+constexpr int backward_blocks = is_small<Model>&& shown != Shown::either ? blocks_each(shown) : 1;
 
 template <Shown shown, class Model, class Slope, class S, int lanes>
-__global__ void __launch_bounds__(backward_threads, least_blocks<shown, Model>())
+__global__ void __launch_bounds__(backward_threads, backward_blocks<shown, Model>)
     backward(const BackwardArgs<S> args, const typename Model::template Params<Computed<S>> given,
              const Slope slope) {
   using R = Computed<S>;

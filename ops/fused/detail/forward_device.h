@@ -93,8 +93,12 @@ __device__ __forceinline__ void run_interval(const ForwardArgs<S>& args,
 
 inline constexpr int forward_threads = 128;
 
+/// Blocks that share a multiprocessor: as many as fit without spilling.
+template <Shown shown, class Model>
+constexpr int forward_blocks = is_small<Model>&& shown == Shown::still ? 7 : 1;
+
 template <Shown shown, class Model, class S, int lanes>
-__global__ void __launch_bounds__(forward_threads, 1)
+__global__ void __launch_bounds__(forward_threads, forward_blocks<shown, Model>)
     forward(const ForwardArgs<S> args, const typename Model::template Params<Computed<S>> given) {
   using R = Computed<S>;
   const int thread = static_cast<int>(blockIdx.x * forward_threads + threadIdx.x);

@@ -35,6 +35,12 @@ __device__ __forceinline__ bool is_static(const Input<S>& in) {
   return shown == Shown::either ? in.static_input : shown == Shown::still;
 }
 
+/// Whether a neuron has one variable and learns nothing: such kernels can do with fewer registers,
+/// so that more of their threads share a multiprocessor.
+template <class Model>
+constexpr bool is_small = count_of<typename Model::template State<float>, float> == 1 &&
+                          count_of<typename Model::template Learnable<float>, float> == 0;
+
 /// A number for each step of an interval and each lane.
 template <class R, int lanes, int steps>
 using Steps = Pack<R, lanes>[steps];

@@ -42,15 +42,17 @@ __device__ __forceinline__ void take_back(Worker<Model, Slope, S, lanes>& worker
   worker.totals.add(learnt);
 }
 
-/// Sums the gradients of y, or writes those of x. x is read again: the cache has it, and registers
-/// are full.
+/// Whether a pixel's x is read while the one before it is walked: where it takes few registers.
+template <Shown shown, class S>
+constexpr bool reads_ahead = shown == Shown::still || sizeof(S) == 2;
+
+/// Sums the gradients of y, or writes those of x.
 template <Shown shown, int steps, class Model, class Slope, class S, int lanes, class R>
 __device__ __forceinline__ void put(const Worker<Model, Slope, S, lanes>& worker,
+                                    const Inputs<shown, S, lanes, steps>& inputs,
                                     const Walk<Model, R, lanes>& walk,
                                     const Steps<R, lanes, steps>& grad, Window<R, lanes>& window) {
   const BackwardArgs<S>& args = worker.args;
-  Inputs<shown, S, lanes, steps> inputs;
-  inputs.template read<true>(args.in, args.grid.neurons, walk.neuron, window.begin);
   if (args.partials != nullptr && (window.begin == 0 || !is_static<shown>(args.in))) {
     const auto centre = load<R, lanes>(args.centre + worker.channel);
     CellSums<R, lanes> sums(window.held.sums);
@@ -73,15 +75,18 @@ __device__ __forceinline__ void put(const Worker<Model, Slope, S, lanes>& worker
   }
 }
 
-/// One pixel in one interval.
+/// One pixel in one interval; `inputs` becomes the x of the next, if that is read ahead.
 template <Shown shown, int steps, class Model, class Slope, class S, int lanes, class R>
 __device__ __forceinline__ void walk_pixel(Worker<Model, Slope, S, lanes>& worker,
-                                           Walk<Model, R, lanes>& walk, Window<R, lanes>& window) {
+                                           Walk<Model, R, lanes>& walk, Window<R, lanes>& window,
+                                           Inputs<shown, S, lanes, steps>& inputs,
+                                           std::int64_t next) {
   const BackwardArgs<S>& args = worker.args;
-  Inputs<shown, S, lanes, steps> inputs;
-  inputs.read(args.in, args.grid.neurons, walk.neuron, window.begin);
+  const std::int64_t neurons = args.grid.neurons;
+  if (!reads_ahead<shown, S>) inputs.read(args.in, neurons, walk.neuron, window.begin);
   Steps<R, lanes, steps> y, grad;
-  Normalise<R, lanes>(worker.args.in, worker.channel)(inputs, window.begin, y);
+  Normalise<R, lanes>(args.in, worker.channel)(inputs, window.begin, y);
+  Inputs<shown, S, lanes, steps> own = inputs;
   States<Model, R, lanes> before[steps];
   retrace<steps>(args, worker.params, window.states, walk.neuron, y, before,
                  [&](int s, const bool(&fires)[lanes]) {
@@ -100,17 +105,21 @@ __device__ __forceinline__ void walk_pixel(Worker<Model, Slope, S, lanes>& worke
                        grad[s].lane[i] = fires[i] ? all.lane[i] : left.lane[i];
                    }
                  });
+  if (reads_ahead<shown, S>) inputs.read(args.in, neurons, next, window.begin);
   take_back<steps>(worker, y, before, walk, grad);
-  put<shown, steps>(worker, walk, grad, window);
+  // The cache has it, and registers are full.
+  if (shown != Shown::still) own.template read<true>(args.in, neurons, walk.neuron, window.begin);
+  put(worker, own, walk, grad, window);
 }
 
-/// Leaves to the pixels after the first nothing at the steps at which that one fires.
+/// Leaves to the pixels after the first, which has the x `inputs`, nothing at the steps at which it
+/// fires.
 template <Shown shown, int steps, class Model, class Slope, class S, int lanes, class R>
 __device__ __forceinline__ void serve_first(const Worker<Model, Slope, S, lanes>& worker,
-                                            std::int64_t neuron, const Window<R, lanes>& window,
+                                            std::int64_t neuron,
+                                            const Inputs<shown, S, lanes, steps>& inputs,
+                                            const Window<R, lanes>& window,
                                             Steps<R, lanes, steps>& left) {
-  Inputs<shown, S, lanes, steps> inputs;
-  inputs.read(worker.args.in, worker.args.grid.neurons, neuron, window.begin);
   Steps<R, lanes, steps> y;
   Normalise<R, lanes>(worker.args.in, worker.channel)(inputs, window.begin, y);
   States<Model, R, lanes> before[steps];
