@@ -4,8 +4,10 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <map>
+#include <optional>
 
 #include "apps/support/benchmark.h"
+#include "apps/support/compare.h"
 #include "apps/support/program.h"
 #include "ranvier/core/build_info.h"
 #include "ranvier/core/dispatch.h"
@@ -27,15 +29,39 @@ std::string machine(ranvier::Device device) {
                      ranvier::num_threads(), ranvier::name(ranvier::isa_level()));
 }
 
-int run(const std::vector<std::string>& names, const BenchOptions& options, bool json) {
+void print(const std::string& line) {
+  fmt::print("{}\n", line);
+  std::fflush(stdout);
+}
+
+void print_peers(const CompareOptions& compare, const BenchOptions& options,
+                 const std::vector<std::string>& groups, const std::vector<Measurement>& measured,
+                 bool json) {
+  if (!json) print("\n" + compare_heading());
+  measure_peers(compare, options, groups, measured, [&](const PeerLine& peer) {
+    if (!peer.skipped.empty()) return print(json ? to_skipped_json(peer) : to_skipped_row(peer));
+    if (const Measurement* ours = ours_beside(peer, measured))
+      print(json ? to_compare_json(*ours, peer) : to_compare_row(*ours, peer));
+  });
+}
+
+int run(const std::vector<std::string>& names, const BenchOptions& options,
+        const std::optional<CompareOptions>& compare, bool json) {
+  std::vector<std::string> of_peers;
+  if (compare) {
+    of_peers = groups_of_peers(names);
+    require_script(*compare);
+  }
   if (!json)
     fmt::print("Ranvier {} on {}, median of {} runs\n{}\n", ranvier::build_info().revision,
                machine(options.device), options.runs, row_heading());
+  std::vector<Measurement> measured;
   for (const std::string& name : names)
     for (const Measurement& m : groups.at(name)(options)) {
-      fmt::print("{}\n", json ? to_json_line(m) : to_row(m));
-      std::fflush(stdout);
+      print(json ? to_json_line(m) : to_row(m));
+      measured.push_back(m);
     }
+  if (compare) print_peers(*compare, options, of_peers, measured, json);
   return 0;
 }
 
@@ -46,7 +72,8 @@ int main(int argc, char** argv) {
   std::vector<std::string> names;
   BenchOptions options;
   int threads = 0;
-  bool json = false;
+  bool json = false, compares = false;
+  CompareOptions compare;
   std::string device = "cpu";
   app.add_option("groups", names,
                  "copy, neurons, linear-lif, products, feed, csnn, mlp, ssc, shards (default: all)")
@@ -60,6 +87,9 @@ int main(int argc, char** argv) {
   app.add_option("--channels", options.channels, "Channels of csnn")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
+  app.add_option("--neurons", options.neurons, "Neurons of copy and neurons")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   app.add_option("--device", device,
                  "cpu or cuda[:index]; products, feed and shards are of the cpu")
       ->capture_default_str();
@@ -67,6 +97,16 @@ int main(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--json", json, "Print one JSON object a line instead of a table");
+  CLI::Option* const compare_flag = app.add_flag(
+      "--compare", compares,
+      "Also measure the Python libraries that are installed, at neurons,\ncsnn, mlp and ssc");
+  app.add_option("--peers-script", compare.script,
+                 "The script that measures them (default: training_steps.py of\nthis installation "
+                 "or source tree)")
+      ->needs(compare_flag);
+  app.add_option("--python", compare.python, "The Python that runs it")
+      ->capture_default_str()
+      ->needs(compare_flag);
   CLI11_PARSE(app, argc, argv);
   if (names.empty())
     for (const auto& [name, group] : groups) names.push_back(name);
@@ -74,6 +114,7 @@ int main(int argc, char** argv) {
     if (threads > 0) ranvier::set_num_threads(threads);
     options.device = ranvier::parse_device(device);
     ranvier::require_available(options.device);
-    return run(names, options, json);
+    if (compare.script.empty()) compare.script = default_peers_script();
+    return run(names, options, compares ? std::optional(compare) : std::nullopt, json);
   });
 }

@@ -12,44 +12,43 @@
 namespace ranvier::apps {
 namespace {
 
-constexpr std::int64_t count = std::int64_t{1} << 20;  // of neurons
-
 double gigabytes_per_second(double bytes, double milliseconds) {
   return bytes / milliseconds / 1e6;
 }
 
 Measurement measure_copy(std::int64_t steps, const BenchOptions& o) {
-  const Tensor from = uniform({steps, count}, 0, 1).to(o.device);
+  const Tensor from = uniform({steps, o.neurons}, 0, 1).to(o.device);
   Tensor to = empty_like(from);
   Measurement m = measure(
       fmt::format("copy_T{}", steps), o.runs, [&] { copy_into(to, from); }, o.device);
   m.figures = {
-      {"GB/s", gigabytes_per_second(8.0 * static_cast<double>(steps * count), m.median_ms)}};
+      {"GB/s", gigabytes_per_second(8.0 * static_cast<double>(steps * o.neurons), m.median_ms)}};
   return m;
 }
 
 // Motivation: a backward pass reads two sequences and writes a third; a sum of two, stored past the
 // caches, is the most that such traffic can reach.
-Measurement measure_triad(std::int64_t steps, int runs) {
-  const Tensor a = uniform({steps, count}, 0, 1), b = uniform({steps, count}, 0, 1);
+Measurement measure_triad(std::int64_t steps, const BenchOptions& o) {
+  const Tensor a = uniform({steps, o.neurons}, 0, 1), b = uniform({steps, o.neurons}, 0, 1);
   Tensor sum = empty_like(a);
   const float *const from_a = a.data<float>(), *const from_b = b.data<float>();
   float* const to = sum.mutable_data<float>();
-  Measurement m = measure(fmt::format("triad_T{}", steps), runs, [&] {
-    parallel_for(0, steps * count / 4, 1 << 12, [&](std::int64_t begin, std::int64_t end) {
+  Measurement m = measure(fmt::format("triad_T{}", steps), o.runs, [&] {
+    parallel_for(0, a.numel() / 4, 1 << 12, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = 4 * begin; i < 4 * end; i += 4)
         _mm_stream_ps(to + i, _mm_add_ps(_mm_load_ps(from_a + i), _mm_load_ps(from_b + i)));
       _mm_sfence();
     });
   });
   m.figures = {
-      {"GB/s", gigabytes_per_second(12.0 * static_cast<double>(steps * count), m.median_ms)}};
+      {"GB/s", gigabytes_per_second(12.0 * static_cast<double>(steps * o.neurons), m.median_ms)}};
   return m;
 }
 
 /// Adds the bandwidth of `bytes` per neuron-step and its share of the copy's.
-void add_bandwidth(Measurement& m, std::int64_t steps, double bytes, const Measurement& copy) {
-  const auto neuron_steps = static_cast<double>(steps * count);
+void add_bandwidth(Measurement& m, std::int64_t steps, double bytes, const Measurement& copy,
+                   const BenchOptions& o) {
+  const auto neuron_steps = static_cast<double>(steps * o.neurons);
   const double rate = gigabytes_per_second(bytes * neuron_steps, m.median_ms);
   m.figures = {{"GB/s", rate},
                {"% of copy", 100 * rate / copy.figures.front().second},
@@ -66,16 +65,16 @@ void add_scans(std::int64_t steps, DType dtype, const Measurement& copy, const B
       fmt::format("T{}{}", steps, dtype == DType::f32 ? "" : fmt::format("_{}", name(dtype)));
   const auto value = static_cast<double>(element_size(dtype));
   const Neuron lif = LIFOptions{.tau = 2.0};
-  Tensor x = uniform({steps, count}, -0.5, 2.5).to(dtype).to(o.device);
+  Tensor x = uniform({steps, o.neurons}, -0.5, 2.5).to(dtype).to(o.device);
   {
     const NoGradGuard no_grad;
     Measurement forward = measure(
         "lif_forward_" + suffix, o.runs, [&] { scan(lif, x); }, o.device);
-    add_bandwidth(forward, steps, 2 * value, copy);
+    add_bandwidth(forward, steps, 2 * value, copy, o);
     results.push_back(forward);
   }
   x.set_requires_grad(true);
-  const Tensor seed = uniform({steps, count}, -1, 1).to(dtype).to(o.device);
+  const Tensor seed = uniform({steps, o.neurons}, -1, 1).to(dtype).to(o.device);
   Measurement both = measure(
       "lif_forward_backward_" + suffix, o.runs,
       [&] {
@@ -85,7 +84,7 @@ void add_scans(std::int64_t steps, DType dtype, const Measurement& copy, const B
       o.device);
   const auto states =
       static_cast<double>(o.device == cpu_device ? 0 : neurons::checkpoint_count(steps));
-  add_bandwidth(both, steps, 5 * value + 2 * 4 * states / static_cast<double>(steps), copy);
+  add_bandwidth(both, steps, 5 * value + 2 * 4 * states / static_cast<double>(steps), copy, o);
   results.push_back(both);
 }
 
@@ -95,7 +94,7 @@ std::vector<Measurement> bench_copy(const BenchOptions& o) {
   std::vector<Measurement> results;
   for (const std::int64_t steps : {8, 64}) {
     results.push_back(measure_copy(steps, o));
-    if (o.device == cpu_device) results.push_back(measure_triad(steps, o.runs));
+    if (o.device == cpu_device) results.push_back(measure_triad(steps, o));
   }
   return results;
 }
@@ -103,10 +102,10 @@ std::vector<Measurement> bench_copy(const BenchOptions& o) {
 std::vector<Measurement> bench_neurons(const BenchOptions& o) {
   std::vector<Measurement> results;
   for (const std::int64_t steps : {8, 16, 32, 64, 128}) {
-    if (o.device == cpu_device && steps > 64) break;
+    if (o.device == cpu_device && steps * o.neurons > std::int64_t{1} << 26) break;  // of memory
     results.push_back(measure_copy(steps, o));
     const Measurement copy = results.back();
-    if (o.device == cpu_device) results.push_back(measure_triad(steps, o.runs));
+    if (o.device == cpu_device) results.push_back(measure_triad(steps, o));
     add_scans(steps, DType::f32, copy, o, results);
     if (o.device != cpu_device) add_scans(steps, DType::f16, copy, o, results);
   }

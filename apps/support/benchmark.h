@@ -57,6 +57,7 @@ struct BenchOptions {
   int runs = 9;
   std::int64_t batch = 128;
   std::int64_t channels = 128;
+  std::int64_t neurons = std::int64_t{1} << 20;
   Device device = cpu_device;
 };
 

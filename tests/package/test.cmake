@@ -39,3 +39,11 @@ file(GLOB programs ${prefix}/bin/ranvier-*)
 foreach(program IN LISTS programs)
   run(${program} --help)
 endforeach()
+
+# What ranvier-bench --compare runs is found where the tree was moved to.
+find_program(PYTHON3 python3)
+if(PYTHON3)
+  run(${prefix}/bin/ranvier-bench mlp --runs 1 --batch-size 1 --compare)
+else()
+  message(STATUS "skipped: python3 is not installed, so ranvier-bench --compare was not tried")
+endif()

@@ -1,160 +1,251 @@
 #!/usr/bin/env python3
-"""Times the training steps of docs/benchmarks.md with the Python libraries that do them today.
+"""Times Python libraries at what ranvier-bench measures: LIF neurons and training steps.
 
-One JSON line per measurement, in the fields that ranvier-bench prints: name, median_ms, runs.
-Needs torch, spikingjelly (csnn, lif, ssc), sinabs (ssc) and snntorch (mlp); what cannot be imported
-is skipped aloud.
+    training_steps.py [neurons] [csnn] [mlp] [ssc] [--json] [--device cuda[:0]] [--runs N] ...
 
-    python3 tests/peers/training_steps.py [csnn] [lif] [mlp] [ssc] [--repeats N] [--threads N]
-                                          [--device cuda] [--backends torch cupy auto]
+Names are those of ranvier-bench. With --json, one line for each measurement,
+{"name", "peer", "version", "median_ms", "runs"}, or, for what could not be measured,
+{"peer", "skipped": why}. `ranvier-bench --compare` runs this and prints both side by side.
 
-With --device cuda, SpikingJelly's networks are measured with each of its backends that works there,
-and a step is timed in groups of ten between two waits for the device.
+On CUDA devices a step is timed in groups of ten between two waits for the device, and SpikingJelly
+with each of its backends.
 
 On the CPU the allocator matters as much as the code: also run it with
 GLIBC_TUNABLES=glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=8589934592
 """
 import argparse
+import importlib
+import importlib.metadata
 import json
+import os
 import statistics
 import sys
 import time
 
-
-DEVICE = "cpu"
-BACKENDS = ["torch"]
-
-
-def wait():
-    import torch
-    if DEVICE != "cpu":
-        torch.cuda.synchronize()
-
-
-def median_ms(step, repeats):
-    calls = 1 if DEVICE == "cpu" else 10
-    for _ in range(1 if DEVICE == "cpu" else 3):
-        step()
-    times = []
-    for _ in range(repeats):
-        wait()
-        start = time.perf_counter()
-        for _ in range(calls):
-            step()
-        wait()
-        times.append(1e3 * (time.perf_counter() - start) / calls)
-    return statistics.median(times)
+# What a peer is called: its distribution, the modules it needs, and whether it needs a CUDA device.
+PEERS = {
+    "spikingjelly/torch": ("spikingjelly", ["torch", "spikingjelly.activation_based"], False),
+    "spikingjelly/cupy": ("spikingjelly", ["torch", "cupy", "spikingjelly.activation_based"], True),
+    "spikingjelly/triton": ("spikingjelly", ["torch", "triton", "spikingjelly.activation_based"],
+                            True),
+    "spikingjelly/single": ("spikingjelly", ["torch", "spikingjelly.activation_based"], False),
+    "snntorch": ("snntorch", ["torch", "snntorch"], False),
+    "norse": ("norse", ["torch", "norse.torch"], False),
+    "sinabs": ("sinabs", ["torch", "sinabs.layers"], False),
+    "exodus": ("sinabs-exodus", ["torch", "sinabs.exodus.layers"], True),
+}
 
 
-def chosen(backend):
-    """Arguments that make a neuron of SpikingJelly use a backend; 2.0 and later choose themselves."""
-    return {} if backend == "auto" else {"backend": backend}
+def first_line(text):
+    return (str(text).strip() or "no reason given").splitlines()[0]
 
 
-def for_each_backend(what, measure):
-    """Calls measure(backend) for SpikingJelly's backends; one that does not work is skipped aloud."""
-    for backend in BACKENDS:
+class Bench:
+    """The options, and what was measured with them."""
+
+    def __init__(self, options, output):
+        self.options = options
+        self.device = options.device
+        self.on_cpu = options.device == "cpu"
+        self.output = output
+        self.skips = set()
+        self.peer = None
+
+    def print(self, line, text):
+        print(json.dumps(line) if self.options.json else text, file=self.output, flush=True)
+
+    def skip(self, why):
+        if (self.peer, why) not in self.skips:
+            self.skips.add((self.peer, why))
+            self.print({"peer": self.peer, "skipped": why}, f"skipped {self.peer}: {why}")
+
+    def can_import(self):
+        _, modules, needs_cuda = PEERS[self.peer]
         try:
-            measure(backend)
-        except Exception as error:  # whatever a library of others raises
-            print(f"skipped {what} with {backend}: {type(error).__name__}: {error}",
-                  file=sys.stderr)
+            for module in modules:
+                importlib.import_module(module)
+        except Exception as error:  # a broken installation raises anything
+            kind = "" if isinstance(error, ImportError) else f"{type(error).__name__}: "
+            self.skip(kind + first_line(error))
+            return False
+        if needs_cuda and self.on_cpu:
+            self.skip("runs on CUDA devices only")
+            return False
+        return True
 
+    def version(self):
+        try:
+            return importlib.metadata.version(PEERS[self.peer][0])
+        except importlib.metadata.PackageNotFoundError:
+            return "unknown"
 
-def report(name, milliseconds, repeats, **more):
-    import torch
-    line = {"name": name, "median_ms": round(milliseconds, 3), "runs": repeats,
-            "torch": torch.__version__, "device": DEVICE,
-            "threads": torch.get_num_threads(), **more}
-    print(json.dumps(line), flush=True)
+    def prepare(self):
+        import torch
+        torch.manual_seed(0)
+        if self.options.threads:
+            torch.set_num_threads(self.options.threads)
 
+    def measure_peers(self, name, group):
+        """Calls group[peer](self, backend) for every peer; what one raises is its own affair."""
+        for self.peer, body in group.items():
+            if not self.can_import():
+                continue
+            self.prepare()
+            try:
+                body(self, self.peer.partition("/")[2])
+            except Exception as error:  # whatever a library of others raises
+                self.skip(f"{name}: {type(error).__name__}: {first_line(error)}")
 
-def lif(repeats):
-    """SpikingJelly's multi-step LIF over 2^20 neurons: forward, and forward with backward."""
-    import torch
-    from spikingjelly.activation_based import functional, neuron, surrogate
+    def wait(self):
+        if not self.on_cpu:
+            import torch
+            torch.cuda.synchronize(self.device)
 
-    def measure(backend):
-        for steps in (8, 16, 32, 64) if DEVICE == "cpu" else (8, 32, 128):
-            node = neuron.LIFNode(tau=2.0, surrogate_function=surrogate.ATan(), step_mode="m",
-                                  **chosen(backend)).to(DEVICE)
-            x = torch.randn(steps, 2 ** 20, device=DEVICE)
+    def measure(self, name, step):
+        calls = 1 if self.on_cpu else 10
+        for _ in range(1 if self.on_cpu else 3):
+            step()
+        times = []
+        for _ in range(self.options.runs):
+            self.wait()
+            start = time.perf_counter()
+            for _ in range(calls):
+                step()
+            self.wait()
+            times.append(1e3 * (time.perf_counter() - start) / calls)
+        median, version = statistics.median(times), self.version()
+        self.print({"name": name, "peer": self.peer, "version": version,
+                    "median_ms": round(median, 6), "runs": self.options.runs},
+                   f"{name:<26} {self.peer:<19} {version:<12} {median:10.3f} ms")
+
+    def measure_lif(self, run):
+        """LIF of many neurons: run(x) returns the spikes of x [T, N]."""
+        import torch
+        for steps in self.options.steps:
+            x = torch.randn(steps, self.options.neurons, device=self.device)
             leaf = x.clone().requires_grad_()
             gradient = torch.randn_like(x)
 
             def forward():
-                functional.reset_net(node)
                 with torch.no_grad():
-                    node(x)
+                    run(x)
 
             def both():
-                functional.reset_net(node)
                 leaf.grad = None
-                node(leaf).backward(gradient)
+                run(leaf).backward(gradient)
 
-            report(f"lif_forward_T{steps}", median_ms(forward, repeats), repeats, backend=backend)
-            report(f"lif_forward_backward_T{steps}", median_ms(both, max(2, repeats // 2)),
-                   max(2, repeats // 2), backend=backend)
-
-    for_each_backend("lif", measure)
+            self.measure(f"lif_forward_T{steps}", forward)
+            self.measure(f"lif_forward_backward_T{steps}", both)
 
 
-def csnn(repeats):
-    """The Fashion-MNIST tutorial network of SpikingJelly: T = 4, batch 128, 128 channels, SGD."""
+def lif_spikingjelly(bench, backend):
+    from spikingjelly.activation_based import functional, neuron, surrogate
+    node = neuron.LIFNode(tau=2.0, surrogate_function=surrogate.ATan(), step_mode="m",
+                          backend=backend).to(bench.device)
+
+    def run(x):
+        functional.reset_net(node)
+        return node(x)
+
+    bench.measure_lif(run)
+
+
+def lif_snntorch(bench, _):
+    import snntorch
+    import torch
+    node = snntorch.Leaky(beta=0.5).to(bench.device)
+
+    def run(x):
+        membrane, spikes = node.init_leaky(), []
+        for current in x:
+            spike, membrane = node(current, membrane)
+            spikes.append(spike)
+        return torch.stack(spikes)
+
+    bench.measure_lif(run)
+
+
+def lif_norse(bench, _):
+    import torch
+    from norse.torch import LIFBoxCell
+    node = LIFBoxCell().to(bench.device)
+
+    def run(x):
+        state, spikes = None, []
+        for current in x:
+            spike, state = node(current, state)
+            spikes.append(spike)
+        return torch.stack(spikes)
+
+    bench.measure_lif(run)
+
+
+def lif_sinabs(bench, _):
+    import sinabs.layers
+    measure_sinabs_lif(bench, sinabs.layers.LIF)
+
+
+def lif_exodus(bench, _):
+    import sinabs.exodus.layers
+    measure_sinabs_lif(bench, sinabs.exodus.layers.LIF)
+
+
+def measure_sinabs_lif(bench, layer_type):
+    node = layer_type(tau_mem=2.0).to(bench.device)
+
+    def run(x):
+        node.reset_states()
+        return node(x.unsqueeze(0)).squeeze(0)
+
+    bench.measure_lif(run)
+
+
+def csnn_spikingjelly(bench, backend):
+    """The Fashion-MNIST tutorial network of SpikingJelly: T = 4, SGD."""
     import torch
     from torch import nn
     from spikingjelly.activation_based import functional, layer, neuron, surrogate
-    channels, steps = 128, 4
+    channels, batch, steps = bench.options.channels, bench.options.batch_size, 4
 
-    def measure(backend):
-        def spiking():
-            return neuron.IFNode(surrogate_function=surrogate.ATan(), step_mode="m",
-                                 **chosen(backend))
+    def spiking():
+        return neuron.IFNode(surrogate_function=surrogate.ATan(), step_mode="m", backend=backend)
 
-        static = nn.Sequential(nn.Conv2d(1, channels, 3, padding=1, bias=False),
-                               nn.BatchNorm2d(channels)).to(DEVICE)
-        net = nn.Sequential(
-            spiking(), layer.MaxPool2d(2, 2),
-            layer.Conv2d(channels, channels, 3, padding=1, bias=False),
-            layer.BatchNorm2d(channels), spiking(), layer.MaxPool2d(2, 2), layer.Flatten(),
-            layer.Linear(channels * 7 * 7, channels * 16, bias=False), spiking(),
-            layer.Linear(channels * 16, 10, bias=False), spiking()).to(DEVICE)
-        functional.set_step_mode(net, "m")
-        parameters = list(static.parameters()) + list(net.parameters())
-        optimizer = torch.optim.SGD(parameters, lr=0.1, momentum=0.9)
-        images = torch.rand(128, 1, 28, 28, device=DEVICE)
-        labels = torch.randint(0, 10, (128,), device=DEVICE)
-        targets = torch.nn.functional.one_hot(labels, 10).float()
+    static = nn.Sequential(nn.Conv2d(1, channels, 3, padding=1, bias=False),
+                           nn.BatchNorm2d(channels)).to(bench.device)
+    net = nn.Sequential(
+        spiking(), layer.MaxPool2d(2, 2),
+        layer.Conv2d(channels, channels, 3, padding=1, bias=False),
+        layer.BatchNorm2d(channels), spiking(), layer.MaxPool2d(2, 2), layer.Flatten(),
+        layer.Linear(channels * 7 * 7, channels * 16, bias=False), spiking(),
+        layer.Linear(channels * 16, 10, bias=False), spiking()).to(bench.device)
+    functional.set_step_mode(net, "m")
+    optimizer = torch.optim.SGD([*static.parameters(), *net.parameters()], lr=0.1, momentum=0.9)
+    images = torch.rand(batch, 1, 28, 28, device=bench.device)
+    labels = torch.randint(0, 10, (batch,), device=bench.device)
+    targets = nn.functional.one_hot(labels, 10).float()
 
-        def step():
-            optimizer.zero_grad()
-            currents = static(images).unsqueeze(0).repeat(steps, 1, 1, 1, 1)
-            loss = torch.nn.functional.mse_loss(net(currents).mean(0).float(), targets)
-            loss.backward()
-            optimizer.step()
-            functional.reset_net(net)
+    def step():
+        optimizer.zero_grad()
+        currents = static(images).unsqueeze(0).repeat(steps, 1, 1, 1, 1)
+        nn.functional.mse_loss(net(currents).mean(0).float(), targets).backward()
+        optimizer.step()
+        functional.reset_net(net)
 
-        report("csnn_step_f32", median_ms(step, repeats), repeats, backend=backend)
-        for dtype, name in ((torch.bfloat16, "bf16"), (torch.float16, "f16")):
-            if DEVICE == "cpu" and name == "f16":
-                continue
-            with torch.autocast(DEVICE, dtype=dtype):
-                report(f"csnn_step_{name}_autocast", median_ms(step, repeats), repeats,
-                       backend=backend)
-
-    for_each_backend("csnn", measure)
+    bench.measure("csnn_step_f32", step)
+    with torch.autocast(torch.device(bench.device).type, dtype=torch.bfloat16):
+        bench.measure("csnn_step_bf16", step)
 
 
-def mlp(repeats):
-    """snnTorch's tutorial network: 784-1000-10, Leaky beta 0.9, 25 steps, batch 128, Adam."""
+def mlp_snntorch(bench, _):
+    """snnTorch's tutorial network: 784-1000-10, Leaky beta 0.9, 25 steps, Adam."""
     import snntorch
     import torch
     from torch import nn
-    fc1, fc2 = nn.Linear(784, 1000).to(DEVICE), nn.Linear(1000, 10).to(DEVICE)
-    lif1, lif2 = snntorch.Leaky(beta=0.9).to(DEVICE), snntorch.Leaky(beta=0.9).to(DEVICE)
+    fc1, fc2 = nn.Linear(784, 1000).to(bench.device), nn.Linear(1000, 10).to(bench.device)
+    lif1, lif2 = (snntorch.Leaky(beta=0.9).to(bench.device) for _ in range(2))
     optimizer = torch.optim.Adam([*fc1.parameters(), *fc2.parameters()], lr=1e-3)
-    images = torch.rand(128, 784, device=DEVICE)
-    labels = torch.randint(0, 10, (128,), device=DEVICE)
+    images = torch.rand(bench.options.batch_size, 784, device=bench.device)
+    labels = torch.randint(0, 10, (bench.options.batch_size,), device=bench.device)
 
     def step():
         mem1, mem2 = lif1.init_leaky(), lif2.init_leaky()
@@ -163,90 +254,115 @@ def mlp(repeats):
             spikes1, mem1 = lif1(fc1(images), mem1)
             spikes2, mem2 = lif2(fc2(spikes1), mem2)
             counts = counts + spikes2
-        loss = torch.nn.functional.cross_entropy(counts, labels)
+        loss = nn.functional.cross_entropy(counts, labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
 
-    report("mlp_step_f32", median_ms(step, repeats), repeats)
+    bench.measure("mlp_step_f32", step)
 
 
-def ssc(repeats):
-    """The tutorial network of Tonic and Sinabs on SSC: IAF MLP 100-128-128-128-35, T = 250, batch
-    128, events of density 2 %; forward, cross entropy of the spikes' sum, backward, Adam."""
+def measure_ssc(bench, make_neuron, reset, run, time_axis):
+    """The tutorial network of Tonic and Sinabs on SSC: IAF MLP 100-128-128-128-35, T = 250, events
+    of density 2 %; forward, cross entropy of the spikes' sum, backward, Adam. reset(layer) before
+    each step, run(net, x) with time as axis `time_axis` of x."""
     import torch
     from torch import nn
-    sizes = [100, 128, 128, 128, 35]
-    events = (torch.rand(128, 250, sizes[0], device=DEVICE) < 0.02).float()
-    labels = torch.randint(0, sizes[-1], (128,), device=DEVICE)
+    sizes, batch = [100, 128, 128, 128, 35], bench.options.batch_size
+    shape = (250, batch) if time_axis == 0 else (batch, 250)
+    events = (torch.rand(*shape, sizes[0], device=bench.device) < 0.02).float()
+    labels = torch.randint(0, sizes[-1], (batch,), device=bench.device)
+    layers = []
+    for inputs, outputs in zip(sizes, sizes[1:]):
+        layers += [nn.Linear(inputs, outputs), make_neuron()]
+    net = nn.Sequential(*layers).to(bench.device)
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
 
-    def measure_multi_step(backend, measure):
-        layers = []
-        for inputs, outputs in zip(sizes, sizes[1:]):
-            layers += [nn.Linear(inputs, outputs),
-                       neuron.IFNode(v_reset=None, surrogate_function=surrogate.ATan(),
-                                     step_mode="m", **chosen(backend))]
-        net = nn.Sequential(*layers).to(DEVICE)
-        measure(f"ssc_step_spikingjelly_{backend}", net, events.transpose(0, 1).contiguous(),
-                lambda: functional.reset_net(net), net, 0)
+    def step():
+        for layer in layers[1::2]:
+            reset(layer)
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(run(net, events).sum(time_axis), labels).backward()
+        optimizer.step()
 
-    def measure(name, net, x, reset, run, time_axis):
-        optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+    bench.measure("ssc_step_iaf", step)
 
-        def step():
-            reset()
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(run(x).sum(time_axis), labels).backward()
-            optimizer.step()
 
-        report(name, median_ms(step, repeats), repeats)
+def ssc_spikingjelly(bench, backend):
+    import torch
+    from spikingjelly.activation_based import neuron, surrogate
+    options = {"surrogate_function": surrogate.ATan()}
+    run = lambda net, x: torch.stack([net(step) for step in x])  # noqa: E731
+    if backend != "single":  # step by step, as many tutorials do
+        options.update(step_mode="m", backend=backend, v_reset=None)
+        run = lambda net, x: net(x)  # noqa: E731
+    measure_ssc(bench, lambda: neuron.IFNode(**options), lambda node: node.reset(), run, 0)
 
-    try:
-        from spikingjelly.activation_based import functional, neuron, surrogate
-        layers = []
-        for inputs, outputs in zip(sizes, sizes[1:]):
-            layers += [nn.Linear(inputs, outputs),
-                       neuron.IFNode(v_reset=None, surrogate_function=surrogate.ATan())]
-        net = nn.Sequential(*layers).to(DEVICE)
-        measure("ssc_step_spikingjelly_single_step", net, events.transpose(0, 1).contiguous(),
-                lambda: functional.reset_net(net), lambda x: torch.stack([net(s) for s in x]), 0)
-        for_each_backend("ssc", lambda backend: measure_multi_step(backend, measure))
-    except ImportError as error:
-        print(f"skipped ssc with SpikingJelly: {error}", file=sys.stderr)
-    try:
-        import sinabs.layers
-        layers = []
-        for inputs, outputs in zip(sizes, sizes[1:]):
-            layers += [nn.Linear(inputs, outputs), sinabs.layers.IAF()]
-        iaf = nn.Sequential(*layers).to(DEVICE)
-        measure("ssc_step_sinabs", iaf, events,
-                lambda: [layer.reset_states() for layer in layers[1::2]], iaf, 1)
-    except ImportError as error:
-        print(f"skipped ssc with Sinabs: {error}", file=sys.stderr)
+
+def ssc_sinabs(bench, _):
+    import sinabs.layers
+    measure_ssc(bench, sinabs.layers.IAF, lambda layer: layer.reset_states(),
+                lambda net, x: net(x), 1)
+
+
+def ssc_exodus(bench, _):
+    import sinabs.exodus.layers
+    measure_ssc(bench, sinabs.exodus.layers.IAF, lambda layer: layer.reset_states(),
+                lambda net, x: net(x), 1)
+
+
+def for_backends(body):
+    return {f"spikingjelly/{backend}": body for backend in ("torch", "cupy", "triton")}
+
+
+GROUPS = {
+    "neurons": {**for_backends(lif_spikingjelly), "snntorch": lif_snntorch, "norse": lif_norse,
+                "sinabs": lif_sinabs, "exodus": lif_exodus},
+    "csnn": for_backends(csnn_spikingjelly),
+    "mlp": {"snntorch": mlp_snntorch},
+    "ssc": {**for_backends(ssc_spikingjelly), "spikingjelly/single": ssc_spikingjelly,
+            "sinabs": ssc_sinabs, "exodus": ssc_exodus},
+}
+
+
+def positive(text):
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more; got {text}")
+    return int(text)
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("groups", nargs="*", metavar="group",
+                        help=f"{', '.join(GROUPS)} (default: all)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda[:index]")
+    parser.add_argument("--runs", type=positive, default=7, help="of each; the median is given")
+    parser.add_argument("--batch-size", type=positive, default=128)
+    parser.add_argument("--channels", type=positive, default=128, help="of csnn")
+    parser.add_argument("--neurons", type=positive,
+                        help="of the group neurons (default: 2^20 on CUDA devices, else 2^16)")
+    parser.add_argument("--steps", type=positive, nargs="+", default=[8, 32, 128],
+                        help="of the group neurons")
+    parser.add_argument("--threads", type=int, default=0, help="of torch; 0: torch's default")
+    options = parser.parse_args()
+    for group in options.groups:
+        if group not in GROUPS:
+            parser.error(f"there is no group '{group}'; there are {', '.join(GROUPS)}.")
+    if options.neurons is None:
+        options.neurons = 2 ** 16 if options.device == "cpu" else 2 ** 20
+    return options
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", choices=["csnn", "lif", "mlp", "ssc", []])
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=0, help="torch threads; 0: torch's default")
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--backends", nargs="+", default=["torch"],
-                        choices=["torch", "cupy", "auto"],
-                        help="of SpikingJelly's neurons; auto: those of 2.0 and later")
-    options = parser.parse_args()
-    global DEVICE, BACKENDS
-    DEVICE, BACKENDS = options.device, options.backends
-    for name in options.what or ["mlp", "csnn", "lif", "ssc"]:
-        try:
-            import torch
-            torch.manual_seed(0)
-            if options.threads:
-                torch.set_num_threads(options.threads)
-            {"csnn": csnn, "lif": lif, "mlp": mlp, "ssc": ssc}[name](options.repeats)
-        except ImportError as error:
-            print(f"skipped {name}: {error}", file=sys.stderr)
+    options = parse_options()
+    # Libraries greet on stdout: our lines go to the real one, everything else to stderr.
+    output = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    bench = Bench(options, output)
+    for name in options.groups or GROUPS:
+        bench.measure_peers(name, GROUPS[name])
 
 
 if __name__ == "__main__":
