@@ -75,8 +75,7 @@ int main(int argc, char** argv) {
   bool json = false, compares = false;
   CompareOptions compare;
   std::string device = "cpu";
-  app.add_option("groups", names,
-                 "copy, neurons, linear-lif, products, feed, csnn, mlp, ssc, shards (default: all)")
+  app.add_option("groups", names, "What to time (default: all that the device has)")
       ->check(CLI::IsMember(groups));
   app.add_option("--runs", options.runs, "Counted runs of each; the median is given")
       ->capture_default_str()
