@@ -75,8 +75,7 @@ int main(int argc, char** argv) {
   bool json = false, compares = false;
   CompareOptions compare;
   std::string device = "cpu";
-  app.add_option("groups", names, "What to time (default: all that the device has)")
-      ->check(CLI::IsMember(groups));
+  app.add_option("groups", names, "What to time (default: all)")->check(CLI::IsMember(groups));
   app.add_option("--runs", options.runs, "Counted runs of each; the median is given")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
@@ -89,19 +88,17 @@ int main(int argc, char** argv) {
   app.add_option("--neurons", options.neurons, "Neurons of copy and neurons")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  app.add_option("--device", device,
-                 "cpu or cuda[:index]; products, feed and shards are of the cpu")
+  app.add_option("--device", device, "cpu or cuda[:index], not of products, feed, shards")
       ->capture_default_str();
   app.add_option("--threads", threads, "Threads that compute; 0: one per core")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--json", json, "Print one JSON object a line instead of a table");
-  CLI::Option* const compare_flag = app.add_flag(
-      "--compare", compares,
-      "Also measure the Python libraries that are installed, at neurons,\ncsnn, mlp and ssc");
+  CLI::Option* const compare_flag =
+      app.add_flag("--compare", compares,
+                   "Also time the Python libraries that are here, at\nneurons, csnn, mlp and ssc");
   app.add_option("--peers-script", compare.script,
-                 "The script that measures them (default: training_steps.py of\nthis installation "
-                 "or source tree)")
+                 "The script that times them (default: the one\ninstalled or of the source tree)")
       ->needs(compare_flag);
   app.add_option("--python", compare.python, "The Python that runs it")
       ->capture_default_str()
