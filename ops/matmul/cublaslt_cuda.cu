@@ -1,6 +1,8 @@
 // Plans and runs products. cuBLASLt's matrices are column-major, so ours look transposed to it and
 // C^T = B^T A^T is what it is asked for: B is its first operand, A its second, nothing is copied,
-// and a bias along our columns is the one along rows that it adds for free.
+// and a bias along our columns is the one along rows that it adds for free. Likewise the sums of B
+// over its rows, the gradient of a bias in a product that gives the gradient of a weight, are what
+// it calls the bias gradient of its first operand.
 #include "ranvier/ops/matmul/detail/cublaslt.h"
 
 #include <cublasLt.h>
@@ -55,7 +57,7 @@ struct Key {
   Gemm spec;
   DType result = DType::f32;
   bool tf32 = false;
-  bool bias = false;
+  cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;  // asked for
   std::uint32_t a_alignment = 0, b_alignment = 0, c_alignment = 0;
 
   auto operator<=>(const Key&) const = default;
@@ -66,8 +68,8 @@ struct Plan {
   Layout first, second, result;
   cublasLtMatmulAlgo_t algorithm{};
   std::size_t workspace_bytes = 0;
-  bool adds_bias = false;
-  bool exists = true;  // or else cuBLASLt cannot write such a 16-bit result
+  bool extended = false;  // has the epilogue that was asked for
+  bool exists = true;     // or else cuBLASLt cannot write such a 16-bit result
 };
 
 cudaDataType_t data_type(DType dtype) {
@@ -158,17 +160,18 @@ bool choose_algorithm(cublasLtHandle_t handle, const Preference& preference, Pla
   return true;
 }
 
-std::unique_ptr<Plan> make_plan(const char* op, const Key& key, const void* bias) {
+// With the epilogue that is asked for and its vector, if cuBLASLt has one and `extended`.
+std::unique_ptr<Plan> make_plan(const char* op, const Key& key, const void* vector, bool extended) {
   auto plan = std::make_unique<Plan>();
   make_operation(op, key, *plan);
   Preference preference;
   make_preference(op, key, preference);
   const cublasLtHandle_t with = handle(op, key.device);
-  if (key.bias) {
-    set(op, plan->operation, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
-    set(op, plan->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
-    plan->adds_bias = choose_algorithm(with, preference, *plan);
-    if (plan->adds_bias) return plan;
+  if (extended && key.epilogue != CUBLASLT_EPILOGUE_DEFAULT) {
+    set(op, plan->operation, CUBLASLT_MATMUL_DESC_EPILOGUE, key.epilogue);
+    set(op, plan->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, vector);
+    plan->extended = choose_algorithm(with, preference, *plan);
+    if (plan->extended) return plan;
     set(op, plan->operation, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_DEFAULT);
   }
   plan->exists = choose_algorithm(with, preference, *plan);
@@ -178,57 +181,110 @@ std::unique_ptr<Plan> make_plan(const char* op, const Key& key, const void* bias
   return plan;
 }
 
-}  // namespace
+// What a plan launches with.
+struct Operands {
+  const void* a;
+  const void* b;
+  const void* vector;  // the bias, or where the sums go; null for none
+  void* c;
+};
 
-void product(const char* op, const Gemm& spec, const Tensor& a, const Tensor& b, const Tensor& bias,
-             Tensor& c) {
-  if (c.numel() == 0) return;
-  if (spec.k == 0) return fill_rows(op, bias, c);
+cublasStatus_t run(const char* op, const Key& key, const Plan& plan, const Operands& arrays,
+                   cudaStream_t on) {
+  const Storage workspace(plan.workspace_bytes, Device{DeviceType::cuda, key.device});
+  const float one = 1, zero = 0;
+  const double one_f64 = 1, zero_f64 = 0;
+  const bool f64 = key.spec.compute == DType::f64;
+  const void* const alpha = f64 ? static_cast<const void*>(&one_f64) : &one;
+  const void* const beta = f64 ? static_cast<const void*>(&zero_f64) : &zero;
+  return cublasLtMatmul(handle(op, key.device), plan.operation, alpha, arrays.b, plan.first,
+                        arrays.a, plan.second, beta, arrays.c, plan.result, arrays.c, plan.result,
+                        &plan.algorithm, workspace.data(), plan.workspace_bytes, on);
+}
+
+// What is left to do of a product.
+struct Outcome {
+  bool exists;    // or else nothing is done
+  bool extended;  // the epilogue that was asked for has run
+};
+
+Outcome run_planned(const char* op, const Key& key, const Operands& arrays, cudaStream_t on) {
+  static std::mutex mutex;  // also for the vector that a plan points to while it is launched
+  static auto& plans = *new std::map<Key, std::unique_ptr<Plan>>;
+  constexpr std::size_t capacity = 1024;  // shapes that vary without end do not fill memory
+  const std::scoped_lock lock(mutex);
+  if (plans.size() >= capacity && !plans.contains(key)) plans.clear();
+  std::unique_ptr<Plan>& plan = plans[key];
+  if (plan == nullptr) plan = make_plan(op, key, arrays.vector, true);
+  if (!plan->exists) return {false, false};
+  if (plan->extended) set(op, plan->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, arrays.vector);
+  cublasStatus_t status = run(op, key, *plan, arrays, on);
+  if (plan->extended && status == CUBLAS_STATUS_NOT_SUPPORTED) {
+    plan = make_plan(op, key, nullptr, false);  // the heuristic found what does not exist
+    status = run(op, key, *plan, arrays, on);
+  }
+  check(op, status);
+  finish_launch(op, on);
+  return {true, plan->extended};
+}
+
+// The product, with a bias or with sums of b, or with neither.
+void multiply(const char* op, const Gemm& spec, const Tensor& a, const Tensor& b,
+              const Tensor& bias, Tensor& c, Tensor& sums) {
+  if (c.numel() == 0 || spec.k == 0) {
+    if (c.numel() != 0) fill_rows(op, bias, c);
+    if (sums.defined()) column_sums(op, b, spec.k, sums);
+    return;
+  }
+  if (narrow_product(op, spec, a, b, bias, c, sums) || split_product(op, spec, a, b, bias, c, sums))
+    return;
   const Device device = c.device();
   const cudaStream_t on = stream(device);
-  if (narrow_product(op, spec, a, b, bias, c) || split_product(op, spec, a, b, bias, c)) return;
-  const bool f64 = spec.compute == DType::f64;
-  const void* const a_data = a.raw_data();
-  const void* const b_data = b.raw_data();
-  void* const c_data = c.mutable_raw_data();
-  // cuBLASLt adds biases of the result's dtype, and none of f64.
-  const bool may_add = bias.defined() && !f64;
-  const Tensor added = may_add ? ranvier::detail::product_weight(bias, c.dtype()) : Tensor();
-  const void* const bias_data = may_add ? added.raw_data() : nullptr;
+  // cuBLASLt adds biases of the result's dtype and none of f64. It sums up 16-bit operands, but not
+  // while it shares out the sum of each product over blocks, as small results want it.
+  constexpr std::int64_t least_result = std::int64_t{1} << 19;
+  const bool adds_bias = bias.defined() && spec.compute != DType::f64;
+  const bool adds_up = sums.defined() && c.numel() >= least_result &&
+                       (b.dtype() == DType::bf16 || b.dtype() == DType::f16);
+  const Tensor added = adds_bias ? ranvier::detail::product_weight(bias, c.dtype()) : Tensor();
+  const Operands arrays{.a = a.raw_data(),
+                        .b = b.raw_data(),
+                        .vector = adds_bias ? added.raw_data()
+                                  : adds_up ? sums.mutable_raw_data()
+                                            : nullptr,
+                        .c = c.mutable_raw_data()};
   const Key key{.device = device.index,
                 .spec = spec,
                 .result = c.dtype(),
                 .tf32 = spec.compute == DType::f32 && tf32(),
-                .bias = bias_data != nullptr,
-                .a_alignment = alignment_of(a_data),
-                .b_alignment = alignment_of(b_data),
-                .c_alignment = alignment_of(c_data)};
-
-  static std::mutex mutex;  // also for the bias that a plan points to while it is launched
-  static auto& plans = *new std::map<Key, std::unique_ptr<Plan>>;
-  constexpr std::size_t capacity = 1024;  // shapes that vary without end do not fill memory
-  std::unique_lock lock(mutex);
-  if (plans.size() >= capacity && !plans.contains(key)) plans.clear();
-  std::unique_ptr<Plan>& plan = plans[key];
-  if (plan == nullptr) plan = make_plan(op, key, bias_data);
-  if (!plan->exists) {
-    lock.unlock();
+                .epilogue = adds_bias ? CUBLASLT_EPILOGUE_BIAS
+                            : adds_up ? CUBLASLT_EPILOGUE_BGRADA
+                                      : CUBLASLT_EPILOGUE_DEFAULT,
+                .a_alignment = alignment_of(arrays.a),
+                .b_alignment = alignment_of(arrays.b),
+                .c_alignment = alignment_of(arrays.c)};
+  const Outcome outcome = run_planned(op, key, arrays, on);
+  if (!outcome.exists) {
     Tensor wide = empty(c.shape(), {.device = device});
-    product(op, spec, a, b, bias, wide);
+    multiply(op, spec, a, b, bias, wide, sums);
     return kernel_for(op, device, ranvier::detail::convert_kernels)(wide, c);
   }
-  if (plan->adds_bias) set(op, plan->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias_data);
+  if (outcome.extended) return;
+  if (bias.defined()) add_to_rows(op, bias, c);
+  if (sums.defined()) column_sums(op, b, spec.k, sums);
+}
 
-  const Storage workspace(plan->workspace_bytes, device);
-  const float one = 1, zero = 0;
-  const double one_f64 = 1, zero_f64 = 0;
-  const void* const alpha = f64 ? static_cast<const void*>(&one_f64) : &one;
-  const void* const beta = f64 ? static_cast<const void*>(&zero_f64) : &zero;
-  check(op, cublasLtMatmul(handle(op, device.index), plan->operation, alpha, b_data, plan->first,
-                           a_data, plan->second, beta, c_data, plan->result, c_data, plan->result,
-                           &plan->algorithm, workspace.data(), plan->workspace_bytes, on));
-  finish_launch(op, on);
-  if (bias.defined() && !plan->adds_bias) add_to_rows(op, bias, c);
+}  // namespace
+
+void product(const char* op, const Gemm& spec, const Tensor& a, const Tensor& b, const Tensor& bias,
+             Tensor& c) {
+  Tensor none;
+  multiply(op, spec, a, b, bias, c, none);
+}
+
+void product_and_sums(const char* op, const Gemm& spec, const Tensor& a, const Tensor& b, Tensor& c,
+                      Tensor& sums) {
+  multiply(op, spec, a, b, {}, c, sums);
 }
 
 }  // namespace ranvier::cuda

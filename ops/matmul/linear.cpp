@@ -1,5 +1,7 @@
 #include "ranvier/ops/matmul/linear.h"
 
+#include <tuple>
+
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/dispatch.h"
 #include "ranvier/core/tape.h"
@@ -21,8 +23,12 @@ struct LinearBackward final : Node {
     std::vector<Tensor> result(3);
     if (needs(0))
       result[0] = detail::gradient_of_input("linear", gy, weight.get(), x_form, compute);
-    if (needs(1)) result[1] = detail::gradient_of_weight("linear", x.get(), gy, compute);
-    if (needs(2)) result[2] = detail::gradient_of_bias("linear", gy);
+    if (needs(1) && needs(2))
+      std::tie(result[1], result[2]) = detail::gradients_of_layer("linear", x.get(), gy, compute);
+    else if (needs(1))
+      result[1] = detail::gradient_of_weight("linear", x.get(), gy, compute);
+    else if (needs(2))
+      result[2] = detail::gradient_of_bias("linear", gy);
     return result;
   }
   void release() override {

@@ -89,20 +89,21 @@ void input_gradient(const Tensor& gy, const Tensor& weight, DType compute, Tenso
   product(spec, gy, weight, {}, gx);
 }
 
-void weight_gradient(const Tensor& x, const Tensor& gy, DType compute, Tensor& gw) {
+void bias_gradient(const Tensor& gy, Tensor& gb) {
+  if (gy.dtype() == DType::f64)
+    column_sums(gy.data<double>(), rows_of(gy), gy.size(-1), gb.mutable_data<double>());
+  else
+    column_sums(gy.data<float>(), rows_of(gy), gy.size(-1), gb.mutable_data<float>());
+}
+
+void weight_gradient(const Tensor& x, const Tensor& gy, DType compute, Tensor& gw, Tensor& gb) {
+  if (gb.defined()) bias_gradient(gy, gb);
   if (choose_events({&EventThresholds::linear_weight_gradient, compute, rows_of(gy), gy.size(-1)},
                     x))
     return event_weight_gradient(x, gy, gw);
   const Gemm spec{
       .m = x.size(-1), .n = gy.size(-1), .k = rows_of(gy), .transpose_a = true, .compute = compute};
   product(spec, x, gy, {}, gw);
-}
-
-void bias_gradient(const Tensor& gy, Tensor& gb) {
-  if (gy.dtype() == DType::f64)
-    column_sums(gy.data<double>(), rows_of(gy), gy.size(-1), gb.mutable_data<double>());
-  else
-    column_sums(gy.data<float>(), rows_of(gy), gy.size(-1), gb.mutable_data<float>());
 }
 
 void forward(const Tensor& x, const Tensor& weight, const Tensor& bias, DType compute, Tensor& y) {

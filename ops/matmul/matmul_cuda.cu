@@ -40,14 +40,14 @@ void input_gradient(const Tensor& gy, const Tensor& weight, DType compute, Tenso
            gy, weight, {}, gx);
 }
 
-void weight_gradient(const Tensor& x, const Tensor& gy, DType compute, Tensor& gw) {
-  multiply("linear",
-           {.m = x.size(-1),
-            .n = gy.size(-1),
-            .k = rows_of(gy),
-            .transpose_a = true,
-            .compute = dtype_of_operands(gw, compute)},
-           x, gy, {}, gw);
+void weight_gradient(const Tensor& x, const Tensor& gy, DType compute, Tensor& gw, Tensor& gb) {
+  constexpr const char* op = "linear";
+  const Gemm spec{.m = x.size(-1),
+                  .n = gy.size(-1),
+                  .k = rows_of(gy),
+                  .transpose_a = true,
+                  .compute = dtype_of_operands(gw, compute)};
+  product_and_sums(op, spec, operand(op, x, spec.compute), operand(op, gy, spec.compute), gw, gb);
 }
 
 const CudaKernel forward_kernel(ranvier::detail::linear_forward_kernels, forward);

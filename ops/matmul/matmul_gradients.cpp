@@ -6,7 +6,17 @@
 
 namespace ranvier::detail {
 namespace {
+
 bool is_narrow(const Tensor& x) { return x.dtype() == DType::f16 || x.dtype() == DType::bf16; }
+
+Tensor empty_weight(const Tensor& x, const Tensor& gy) {
+  return empty({x.size(-1), gy.size(-1)}, {.dtype = parameter_dtype(gy), .device = gy.device()});
+}
+
+Tensor empty_bias(const Tensor& gy) {
+  return empty({gy.size(-1)}, {.dtype = parameter_dtype(gy), .device = gy.device()});
+}
+
 }  // namespace
 
 bool can_multiply(const Tensor& x, const Tensor& weight) {
@@ -56,14 +66,20 @@ Tensor gradient_of_input(const char* op, const Tensor& gy, const Tensor& weight,
 }
 
 Tensor gradient_of_weight(const char* op, const Tensor& x, const Tensor& gy, DType compute) {
-  Tensor gw =
-      empty({x.size(-1), gy.size(-1)}, {.dtype = parameter_dtype(gy), .device = gy.device()});
-  kernel_for(op, gy.device(), linear_weight_gradient_kernels)(x, gy, compute, gw);
+  Tensor gw = empty_weight(x, gy), none;
+  kernel_for(op, gy.device(), linear_weight_gradient_kernels)(x, gy, compute, gw, none);
   return gw;
 }
 
+std::pair<Tensor, Tensor> gradients_of_layer(const char* op, const Tensor& x, const Tensor& gy,
+                                             DType compute) {
+  Tensor gw = empty_weight(x, gy), gb = empty_bias(gy);
+  kernel_for(op, gy.device(), linear_weight_gradient_kernels)(x, gy, compute, gw, gb);
+  return {gw, gb};
+}
+
 Tensor gradient_of_bias(const char* op, const Tensor& gy) {
-  Tensor gb = empty({gy.size(-1)}, {.dtype = parameter_dtype(gy), .device = gy.device()});
+  Tensor gb = empty_bias(gy);
   kernel_for(op, gy.device(), bias_gradient_kernels)(gy, gb);
   return gb;
 }

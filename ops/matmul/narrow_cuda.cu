@@ -112,12 +112,14 @@ __global__ void __launch_bounds__(block_threads)
   }
 }
 
-// The weight gradient x^T gy of 64 inputs over one part of the rows, as [part, input, output].
+// The weight gradient x^T gy of 64 inputs over one part of the rows, as [input, output] at
+// part * stride of `gw`; and the sums of gy at part * stride of `gb`, unless it is null: they are
+// the gradients of one more input, of ones.
 template <class S>
 __global__ void __launch_bounds__(block_threads)
     narrow_weight_gradient(std::int64_t rows, int inputs, int outputs, int groups,
-                           std::int64_t tiles_of_part, const S* __restrict__ x,
-                           const S* __restrict__ gy, float* __restrict__ parts) {
+                           std::int64_t tiles_of_part, std::int64_t stride, const S* __restrict__ x,
+                           const S* __restrict__ gy, float* gw, float* gb) {
   const Thread t;
   const int first_input = static_cast<int>(blockIdx.x) % groups * group_columns;
   const std::int64_t part = static_cast<int>(blockIdx.x) / groups;
@@ -128,6 +130,9 @@ __global__ void __launch_bounds__(block_threads)
     const std::int64_t first = tile + rows_of_thread * t.q;
     RowsOfThread values;
     values.load(x, first, end, inputs, first_input + 8 * t.g);
+#pragma unroll
+    for (int r = 0; r < rows_of_thread; ++r)
+      if (first_input + 8 * t.g == inputs) values.of[r].x = narrow<S>(1.0f).raw;
     const auto pair = [&](int row, int output) {
       const S* const at = gy + (first + row) * outputs + output;
       const bool exists = output < outputs;
@@ -139,11 +144,12 @@ __global__ void __launch_bounds__(block_threads)
     for (int product = 0; product < group_products; ++product)
       multiply_add<S>(sums[product], gradients, values.pairs(product));
   }
-  float* const out = parts + part * inputs * outputs;
   add_warps(sums, [&](int output, int input, float sum) {
     input += first_input;
-    if (output < outputs && input < inputs)
-      out[static_cast<std::int64_t>(input) * outputs + output] = sum;
+    if (output >= outputs) return;
+    if (input < inputs)
+      gw[part * stride + static_cast<std::int64_t>(input) * outputs + output] = sum;
+    if (input == inputs && gb != nullptr) gb[part * stride + output] = sum;
   });
 }
 
@@ -167,25 +173,31 @@ void input_gradient(const char* op, const Gemm& g, const Tensor& gy, const Tenso
 }
 
 template <class S>
-void weight_gradient(const char* op, const Gemm& g, const Tensor& x, const Tensor& gy, Tensor& gw) {
+void weight_gradient(const char* op, const Gemm& g, const Tensor& x, const Tensor& gy, Tensor& gw,
+                     Tensor& gb) {
   constexpr std::int64_t blocks_wanted = 264, least_tiles = 2 * warps, few_tiles = 8 * warps;
-  const std::int64_t groups = (g.m + group_columns - 1) / group_columns, tiles = tiles_of(g.k);
+  const std::int64_t inputs = g.m + (gb.defined() ? 1 : 0), stride = whole_row(inputs * g.n);
+  const std::int64_t groups = (inputs + group_columns - 1) / group_columns, tiles = tiles_of(g.k);
   const std::int64_t most =
       tiles < few_tiles ? 1 : std::max<std::int64_t>(1, blocks_wanted / groups);
   const std::int64_t wanted = std::clamp<std::int64_t>(tiles / least_tiles, 1, most);
   const std::int64_t of_part = (tiles + wanted - 1) / wanted;
   const std::int64_t number = (tiles + of_part - 1) / of_part;
-  Tensor parts = number == 1 ? gw : empty({number, gw.numel()}, {.device = gw.device()});
+  Tensor parts;
+  if (number > 1) parts = empty({number, stride}, {.device = gw.device()});
+  float* const to = mutable_elements<float>(op, number == 1 ? gw : parts);
+  float* to_bias = nullptr;
+  if (gb.defined()) to_bias = number == 1 ? mutable_elements<float>(op, gb) : to + gw.numel();
   launch(op, gw.device(), {static_cast<unsigned>(groups * number), block_threads},
-         narrow_weight_gradient<S>, g.k, g.m, g.n, groups, of_part, elements<S>(op, x),
-         elements<S>(op, gy), mutable_elements<float>(op, parts));
-  if (number > 1) column_sums(op, parts, number, gw);
+         narrow_weight_gradient<S>, g.k, g.m, g.n, groups, of_part, stride, elements<S>(op, x),
+         elements<S>(op, gy), to, to_bias);
+  if (number > 1) column_sums(op, parts, number, gw, gb);
 }
 
 }  // namespace
 
 bool narrow_product(const char* op, const Gemm& g, const Tensor& a, const Tensor& b,
-                    const Tensor& bias, Tensor& c) {
+                    const Tensor& bias, Tensor& c, Tensor& sums) {
   constexpr std::int64_t most_inputs = 4096;  // more are worth more blocks for one tile of rows
   constexpr std::int64_t most_rows = std::int64_t{1} << 30;
   const auto in_eights = [](std::int64_t columns, const Tensor& matrix) {
@@ -196,7 +208,7 @@ bool narrow_product(const char* op, const Gemm& g, const Tensor& a, const Tensor
       if (g.transpose_b || g.n > most_outputs || g.k > most_rows || !in_eights(g.m, a) ||
           c.dtype() != DType::f32)
         return false;
-      weight_gradient<S>(op, g, a, b, c);
+      weight_gradient<S>(op, g, a, b, c, sums);
     } else if (g.transpose_b) {
       if (g.k > most_outputs || g.m > most_rows || !in_eights(g.n, c) || bias.defined())
         return false;

@@ -213,13 +213,18 @@ __global__ void __launch_bounds__(block_threads, 1)
 
 // c [columns of a, columns of b] = a^T b over parts of the rows. A warp computes 64 columns of a by
 // 32 of b of its part; a thread reads 8 neighbours of a, 8 g and following, and 4 of b, 4 g and
-// following, of rows 4 q to 4 q + 3 of each 16.
+// following, of rows 4 q to 4 q + 3 of each 16. One warp of those that read the same of b adds up
+// that too, if it is asked for: four rows in f32, the rest in f64.
 constexpr int warp_a = 64, warp_b = 32, a_products = 4, b_products = 4;
 
 struct ColumnsPlan {
   std::int64_t rows = 0, rows_of_part = 0;
   int a_columns = 0, b_columns = 0;
+  bool sums = false;  // a row more: the sums of b
 
+  RV_HD std::int64_t values() const {  // of a part
+    return whole_row(static_cast<std::int64_t>(a_columns + (sums ? 1 : 0)) * b_columns);
+  }
   RV_HD int a_warps() const { return (a_columns + warp_a - 1) / warp_a; }  // 1 or 2
   RV_HD int b_warps() const { return (b_columns + warp_b - 1) / warp_b; }  // 1 to 4
   RV_HD int slots() const { return warps / (a_warps() * b_warps()); }      // parts of a block
@@ -250,6 +255,9 @@ struct ColumnsOfStep {
             {of_a[2][half].lane[k], of_a[3][half].lane[k]},
             {of_a[2][half].lane[k + 1], of_a[3][half].lane[k + 1]}};
   }
+  __device__ __forceinline__ float sum_of_b(int n) const {
+    return of_b[0].lane[n] + of_b[1].lane[n] + (of_b[2].lane[n] + of_b[3].lane[n]);
+  }
   __device__ __forceinline__ Second split_b(int n) const {
     const SplitPair low(of_b[0].lane[n], of_b[1].lane[n]);
     const SplitPair high(of_b[2].lane[n], of_b[3].lane[n]);
@@ -274,6 +282,8 @@ __global__ void __launch_bounds__(block_threads, 1)
   const int a_column = place % plan.a_warps() * warp_a + 8 * g;
   const int b_column = place / plan.a_warps() * warp_b + 4 * g;
   float sums[a_products][b_products][4] = {};
+  double sums_of_b[b_products] = {};
+  const bool adds_b = plan.sums && place % plan.a_warps() == 0;
   ColumnsOfStep next;
   next.load<packs>(plan, a, b, begin + 4 * q, end, a_column, b_column);
 #pragma unroll 1
@@ -283,6 +293,9 @@ __global__ void __launch_bounds__(block_threads, 1)
     Second seconds[b_products];
 #pragma unroll
     for (int n = 0; n < b_products; ++n) seconds[n] = now.split_b(n);
+    if (adds_b)
+#pragma unroll
+      for (int n = 0; n < b_products; ++n) sums_of_b[n] += now.sum_of_b(n);
 #pragma unroll
     for (int m = 0; m < a_products; ++m) {
       const First first = now.split_a(m);
@@ -297,7 +310,7 @@ __global__ void __launch_bounds__(block_threads, 1)
   }
   // The thread has columns 8 q to 8 q + 7 of b: those of product n at n and n + 4 of them.
   const int to_column = place / plan.a_warps() * warp_b + 8 * q;
-  out += part * plan.a_columns * plan.b_columns;
+  out += part * plan.values();
 #pragma unroll
   for (int m = 0; m < a_products; ++m)
 #pragma unroll
@@ -309,6 +322,13 @@ __global__ void __launch_bounds__(block_threads, 1)
         if (to_column + k < plan.b_columns)
           out[row * plan.b_columns + to_column + k] = sums[m][k % 4][2 * half + k / 4];
     }
+  if (!adds_b) return;
+#pragma unroll
+  for (int n = 0; n < b_products; ++n) {
+    const double sum = group_sum<4>(sums_of_b[n]);
+    if (q == 0 && b_column + n < plan.b_columns)
+      out[plan.a_columns * plan.b_columns + b_column + n] = static_cast<float>(sum);
+  }
 }
 
 void multiply_rows(const char* op, const Gemm& g, const Tensor& a, const Tensor& b,
@@ -332,31 +352,34 @@ void multiply_rows(const char* op, const Gemm& g, const Tensor& a, const Tensor&
          mutable_elements<float>(op, c));
 }
 
-void multiply_columns(const char* op, const Gemm& g, const Tensor& a, const Tensor& b, Tensor& c) {
+void multiply_columns(const char* op, const Gemm& g, const Tensor& a, const Tensor& b, Tensor& c,
+                      Tensor& sums) {
   constexpr std::int64_t blocks_wanted = 132;
-  ColumnsPlan plan{
-      .rows = g.k, .a_columns = static_cast<int>(g.m), .b_columns = static_cast<int>(g.n)};
+  ColumnsPlan plan{.rows = g.k,
+                   .a_columns = static_cast<int>(g.m),
+                   .b_columns = static_cast<int>(g.n),
+                   .sums = sums.defined()};
   const std::int64_t wanted = blocks_wanted * plan.slots();
   plan.rows_of_part = ((plan.rows + wanted - 1) / wanted + step - 1) / step * step;
   const std::int64_t number = (plan.rows + plan.rows_of_part - 1) / plan.rows_of_part;
   const auto blocks = static_cast<unsigned>((number + plan.slots() - 1) / plan.slots());
-  Tensor partial = empty({number, c.numel()}, {.device = c.device()});
+  Tensor partial = empty({number, plan.values()}, {.device = c.device()});
   const bool packs = in_packs<float>(g.m, {a.raw_data()}) && in_packs<float>(g.n, {b.raw_data()});
   launch(op, c.device(), {blocks, block_threads},
          packs ? split_columns<true> : split_columns<false>, plan, elements<float>(op, a),
          elements<float>(op, b), mutable_elements<float>(op, partial));
-  column_sums(op, partial, number, c);
+  column_sums(op, partial, number, c, sums);
 }
 
 }  // namespace
 
 bool split_product(const char* op, const Gemm& g, const Tensor& a, const Tensor& b,
-                   const Tensor& bias, Tensor& c) {
+                   const Tensor& bias, Tensor& c, Tensor& sums) {
   constexpr std::int64_t least_rows = 4096, most_rows = std::int64_t{1} << 30;
   if (g.compute != DType::f32 || c.dtype() != DType::f32 || tf32()) return false;
   if (g.transpose_a) {
     if (g.transpose_b || g.m > most_columns || g.n > most_columns || g.k < least_rows) return false;
-    multiply_columns(op, g, a, b, c);
+    multiply_columns(op, g, a, b, c, sums);
   } else {
     if (g.k > most_depth || g.n > most_columns || g.m < least_rows || g.m > most_rows) return false;
     multiply_rows(op, g, a, b, bias, c);

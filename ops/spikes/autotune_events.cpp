@@ -72,14 +72,14 @@ EventThresholds measure(DType compute) {
   const Shape x{256, 1024};
   const Tensor weight = normal({1024, 512}, 0, 1, generator),
                gy = normal({256, 512}, 0, 1, generator);
-  Tensor y = empty({256, 512}), gw = empty({1024, 512});
+  Tensor y = empty({256, 512}), gw = empty({1024, 512}), no_gb;
   found.linear_forward =
       crossover(compute, x, &EventThresholds::linear_forward, [&](const Tensor& spikes) {
         detail::linear_forward_kernels.cpu(spikes, weight, {}, compute, y);
       });
   found.linear_weight_gradient =
       crossover(compute, x, &EventThresholds::linear_weight_gradient, [&](const Tensor& spikes) {
-        detail::linear_weight_gradient_kernels.cpu(spikes, gy, compute, gw);
+        detail::linear_weight_gradient_kernels.cpu(spikes, gy, compute, gw, no_gb);
       });
 
   const Shape images{16, 14, 14, 128}, kernel{3, 3, 128, 128};

@@ -1,3 +1,5 @@
+#include <tuple>
+
 #include "ranvier/core/allocator.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/tape.h"
@@ -92,6 +94,30 @@ TEST_CASE("long products in f32 on a CUDA device are as exact as f32 is", "[cuda
   const Tensor w = random_values({in, out}, 2), exact = linear(as_f64(x), as_f64(w));
   const Tensor y = linear(x.detach().to(cuda_device), w.to(cuda_device));
   check_same(y.to(DType::f64), exact, 3e-7);
+}
+
+TEST_CASE("gradients of a layer's weight and bias on a CUDA device are right together", "[cuda]") {
+  RV_NEEDS_CUDA();
+  struct Sizes {
+    std::int64_t rows, in, out;
+  };
+  SECTION("in f32") {
+    const auto [rows, in, out] =
+        GENERATE(Sizes{32'000, 128, 128}, Sizes{32'000, 128, 35}, Sizes{4100, 3, 1},
+                 Sizes{3200, 100, 1000}, Sizes{3200, 40, 10});
+    CAPTURE(rows, in, out);
+    check_on_cuda(linear_of, {leaf({rows, in}, 1), leaf({in, out}, 2), leaf({out}, 3)}, 5e-6);
+  }
+  SECTION("in 16 bit") {
+    const DType compute = GENERATE(DType::bf16, DType::f16);
+    const auto [rows, in, out] = GENERATE(
+        Sizes{32'000, 128, 128}, Sizes{32'000, 128, 35}, Sizes{128, 784, 1000},
+        Sizes{3200, 520, 1024}, Sizes{3200, 1000, 10}, Sizes{3200, 64, 10}, Sizes{100, 64, 7});
+    CAPTURE(compute, rows, in, out);
+    check_autocast(linear_of,
+                   {narrow_leaf({rows, in}, 1), narrow_leaf({in, out}, 2), narrow_leaf({out}, 3)},
+                   {compute, DType::f32, DType::f32}, compute);
+  }
 }
 
 TEST_CASE("linear layers on a CUDA device compute in f64", "[cuda]") {
@@ -206,19 +232,21 @@ TEST_CASE("products on a CUDA device have the same bits each time and take no ne
   const Tensor weight = leaf_on_cuda(leaf({100, 128}, 2)), bias = leaf_on_cuda(leaf({128}, 3));
   const Tensor seed = random_values({32'000, 128}, 4).to(cuda_device);
   const auto gradient = [&] {
-    Tensor w = weight;
+    Tensor w = weight, b = bias;
     w.set_grad({});
-    const Tensor y = linear(x, w, bias);
+    b.set_grad({});
+    const Tensor y = linear(x, w, b);
     y.backward(seed);
-    return std::pair(y.detach(), w.grad());
+    return std::tuple(y.detach(), w.grad(), b.grad());
   };
   const auto first = gradient();
   gradient();
   const std::int64_t before = allocator(cuda_device).stats().system_allocations;
   const auto last = gradient();
   CHECK(allocator(cuda_device).stats().system_allocations == before);
-  check_same(last.first, first.first.to(cpu_device), 0);
-  check_same(last.second, first.second.to(cpu_device), 0);
+  check_same(std::get<0>(last), std::get<0>(first).to(cpu_device), 0);
+  check_same(std::get<1>(last), std::get<1>(first).to(cpu_device), 0);
+  check_same(std::get<2>(last), std::get<2>(first).to(cpu_device), 0);
 }
 
 TEST_CASE("linear layers refuse operands on two devices", "[cuda]") {

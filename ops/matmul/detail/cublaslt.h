@@ -13,4 +13,9 @@ namespace ranvier::cuda {
 void product(const char* op, const ranvier::detail::Gemm& spec, const Tensor& a, const Tensor& b,
              const Tensor& bias, Tensor& c);
 
+/// As `product` without a bias, and overwrites `sums`, unless undefined, with the sums of b over
+/// its rows; it is f64 if b is, else f32.
+void product_and_sums(const char* op, const ranvier::detail::Gemm& spec, const Tensor& a,
+                      const Tensor& b, Tensor& c, Tensor& sums);
+
 }  // namespace ranvier::cuda

@@ -20,5 +20,11 @@ void add_to_rows(const char* op, const Tensor& bias, Tensor& y);
 /// out[c] = the sum over rows of in[r, c] of a matrix of floats, added in f64 in an order that
 /// depends on the sizes only; `out` is f64 if `in` is, else f32.
 void column_sums(const char* op, const Tensor& in, std::int64_t rows, Tensor& out);
+/// As above, and the sums of the columns after those of `out` go to `rest` (undefined: none do).
+/// In both, the rows of `in` may be longer: `whole_row(columns)` values can be read fastest.
+void column_sums(const char* op, const Tensor& in, std::int64_t rows, Tensor& out, Tensor& rest);
+
+/// The least length of rows that hold `columns` values and are whole accesses of `column_sums`.
+constexpr std::int64_t whole_row(std::int64_t columns) { return (columns + 3) / 4 * 4; }
 
 }  // namespace ranvier::cuda

@@ -1,6 +1,8 @@
 // What the matrix operations share, on any device: the dtypes of operands and results, gradients.
 #pragma once
 
+#include <utility>
+
 #include "ranvier/core/tensor.h"
 
 namespace ranvier::detail {
@@ -42,6 +44,9 @@ Tensor gradient_of_input(const char* op, const Tensor& gy, const Tensor& weight,
                          const GradientForm& form, DType compute);
 /// x^T gy, as a parameter's.
 Tensor gradient_of_weight(const char* op, const Tensor& x, const Tensor& gy, DType compute);
+/// Both of a layer: `gradient_of_weight` and `gradient_of_bias`, for less than the two.
+std::pair<Tensor, Tensor> gradients_of_layer(const char* op, const Tensor& x, const Tensor& gy,
+                                             DType compute);
 /// The sum of gy over all axes but the last, as a parameter's.
 Tensor gradient_of_bias(const char* op, const Tensor& gy);
 

@@ -16,9 +16,9 @@ using LinearInputGradientKernel = void(const Tensor& gy, const Tensor& weight, D
                                        Tensor& gx);
 extern DeviceKernels<LinearInputGradientKernel> linear_input_gradient_kernels;
 
-/// gw = x^T gy.
+/// gw = x^T gy, and gb, if it is defined, as by `BiasGradientKernel`: gy is at hand.
 using LinearWeightGradientKernel = void(const Tensor& x, const Tensor& gy, DType compute,
-                                        Tensor& gw);
+                                        Tensor& gw, Tensor& gb);
 extern DeviceKernels<LinearWeightGradientKernel> linear_weight_gradient_kernels;
 
 /// gb = the sum of gy over all axes but the last.
