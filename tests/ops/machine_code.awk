@@ -1,5 +1,7 @@
-# Reads what `cuobjdump -sass | c++filt` prints and says which kernels break the rules of
-# machine_code.sh; then how many it read. Exits 1 if one broke a rule or there was none of four lanes.
+# Reads PTX, or what `cuobjdump -sass` prints, through c++filt, and says which kernels break the
+# rules of machine_code.sh; then how many it read. Exits 1 if one did or none has four lanes.
+
+BEGIN { arch = "PTX" }
 
 function complain(what) {
   print arch ": " what ": " kernel
@@ -28,10 +30,10 @@ function check() {
 }
 
 /arch = sm_/ { check(); kernel = ""; arch = $3 }
-/Function : / {
+/Function : |\.entry / {
   check()
   kernel = $0
-  sub(/^.*Function : /, "", kernel)
+  sub(/^.*(Function : |\.entry )/, "", kernel)
   gsub(/ranvier::/, "", kernel)
   sub(/>\(.*/, ">", kernel)
   reads = writes = ""
@@ -45,6 +47,16 @@ $1 ~ /^\/\*[0-9a-f]+\*\/$/ {
   else if (instruction ~ /^(LDL|STL)/) local = 1
   else if (instruction ~ /^D(ADD|MUL|FMA)/) f64 = 1
 }
+# PTX: accesses are written down as those of machine code are.
+function width() {
+  if ($1 ~ /\.v4\..32$/ || $NF == "16;") return ".128"
+  if ($1 ~ /\.v2\..32$/ || $NF == "8;") return ".64"
+  return $1 ~ /\.[usb](8|16)$/ ? ".U16" : ""
+}
+$1 ~ /^(ld\.global|cp\.async\.c[ag])\./ { reads = reads " " width() }
+$1 ~ /^st\.global\./ { writes = writes " " width() }
+$1 ~ /^(ld|st)\.local\./ { local = 1 }
+$1 ~ /^(add|mul|fma)(\.rn)?\.f64$/ { f64 = 1 }
 END {
   check()
   print kernels + 0 " kernels, " of_four_lanes + 0 " of four lanes"

@@ -19,7 +19,10 @@ fi
 
 failed=0
 for kernels in neurons/scan_{f32,bf16,f16} fused/forward fused/backward_{f32,bf16,f16}; do
-  object=$(grep "/ops/${kernels}_cuda\.cu\.o$" "$objects") || { echo "no object of $kernels"; exit 1; }
+  if ! object=$(grep "/ops/${kernels}_cuda\.cu\.o$" "$objects"); then
+    echo "no object of $kernels"
+    exit 1
+  fi
   report=$("$cuobjdump" -sass "$object" | c++filt |
     awk -f "$(dirname "$0")"/machine_code.awk) || failed=1
   echo "$kernels: $report"
