@@ -17,7 +17,6 @@
 #include "ranvier/ops/matmul/detail/cuda_operand.h"
 #include "ranvier/ops/matmul/detail/matmul_gradients.h"
 #include "ranvier/ops/matmul/detail/narrow.h"
-#include "ranvier/ops/matmul/detail/split.h"
 
 namespace ranvier::cuda {
 namespace {
@@ -236,8 +235,7 @@ void multiply(const char* op, const Gemm& spec, const Tensor& a, const Tensor& b
     if (sums.defined()) column_sums(op, b, spec.k, sums);
     return;
   }
-  if (narrow_product(op, spec, a, b, bias, c, sums) || split_product(op, spec, a, b, bias, c, sums))
-    return;
+  if (narrow_product(op, spec, a, b, bias, c, sums)) return;
   const Device device = c.device();
   const cudaStream_t on = stream(device);
   // cuBLASLt adds biases of the result's dtype and none of f64. It sums up 16-bit operands, but not
