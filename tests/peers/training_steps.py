@@ -8,7 +8,7 @@ Names are those of ranvier-bench. With --json, one line for each measurement,
 {"peer", "skipped": why}. `ranvier-bench --compare` runs this and prints both side by side.
 
 On CUDA devices a step is timed in groups of ten between two waits for the device, and SpikingJelly
-with each of its backends.
+with each of its backends ("auto": from 2.0 on it chooses itself).
 
 On the CPU the allocator matters as much as the code: also run it with
 GLIBC_TUNABLES=glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=8589934592
@@ -16,6 +16,7 @@ GLIBC_TUNABLES=glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=8589934592
 import argparse
 import importlib
 import importlib.metadata
+import inspect
 import json
 import os
 import statistics
@@ -24,6 +25,7 @@ import time
 
 # What a peer is called: its distribution, the modules it needs, and whether it needs a CUDA device.
 PEERS = {
+    "spikingjelly/auto": ("spikingjelly", ["torch", "spikingjelly.activation_based"], False),
     "spikingjelly/torch": ("spikingjelly", ["torch", "spikingjelly.activation_based"], False),
     "spikingjelly/cupy": ("spikingjelly", ["torch", "cupy", "spikingjelly.activation_based"], True),
     "spikingjelly/triton": ("spikingjelly", ["torch", "triton", "spikingjelly.activation_based"],
@@ -34,6 +36,21 @@ PEERS = {
     "sinabs": ("sinabs", ["torch", "sinabs.layers"], False),
     "exodus": ("sinabs-exodus", ["torch", "sinabs.exodus.layers"], True),
 }
+
+
+BACKENDS = ("auto", "torch", "cupy", "triton")
+
+
+def applies(backend):
+    """Whether the SpikingJelly that is here takes this backend."""
+    from spikingjelly.activation_based import neuron
+    takes_one = "backend" in inspect.signature(neuron.IFNode.__init__).parameters
+    return takes_one != (backend == "auto")
+
+
+def chosen(backend):
+    """The argument by which neurons of SpikingJelly take a backend."""
+    return {} if backend == "auto" else {"backend": backend}
 
 
 def first_line(text):
@@ -88,11 +105,12 @@ class Bench:
     def measure_peers(self, name, group):
         """Calls group[peer](self, backend) for every peer; what one raises is its own affair."""
         for self.peer, body in group.items():
-            if not self.can_import():
+            backend = self.peer.partition("/")[2]
+            if not self.can_import() or (backend in BACKENDS and not applies(backend)):
                 continue
             self.prepare()
             try:
-                body(self, self.peer.partition("/")[2])
+                body(self, backend)
             except Exception as error:  # whatever a library of others raises
                 self.skip(f"{name}: {type(error).__name__}: {first_line(error)}")
 
@@ -141,7 +159,7 @@ class Bench:
 def lif_spikingjelly(bench, backend):
     from spikingjelly.activation_based import functional, neuron, surrogate
     node = neuron.LIFNode(tau=2.0, surrogate_function=surrogate.ATan(), step_mode="m",
-                          backend=backend).to(bench.device)
+                          **chosen(backend)).to(bench.device)
 
     def run(x):
         functional.reset_net(node)
@@ -208,7 +226,8 @@ def csnn_spikingjelly(bench, backend):
     channels, batch, steps = bench.options.channels, bench.options.batch_size, 4
 
     def spiking():
-        return neuron.IFNode(surrogate_function=surrogate.ATan(), step_mode="m", backend=backend)
+        return neuron.IFNode(surrogate_function=surrogate.ATan(), step_mode="m",
+                             **chosen(backend))
 
     static = nn.Sequential(nn.Conv2d(1, channels, 3, padding=1, bias=False),
                            nn.BatchNorm2d(channels)).to(bench.device)
@@ -294,7 +313,7 @@ def ssc_spikingjelly(bench, backend):
     options = {"surrogate_function": surrogate.ATan()}
     run = lambda net, x: torch.stack([net(step) for step in x])  # noqa: E731
     if backend != "single":  # step by step, as many tutorials do
-        options.update(step_mode="m", backend=backend, v_reset=None)
+        options.update(step_mode="m", v_reset=None, **chosen(backend))
         run = lambda net, x: net(x)  # noqa: E731
     measure_ssc(bench, lambda: neuron.IFNode(**options), lambda node: node.reset(), run, 0)
 
@@ -312,7 +331,7 @@ def ssc_exodus(bench, _):
 
 
 def for_backends(body):
-    return {f"spikingjelly/{backend}": body for backend in ("torch", "cupy", "triton")}
+    return {f"spikingjelly/{backend}": body for backend in BACKENDS}
 
 
 GROUPS = {
