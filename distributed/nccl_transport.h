@@ -18,8 +18,8 @@ std::string nccl_version();
 ///
 /// The GPU waits for a message, not the caller: `receive` returns at once and `arrived` is true.
 /// Shapes are not compared. When `hosts` knows that a rank is lost, or NCCL reports an error, the
-/// GPU's waits end and the next call fails. Errors: a device that is not a GPU or not there; a
-/// build without NCCL (communication).
+/// GPU's waits end and the next call fails. Errors: a device that is not a GPU, not there, or
+/// another rank's; a build without NCCL (communication).
 std::unique_ptr<Transport> open_nccl(Transport& hosts, Device device);
 
 }  // namespace ranvier

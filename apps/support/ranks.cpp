@@ -73,9 +73,10 @@ std::string device_of_rank(const std::string& device) {
   const int count = cuda_device_count();
   if (count > 0 && *number >= count)
     fail(ErrorCode::device,
-         "this machine has {} GPU(s), but rank number {} of it was started; start at most {} ranks "
-         "on each machine.",
-         count, *number + 1, count);
+         "this machine has {} GPU(s), but rank number {} of it was started; start no more ranks "
+         "than "
+         "GPUs on each machine, or name one for all by --device cuda:0.",
+         count, *number + 1);
   return fmt::format("cuda:{}", *number);
 }
 

@@ -8,7 +8,9 @@ namespace {
 
 constexpr const char* op = "correct";
 
-constexpr unsigned totals_threads = 1024;
+// More would have too few registers for f64 on some devices.
+template <class R>
+constexpr unsigned totals_threads = sizeof(R) == 8 ? 512 : 1024;
 
 using Count = unsigned long long;  // what atomicAdd takes
 
@@ -43,7 +45,7 @@ void count_correct(const Tensor& scores, const Tensor& labels, Tensor& count) {
 
 // One block, so that nothing is added up twice; its warps take rows in turn.
 template <class R>
-__global__ void __launch_bounds__(totals_threads)
+__global__ void __launch_bounds__(totals_threads<R>)
     add_up(const R* loss, const R* scores, const std::int64_t* label, std::int64_t batch,
            std::int64_t classes, double* totals) {
   __shared__ int correct;
@@ -51,7 +53,7 @@ __global__ void __launch_bounds__(totals_threads)
   __syncthreads();
   const int lane = static_cast<int>(threadIdx.x) % warp_threads;
   for (std::int64_t row = threadIdx.x / warp_threads; row < batch;
-       row += totals_threads / warp_threads)
+       row += totals_threads<R> / warp_threads)
     if (row_largest(scores + row * classes, classes, lane).place == label[row] && lane == 0)
       atomicAdd(&correct, 1);
   __syncthreads();
@@ -63,7 +65,7 @@ __global__ void __launch_bounds__(totals_threads)
 template <class R>
 void add_rows(const Tensor& loss, const Tensor& scores, const Tensor& labels, Tensor& totals) {
   constexpr const char* name = "add_to_totals";
-  launch(name, scores.device(), {1, totals_threads}, add_up<R>, elements<R>(name, loss),
+  launch(name, scores.device(), {1, totals_threads<R>}, add_up<R>, elements<R>(name, loss),
          elements<R>(name, scores), elements<std::int64_t>(name, labels), scores.size(0),
          scores.size(1), mutable_elements<double>(name, totals));
 }

@@ -1,6 +1,7 @@
 // One GPU can hold one rank only, which may exchange messages with itself.
 #include "ranvier/distributed/nccl_transport.h"
 
+#include "ranvier/distributed/local_transport.h"
 #include "ranvier/distributed/self_transport.h"
 #include "tests/distributed/transport_conformance.h"
 #include "tests/support/catch.h"
@@ -40,6 +41,11 @@ TEST_CASE("ranks over NCCL need a GPU each") {
               "[nccl] each rank needs a CUDA device; rank 0 (process");
   const int count = cuda_device_count();
   CHECK_ERROR(open_nccl(*hosts, {DeviceType::cuda, count}), ErrorCode::device, "is not available");
+}
+
+TEST_CASE("two ranks with one GPU are told so") {
+  const auto open = [](Transport& hosts) { open_nccl(hosts, cuda_device); };
+  CHECK_ERROR(run_local(2, open), ErrorCode::device, "have the same GPU, cuda:0; NCCL wants one");
 }
 
 TEST_CASE("a rank over NCCL exchanges messages with itself", "[cuda]") {
