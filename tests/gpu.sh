@@ -123,7 +123,7 @@ fi
 
 if wanted bench; then
   section 'Benchmarks'
-  run 120 "$bin"/ranvier-bench --device cuda copy neurons linear-lif csnn mlp ssc || failed=1
+  run 120 "$bin"/ranvier-bench --device cuda copy neurons fused linear-lif csnn mlp ssc || failed=1
 fi
 
 if wanted train; then
