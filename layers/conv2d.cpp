@@ -1,10 +1,11 @@
 #include "ranvier/layers/conv2d.h"
 
+#include "ranvier/core/autocast.h"
 #include "ranvier/layers/init.h"
 
 namespace ranvier {
 
-Conv2d::Conv2d(Conv2dLayerOptions o) : options(o.conv) {
+Conv2d::Conv2d(Conv2dLayerOptions o) : options(o.conv), autocast(o.autocast) {
   const std::int64_t groups = o.conv.groups;
   RV_CHECK(o.in >= 1 && o.out >= 1, "[Conv2d] in and out must be >= 1; got {} and {}.", o.in,
            o.out);
@@ -18,7 +19,10 @@ Conv2d::Conv2d(Conv2dLayerOptions o) : options(o.conv) {
   if (o.bias) bias = init_uniform_fan_in({o.out}, fan_in);
 }
 
-Tensor Conv2d::operator()(const Tensor& x) const { return conv2d(x, weight, bias, options); }
+Tensor Conv2d::operator()(const Tensor& x) const {
+  const AutocastGuard guard(autocast ? autocast_dtype(x.device()) : DType::f32, x.device());
+  return conv2d(x, weight, bias, options);
+}
 
 void Conv2d::visit(Visitor& visitor) {
   visitor.parameter("weight", weight);

@@ -14,6 +14,7 @@ struct Conv2dLayerOptions {
   std::array<std::int64_t, 2> kernel{3, 3};  ///< height, width
   Conv2dOptions conv{};                      ///< stride, padding, dilation, groups
   bool bias = true;
+  bool autocast = true;  ///< false: multiplies in f32 also under an `AutocastGuard`
 };
 
 /// A convolution over [B, H, W, in] or [T, B, H, W, in]; time and batch fold together and packed
@@ -30,6 +31,7 @@ struct Conv2d {
   Tensor weight;  ///< [kh, kw, in / groups, out]
   Tensor bias;    ///< [out], or undefined
   Conv2dOptions options;
+  bool autocast;
 };
 
 }  // namespace ranvier

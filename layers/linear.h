@@ -9,6 +9,7 @@ struct LinearOptions {
   std::int64_t in;   ///< input features, the last axis
   std::int64_t out;  ///< output features
   bool bias = true;
+  bool autocast = true;  ///< false: multiplies in f32 also under an `AutocastGuard`
 };
 
 /// y = x weight + bias over the last axis: [..., in] -> [..., out]. Time and batch fold together;
@@ -24,6 +25,7 @@ struct Linear {
 
   Tensor weight;  ///< [in, out]
   Tensor bias;    ///< [out], or undefined
+  bool autocast;
 };
 
 }  // namespace ranvier

@@ -130,3 +130,32 @@ TEST_CASE("states that networks with 16-bit activations keep are f32", "[cuda]")
   for (const State& child : first.state.children)
     for (const Tensor& variable : child.tensors) CHECK(variable.dtype() == DType::f32);
 }
+
+TEST_CASE("a layer can multiply in f32 under autocast", "[autocast]") {
+  if (!bf16_supported()) SKIP("this processor does not multiply bf16");
+  const Tensor rows = uniform({5, 33}, -1, 1), images = uniform({2, 6, 6, 3}, -1, 1);
+  for (const bool cast : {true, false}) {
+    seed(4);
+    const Linear linear({.in = 33, .out = 7, .autocast = cast});
+    const Conv2d conv({.in = 3, .out = 4, .autocast = cast});
+    const auto outputs = [&] {
+      std::vector<double> all = to_vector(linear(rows));
+      const std::vector<double> pixels = to_vector(conv(images));
+      all.insert(all.end(), pixels.begin(), pixels.end());
+      return all;
+    };
+    const std::vector<double> in_f32 = outputs();
+    const AutocastGuard guard(DType::bf16);
+    CHECK((outputs() == in_f32) == !cast);
+  }
+}
+
+TEST_CASE("a layer on a CUDA device can multiply in f32 under autocast", "[cuda]") {
+  RV_NEEDS_CUDA();
+  Sequential network(Linear({.in = 33, .out = 7, .autocast = false}));
+  move_to(network, cuda_device);
+  const Tensor x = uniform({5, 33}, -1, 1).to(cuda_device);
+  const Tensor in_f32 = network(x);
+  const AutocastGuard guard(DType::bf16, cuda_device);
+  check_same(network(x), in_f32.to(cpu_device), 0);
+}
