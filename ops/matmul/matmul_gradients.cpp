@@ -1,5 +1,6 @@
 #include "ranvier/ops/matmul/detail/matmul_gradients.h"
 
+#include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/dispatch.h"
 #include "ranvier/core/rounded_copy.h"
 #include "ranvier/ops/matmul/detail/matmul_kernels.h"
@@ -7,7 +8,7 @@
 namespace ranvier::detail {
 namespace {
 
-bool is_narrow(const Tensor& x) { return x.dtype() == DType::f16 || x.dtype() == DType::bf16; }
+bool is_narrow(const Tensor& x) { return computed_dtype(x.dtype()) != x.dtype(); }
 
 Tensor empty_weight(const Tensor& x, const Tensor& gy) {
   return empty({x.size(-1), gy.size(-1)}, {.dtype = parameter_dtype(gy), .device = gy.device()});
