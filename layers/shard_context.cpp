@@ -35,13 +35,18 @@ std::int64_t steps_here(std::int64_t steps) {
   return current->steps.length();
 }
 
-NeuronState state_before(const State& given, int count, const Tensor& x, bool is_static) {
+NeuronState state_before(const State& given, int count, const Shape& shape,
+                         const TensorOptions& options) {
   if (current == nullptr || current->relay == nullptr) return to_neuron_state(given);
   RV_CHECK(given.at_rest(), "[shard] a sequence that ranks share begins at rest.");
-  const Shape step = is_static ? x.shape() : x.shape().sub(1, x.rank());
-  std::vector<Tensor> variables = current->relay->receive(
-      count, step, {.dtype = detail::computed_dtype(x.dtype()), .device = x.device()});
+  std::vector<Tensor> variables = current->relay->receive(count, shape, options);
   return variables.empty() ? NeuronState() : NeuronState(std::move(variables));
+}
+
+NeuronState state_before(const State& given, int count, const Tensor& x, bool is_static) {
+  const Shape step = is_static ? x.shape() : x.shape().sub(1, x.rank());
+  return state_before(given, count, step,
+                      {.dtype = detail::computed_dtype(x.dtype()), .device = x.device()});
 }
 
 std::function<void(std::span<const Tensor>)> state_gradient_sender() {

@@ -96,8 +96,11 @@ bool input_is_static();
 /// Error: the context is of another number of steps.
 std::int64_t steps_here(std::int64_t steps);
 
-/// The state a layer of `neuron` begins with, `count` variables shaped like a step of x: the one it
-/// was given, or under a context the one that the rank before hands on.
+/// The state a layer begins with, `count` variables of `shape`: the one it was given, or under a
+/// context the one that the rank before hands on.
+NeuronState state_before(const State& given, int count, const Shape& shape,
+                         const TensorOptions& options);
+/// As above, of neurons: variables shaped like a step of x.
 NeuronState state_before(const State& given, int count, const Tensor& x, bool static_input);
 /// For the layer whose `state_before` was just asked for: see `StateRelay::gradient_sender`.
 std::function<void(std::span<const Tensor>)> state_gradient_sender();

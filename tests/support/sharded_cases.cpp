@@ -9,6 +9,7 @@
 #include "ranvier/distributed/sharded_network.h"
 #include "ranvier/layers/batch_norm.h"
 #include "ranvier/layers/conv2d.h"
+#include "ranvier/layers/delay.h"
 #include "ranvier/layers/dropout.h"
 #include "ranvier/layers/event_networks.h"
 #include "ranvier/layers/flatten.h"
@@ -60,6 +61,14 @@ Sequential mixed() {
                     Residual(std::move(body)), Dropout({.p = 0.3, .shared_steps = true}),
                     Recurrent(ParametricLIFOptions{}, {.features = 12}),
                     Linear({.in = 12, .out = classes}), LeakyIntegrator());
+}
+
+/// Delays of the input, rounded, shorter than most shards, and of spikes, longer than all of them.
+Sequential delayed() {
+  return Sequential(Delay({.features = 12, .max_delay = 2, .rounded = true}),
+                    Linear({.in = 12, .out = 16}), LIF({.decay_input = false}),
+                    Delay({.features = 16, .max_delay = 7}), Linear({.in = 16, .out = classes}),
+                    LeakyIntegrator());
 }
 
 /// Losses, the last output and what was learned.
@@ -152,6 +161,7 @@ std::vector<ShardedCase> sharded_cases() {
        },
        vectors, labels},
       {"mixed", mixed, vectors, labels},
+      {"delayed", delayed, vectors, labels},
       {"event_cnn, step", [] { return small_event_cnn(BatchNormMode::step); }, frames, labels,
        SharedOver::data},
       {"event_cnn, frozen", [] { return small_event_cnn(BatchNormMode::frozen); }, frames, labels},

@@ -26,8 +26,8 @@ struct ShardedCase {
 };
 
 /// Every kind of layer that has to know which part it computes: neurons of one and several
-/// variables, learnable and recurrent ones, readouts, static input, batch norm of each mode,
-/// dropout of both kinds, residual connections.
+/// variables, learnable and recurrent ones, readouts, delays, static input, batch norm of each
+/// mode, dropout of both kinds, residual connections.
 std::vector<ShardedCase> sharded_cases();
 
 /// Where sharing the case over `mesh` differs from one rank that does it all in `training_steps`

@@ -1,0 +1,35 @@
+// Learnable delays as a layer.
+#pragma once
+
+#include "ranvier/layers/module.h"
+#include "ranvier/ops/sequence/delay.h"
+
+namespace ranvier {
+
+struct DelayLayerOptions {
+  std::int64_t features;   ///< channels, the last axis
+  std::int64_t max_delay;  ///< in steps
+  /// Apply the nearest whole delay: spikes stay 0 and 1. May be set once a network has learned.
+  bool rounded = false;
+};
+
+/// Axonal delays over a shard of time, as `delay` (ops/sequence/delay.h) computes them: ([T, ...,
+/// features], state) -> ([T, ..., features], state'). The state holds the last max_delay inputs.
+///
+/// Delays begin uniform in [0, max_delay), as those of Hammouamri et al. (2024). An optimizer may
+/// move them beyond their limits: where gradients are recorded, the layer first moves them back to
+/// the limit, as lava-dl's Delay does, and the gradient of the limit can lead them on from there.
+/// A weight decay draws them to 0. Errors: features < 1; max_delay outside [1, 2^16]; a static
+/// input, which has no time axis.
+struct Delay {
+  static constexpr std::string_view kind = "Delay";
+
+  explicit Delay(DelayLayerOptions options);
+  Shard operator()(const Tensor& x, const State& state);
+  void visit(Visitor& visitor) { visitor.parameter("delay", delay); }
+
+  Tensor delay;  ///< [features], in steps
+  DelayLayerOptions options;
+};
+
+}  // namespace ranvier
