@@ -16,6 +16,7 @@
 #include "ranvier/ops/loss/one_hot.h"
 #include "ranvier/ops/neurons/scan.h"
 #include "ranvier/ops/reduce/sum.h"
+#include "ranvier/ops/sequence/delay.h"
 #include "ranvier/ops/shape/broadcast.h"
 #include "ranvier/ops/shape/shape_ops.h"
 #include "ranvier/ops/shape/slice.h"
@@ -58,6 +59,7 @@ void sequences() {
   const Tensor x_seq = uniform({4, 2, 8}, 0, 2);
   const ScanResult result = scan(lif, x_seq, {}, {.trace = true});
   const Tensor v_seq = result.trace;
+  const DelayResult late = delay(x_seq, full({8}, 2), {}, {.max_delay = 2});
   const Tensor frames = repeat_time(uniform({2, 8}, 0, 1), 4);
   const Tensor folded = fold_time(frames);
 
