@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "ranvier/core/partition.h"
 #include "ranvier/core/tensor.h"
 #include "ranvier/data/dataset.h"
 #include "ranvier/data/events/recordings.h"
@@ -22,7 +23,7 @@ namespace ranvier {
 struct EventBatch {
   Tensor frames;   ///< f32 [T, B, frame...], zero after a recording's own steps
   Tensor labels;   ///< i64 [B]
-  Tensor lengths;  ///< i64 [B]: steps of each recording, in [1, T]
+  Tensor lengths;  ///< i64 [B]: steps of each recording, those of other parts among them
 
   std::int64_t size() const { return labels.defined() ? labels.size(0) : 0; }
   /// Lets go of arrays that somebody else holds too.
@@ -34,6 +35,9 @@ struct EventDatasetOptions {
   Framing framing;
   EventTransform transform = {};  ///< before framing, with new random numbers every epoch
   std::int64_t max_steps = 0;     ///< longer recordings are cut after this many steps; 0: never
+  /// Batches have these of `max_steps` steps, no others, where several ranks share the steps; T is
+  /// their number however short the recordings are. Absent: all, and T is the longest recording's.
+  std::optional<Slice> part = {};
   /// True: a recording that cannot be read becomes one without events whose label is kept, and is
   /// counted (`EventDataset::skipped`); false: it is an error.
   bool skip_bad = false;
@@ -57,7 +61,8 @@ class EventDataset {
  public:
   using Batch = EventBatch;
 
-  /// Errors: no recordings; options that make no sense for their sensor.
+  /// Errors: no recordings; options that make no sense for their sensor; a part that has no steps,
+  /// or not of `max_steps`.
   EventDataset(std::shared_ptr<const Recordings> recordings, EventDatasetOptions options);
 
   std::int64_t size() const { return recordings_->size(); }
@@ -70,7 +75,7 @@ class EventDataset {
   /// Overwrites `events` with recording `sample`, transformed, reusing its memory. Errors as of
   /// `fetch`.
   void read(std::int64_t sample, const Draw& draw, Events& events) const;
-  /// Reads, transforms and frames `samples` into `batch`; T is the longest of them. Errors: an
+  /// Reads and transforms `samples`, and frames the steps that are wanted into `batch`. Errors: an
   /// index out of range; those of `Recordings::read` unless `skip_bad`.
   void fetch(std::span<const std::int64_t> samples, const Draw& draw, Batch& batch) const;
 

@@ -19,12 +19,13 @@
 
 namespace ranvier {
 
-/// Where the frames of one recording go: step t is written to `first + t * stride`, so that a
-/// recording can be a column of a time-major batch.
+/// Which steps of a recording are wanted and where their frames go: step `begin` + t is written to
+/// `first + t * stride`, so that a recording can be a column of a time-major batch.
 struct FrameRows {
   float* first;
-  std::int64_t stride;  ///< elements from one step to the next
-  std::int64_t steps;   ///< rows to write, zeros included: the first so many of `steps(events)`
+  std::int64_t stride;     ///< elements from one step to the next
+  std::int64_t steps;      ///< rows to write, zeros included
+  std::int64_t begin = 0;  ///< `begin + steps` is at most `steps(events)`
 };
 
 template <class F>
@@ -47,7 +48,8 @@ class Framing {
   std::int64_t steps(const Events& events) const { return model_->steps(events); }
   /// Shape of one step. Errors: options that make no sense, or not for this sensor.
   Shape frame(const Sensor& sensor) const { return model_->frame(sensor); }
-  /// Writes the frames of `events`, which are in the order of time and inside `sensor`.
+  /// Writes those frames of `events` that `out` asks for, with the bits that they have among all.
+  /// Events are in the order of time and inside `sensor`.
   void write(const Events& events, const Sensor& sensor, const FrameRows& out) const {
     model_->write(events, sensor, out);
   }

@@ -32,7 +32,8 @@ void ToBinaRep::write(const Events& events, const Sensor& sensor, const FrameRow
     if (lower == 0)
       for (std::int64_t c = 0; c < cells; ++c) row[c] /= all;
   };
-  detail::for_each_time_bin(events, n_frames * n_bits, 0, out.steps * n_bits, write_bin);
+  detail::for_each_time_bin(events, n_frames * n_bits, 0, out.begin * n_bits, out.steps * n_bits,
+                            write_bin);
 }
 
 std::string ToBinaRep::describe() const {

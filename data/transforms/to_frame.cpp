@@ -77,22 +77,24 @@ TimeWindows event_windows(const ToFrame& options, std::int64_t events) {
   return time_windows(0, events, options.event_count, stride, options.include_incomplete);
 }
 
-/// Calls `visit(k, first, end)`: step k counts the events [first, end).
+/// Calls `visit(k, first, end)` for k in [0, steps): step `begin` + k counts the events
+/// [first, end).
 template <class Visit>
-void for_each_step(const ToFrame& options, const EventView& events, std::int64_t steps,
-                   const Visit& visit) {
+void for_each_step(const ToFrame& options, const EventView& events, std::int64_t begin,
+                   std::int64_t steps, const Visit& visit) {
   const std::int64_t size = events.size();
   if (options.time_window > 0) {
-    detail::for_each_slice(events, options.windows(events), steps, visit);
+    detail::for_each_slice(events, part_of(options.windows(events), begin, steps), visit);
   } else if (options.n_time_bins > 0) {
-    detail::for_each_time_bin(events, options.n_time_bins, options.overlap, steps, visit);
+    detail::for_each_time_bin(events, options.n_time_bins, options.overlap, begin, steps, visit);
   } else if (options.event_count > 0) {
-    const TimeWindows windows = event_windows(options, size);
+    const TimeWindows windows = part_of(event_windows(options, size), begin, steps);
     for (std::int64_t k = 0; k < steps; ++k)
       visit(k, window_begin(windows, k), std::min(window_end(windows, k), size));
   } else {
     const detail::EqualParts parts{size, options.n_event_bins, options.overlap};
-    for (std::int64_t k = 0; k < steps; ++k) visit(k, parts.begin(k), std::min(parts.end(k), size));
+    for (std::int64_t k = 0; k < steps; ++k)
+      visit(k, parts.begin(begin + k), std::min(parts.end(begin + k), size));
   }
 }
 
@@ -102,8 +104,8 @@ template <class CellOf>
 void count_in_windows(const EventView& events, const TimeWindows& windows,
                       const detail::StepRows& rows, const CellOf& cell_of) {
   const std::int64_t *const t = events.t, size = events.size();
-  std::int64_t i = 0;
-  while (i < size && t[i] < windows.start) ++i;
+  std::int64_t i = detail::first_not_before(
+      windows.start, [t](std::int64_t at) { return t[at]; }, 0, size);
   for (std::int64_t k = 0; k < rows.steps; ++k) {
     float* const row = rows.cleared(k);
     for (const std::int64_t end = window_end(windows, k); i < size && t[i] < end; ++i)
@@ -111,13 +113,14 @@ void count_in_windows(const EventView& events, const TimeWindows& windows,
   }
 }
 
-/// Counts each event in cell `cell_of(i)` of its steps.
+/// Counts each event in cell `cell_of(i)` of its steps, from step `begin` on.
 template <class CellOf>
-void count_events(const ToFrame& options, const EventView& events, const detail::StepRows& rows,
-                  const CellOf& cell_of) {
+void count_events(const ToFrame& options, const EventView& events, std::int64_t begin,
+                  const detail::StepRows& rows, const CellOf& cell_of) {
   if (options.time_window > 0 && options.overlap == 0)
-    return count_in_windows(events, options.windows(events), rows, cell_of);
-  for_each_step(options, events, rows.steps,
+    return count_in_windows(events, part_of(options.windows(events), begin, rows.steps), rows,
+                            cell_of);
+  for_each_step(options, events, begin, rows.steps,
                 [&](std::int64_t k, std::int64_t first, std::int64_t end) {
                   float* const row = rows.cleared(k);
                   for (std::int64_t i = first; i < end; ++i) row[cell_of(i)] += 1;
@@ -169,8 +172,8 @@ void ToFrame::write(const EventView& events, const Sensor& sensor, const FrameRo
   const std::uint8_t* const p = events.p;
   const detail::StepRows rows = rows_of(out, sensor);
   if (is_line(sensor))
-    return count_events(*this, events, rows, [x](std::int64_t i) { return x[i]; });
-  count_events(*this, events, rows, [&](std::int64_t i) {
+    return count_events(*this, events, out.begin, rows, [x](std::int64_t i) { return x[i]; });
+  count_events(*this, events, out.begin, rows, [&](std::int64_t i) {
     return event_cell(sensor.width, sensor.polarities, x[i], y[i], p[i]);
   });
 }
@@ -182,10 +185,18 @@ void ToFrame::write(const EventView& events, const EventLookup& lookup, const Se
   const std::int16_t *const column = lookup.x.data(), *const row = lookup.y.data();
   const detail::StepRows rows = rows_of(out, sensor);
   if (is_line(sensor))
-    return count_events(*this, events, rows, [=](std::int64_t i) { return column[x[i]]; });
-  count_events(*this, events, rows, [=](std::int64_t i) {
+    return count_events(*this, events, out.begin, rows,
+                        [=](std::int64_t i) { return column[x[i]]; });
+  count_events(*this, events, out.begin, rows, [=](std::int64_t i) {
     return event_cell(sensor.width, sensor.polarities, column[x[i]], row[y[i]], p[i]);
   });
+}
+
+void ToFrame::cut(const EventView& events, std::int64_t begin, std::span<StepEvents> steps) const {
+  for_each_step(*this, events, begin, static_cast<std::int64_t>(steps.size()),
+                [&](std::int64_t k, std::int64_t first, std::int64_t end) {
+                  steps[static_cast<std::size_t>(k)] = {first, end};
+                });
 }
 
 std::string ToFrame::describe() const {

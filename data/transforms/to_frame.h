@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "ranvier/data/events/event_view.h"
@@ -11,6 +12,11 @@
 #include "ranvier/ops/events/bin_rule.h"
 
 namespace ranvier {
+
+/// The events [first, end) that a step counts.
+struct StepEvents {
+  std::int64_t first, end;
+};
 
 /// Counts the events of each pixel, or channel, and polarity in each time step: f32 frames of
 /// `sensor.frame()`. What the steps are is said by exactly one of the first four options.
@@ -45,6 +51,8 @@ struct ToFrame {
   /// `events` already: `events.between(lookup.first_time, lookup.last_time)`.
   void write(const EventView& events, const EventLookup& lookup, const Sensor& sensor,
              const FrameRows& out) const;
+  /// Finds the events of `steps.size()` steps from step `begin` on.
+  void cut(const EventView& events, std::int64_t begin, std::span<StepEvents> steps) const;
   std::string describe() const;
 
   /// The windows of a recording with events from time `first` to `last`. Error: `time_window` is

@@ -31,13 +31,15 @@ void ToTimesurface::write(const Events& events, const Sensor& sensor, const Fram
       std::copy(surface.begin(), surface.end(), out.first + k * out.stride);
     return;
   }
-  const TimeWindows windows = this->windows().windows(events.t.front(), events.t.back());
+  // What was before the first row is in it: the surface is followed from the start.
+  const TimeWindows windows =
+      part_of(this->windows().windows(events.t.front(), events.t.back()), 0, out.begin + out.steps);
   const double decay = std::exp(-static_cast<double>(windows.stride) / tau);
   const auto age = [&](std::int64_t t, std::int64_t k) {
     return static_cast<double>(window_begin(windows, k) + windows.length - t);
   };
   detail::for_each_slice(
-      events, windows, out.steps, [&](std::int64_t k, std::int64_t first, std::int64_t end) {
+      events, windows, [&](std::int64_t k, std::int64_t first, std::int64_t end) {
         for (double& value : surface) value *= decay;
         for (std::int64_t i = first; i < end; ++i) {
           const auto at = static_cast<std::size_t>(i);
@@ -45,7 +47,8 @@ void ToTimesurface::write(const Events& events, const Sensor& sensor, const Fram
               event_cell(sensor.width, sensor.polarities, events.x[at], events.y[at], events.p[at]);
           surface[static_cast<std::size_t>(cell)] = std::exp(-age(events.t[at], k) / tau);
         }
-        float* row = out.first + k * out.stride;
+        if (k < out.begin) return;
+        float* row = out.first + (k - out.begin) * out.stride;
         for (std::size_t c = 0; c < cells; ++c) row[c] = static_cast<float>(surface[c]);
       });
 }

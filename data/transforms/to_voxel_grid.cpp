@@ -24,7 +24,9 @@ void ToVoxelGrid::write(const Events& events, const Sensor& sensor, const FrameR
   const auto duration = static_cast<double>(events.t.back() - start);
   const auto intervals = static_cast<double>(n_time_bins - 1);
   const auto add = [&](std::int64_t moment, std::int64_t cell, double value) {
-    if (moment < out.steps) out.first[moment * out.stride + cell] += static_cast<float>(value);
+    const std::int64_t row = moment - out.begin;
+    if (row >= 0 && row < out.steps)
+      out.first[row * out.stride + cell] += static_cast<float>(value);
   };
   for (std::size_t i = 0; i < events.t.size(); ++i) {
     const std::int64_t cell = event_cell(sensor.width, 1, events.x[i], events.y[i], 1);

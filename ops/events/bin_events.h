@@ -10,8 +10,8 @@
 namespace ranvier {
 
 /// Events one after another, an unsigned number of 4 or 8 bytes each: time << cell_bits | cell. The
-/// time counts microseconds from anywhere; the cell is the number of a frame that counts the event
-/// (`event_cell`).
+/// time counts microseconds from anywhere, or steps; the cell is the number of a frame that counts
+/// the event (`event_cell`).
 struct PackedEvents {
   Tensor words;            ///< u8 [N, 4] or [N, 8]
   int cell_bits = 0;       ///< in [0, 31]

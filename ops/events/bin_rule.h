@@ -47,6 +47,15 @@ RV_HD std::int64_t window_end(const TimeWindows& windows, std::int64_t k) {
   return k == windows.count - 1 ? windows.end : window_begin(windows, k) + windows.length;
 }
 
+/// `count` of the windows from window `first` on: what they hold stays the same.
+inline TimeWindows part_of(const TimeWindows& windows, std::int64_t first, std::int64_t count) {
+  return {.start = window_begin(windows, first),
+          .length = windows.length,
+          .stride = windows.stride,
+          .count = count,
+          .end = window_end(windows, first + count - 1)};
+}
+
 /// The window that holds time `t`, the last one if they overlap; -1 if there is none.
 RV_HD std::int64_t step_of(const TimeWindows& windows, std::int64_t t) {
   if (t < windows.start || t >= windows.end) return -1;

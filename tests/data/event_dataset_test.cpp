@@ -200,6 +200,9 @@ TEST_CASE("a set of events that makes no sense is refused") {
   CHECK_ERROR(example_set(0), invalid, "[demo] the data set has no recordings.");
   CHECK_ERROR(example_set(1, {.framing = PlainWindows{}, .max_steps = -1}), invalid,
               "[demo] max_steps must be >= 0; got -1.");
+  for (const Slice& part : {Slice{0, 3, 7}, Slice{4, 4, 8}, Slice{-1, 3, 8}, Slice{3, 9, 8}})
+    CHECK_ERROR(example_set(1, {.framing = PlainWindows{}, .max_steps = 8, .part = part}), invalid,
+                "[demo] a part must be steps of max_steps, which is 8; got [");
   EventBatch batch;
   CHECK_ERROR(example_set(2).fetch(Samples{}, {}, batch), invalid,
               "[demo] a batch must have recordings.");

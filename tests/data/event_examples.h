@@ -63,11 +63,11 @@ struct PlainWindows {
     for (std::int64_t step = 0; step < out.steps; ++step)
       std::fill_n(out.first + step * out.stride, cells, 0.0f);
     for (std::size_t i = 0; i < events.t.size(); ++i) {
-      const std::int64_t step = (events.t[i] - events.t[0]) / window;
+      const std::int64_t step = (events.t[i] - events.t[0]) / window - out.begin;
       const std::int64_t polarity = sensor.polarities == 1 ? 0 : events.p[i];
       const std::int64_t cell =
           (events.y[i] * sensor.width + events.x[i]) * sensor.polarities + polarity;
-      if (step < out.steps) out.first[step * out.stride + cell] += 1;
+      if (step >= 0 && step < out.steps) out.first[step * out.stride + cell] += 1;
     }
   }
   std::string describe() const { return "PlainWindows(window=" + std::to_string(window) + ")"; }

@@ -20,13 +20,12 @@ void for_each_slice(const EventView& events, std::int64_t steps, const BeginOf& 
       events.size(), [t](std::int64_t i) { return t[i]; }, steps, begin_of, end_of, visit);
 }
 
-/// Slices of `windows`; only the first `steps` of them.
+/// Slices of all `windows`.
 template <class Visit>
-void for_each_slice(const EventView& events, const TimeWindows& windows, std::int64_t steps,
-                    const Visit& visit) {
+void for_each_slice(const EventView& events, const TimeWindows& windows, const Visit& visit) {
   const std::int64_t* t = events.t;
   for_each_slice_of(
-      events.size(), [t](std::int64_t i) { return t[i]; }, windows, steps, visit);
+      events.size(), [t](std::int64_t i) { return t[i]; }, windows, windows.count, visit);
 }
 
 /// [0, extent) in `count` parts of one length, each of which shares the fraction `overlap` of
@@ -50,16 +49,16 @@ struct EqualParts {
   }
 };
 
-/// Slices of `count` equal parts of the time from the first to the last event; only the first
-/// `steps` of them.
+/// Slices of `steps` of `count` equal parts of the time from the first to the last event, from part
+/// `begin` on, which `visit` knows as 0.
 template <class Visit>
 void for_each_time_bin(const EventView& events, std::int64_t count, double overlap,
-                       std::int64_t steps, const Visit& visit) {
+                       std::int64_t begin, std::int64_t steps, const Visit& visit) {
   const std::int64_t start = events.empty() ? 0 : events.first_time();
   const EqualParts parts{events.empty() ? 0 : events.last_time() - start, count, overlap};
   for_each_slice(
-      events, steps, [&](std::int64_t k) { return start + parts.begin(k); },
-      [&](std::int64_t k) { return start + parts.end(k); }, visit);
+      events, steps, [&](std::int64_t k) { return start + parts.begin(begin + k); },
+      [&](std::int64_t k) { return start + parts.end(begin + k); }, visit);
 }
 
 }  // namespace ranvier::detail

@@ -21,8 +21,12 @@ Values values(const Tensor& tensor) {
 
 std::vector<Framing> all_framings() {
   return {ToFrame{.time_window = 3000},
+          ToFrame{.time_window = 3000, .overlap = 2000, .include_incomplete = true},
+          ToFrame{.time_window = 700, .start = -3000, .fixed_steps = 9},
           ToFrame{.event_count = 10, .include_incomplete = true},
+          ToFrame{.event_count = 8, .overlap = 5},
           ToFrame{.n_time_bins = 5},
+          ToFrame{.n_time_bins = 6, .overlap = 0.4},
           ToFrame{.n_event_bins = 5, .overlap = 0.5},
           ToTimesurface{.dt = 1000, .tau = 500},
           ToTimesurface{.dt = 1000, .tau = 500, .overlap = 200, .include_incomplete = true},
@@ -32,7 +36,7 @@ std::vector<Framing> all_framings() {
 
 }  // namespace
 
-TEST_CASE("framings fill their rows and nothing else, whatever the recording") {
+TEST_CASE("framings fill the rows that are asked for and nothing else, whatever the recording") {
   for (const Sensor& sensor : {Sensor{5, 4, 2}, Sensor{5, 4, 1}, Sensor{.width = 5}})
     for (const Framing& framing : all_framings())
       for (const Events& events :
@@ -46,18 +50,22 @@ TEST_CASE("framings fill their rows and nothing else, whatever the recording") {
         if (events.empty())
           for (const float value : values(whole)) REQUIRE(value == 0);
 
-        const std::int64_t some = std::max<std::int64_t>(1, steps / 2), stride = cells + 3;
-        Values rows(static_cast<std::size_t>(steps * stride), -7.0f);
-        framing.write(events, sensor, {rows.data() + 1, stride, some});
-        bool right = true;
-        for (std::int64_t i = 0; i < steps * stride; ++i) {
-          const std::int64_t step = (i - 1) / stride, cell = (i - 1) % stride;
-          const bool written = i > 0 && step < some && cell < cells;
-          const float expected =
-              written ? values(whole)[static_cast<std::size_t>(step * cells + cell)] : -7.0f;
-          right = right && rows[static_cast<std::size_t>(i)] == expected;
-        }
-        CHECK(right);
+        const std::int64_t stride = cells + 3;
+        for (const std::int64_t begin : {std::int64_t{0}, steps / 3, steps - 1})
+          for (const std::int64_t some : {std::int64_t{1}, (steps - begin) / 2, steps - begin}) {
+            INFO("steps from " << begin << " on, " << some);
+            Values rows(static_cast<std::size_t>(steps * stride), -7.0f);
+            framing.write(events, sensor, {rows.data() + 1, stride, some, begin});
+            bool right = true;
+            for (std::int64_t i = 0; i < steps * stride; ++i) {
+              const std::int64_t step = (i - 1) / stride, cell = (i - 1) % stride;
+              const bool written = i > 0 && step < some && cell < cells;
+              const auto at = static_cast<std::size_t>((begin + step) * cells + cell);
+              const float expected = written ? values(whole)[at] : -7.0f;
+              right = right && rows[static_cast<std::size_t>(i)] == expected;
+            }
+            CHECK(right);
+          }
       }
 }
 

@@ -27,6 +27,22 @@ TEST_CASE("the windows that hold an event are those whose begin and end say so")
           }
 }
 
+TEST_CASE("some of the windows hold what they held among all") {
+  for (const std::int64_t stride : {3, 10})
+    for (const std::int64_t last : {57, 60, 64}) {
+      const TimeWindows all = time_windows(-5, last, 10, stride, true);
+      for (std::int64_t first = 0; first < all.count; ++first)
+        for (std::int64_t count = 1; first + count <= all.count; ++count) {
+          const TimeWindows part = part_of(all, first, count);
+          REQUIRE(part.count == count);
+          for (std::int64_t k = 0; k < count; ++k) {
+            REQUIRE(window_begin(part, k) == window_begin(all, first + k));
+            REQUIRE(window_end(part, k) == window_end(all, first + k));
+          }
+        }
+    }
+}
+
 TEST_CASE("the last event of a recording that windows fill belongs to the last of them") {
   const TimeWindows windows = time_windows(0, 1000, 250, 250, false);
   CHECK(windows.count == 4);
