@@ -3,8 +3,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
-#include <vector>
 
 #include "ranvier/data/event_dataset.h"
 #include "ranvier/data/transforms/to_frame.h"
@@ -13,8 +13,9 @@
 namespace ranvier {
 
 /// Recordings as an `EventDataset` delivers them, number for number, read once and kept in a word
-/// of 4 or 8 bytes for each event: 4 if the bits of the longest time and of the number of pixels
-/// and polarities are 32 at most, as for a second of 700 channels. A `Dataset`.
+/// of 4 or 8 bytes for each event that a step counts: 4 if the bits of the most steps and of the
+/// number of pixels and polarities are 32 at most. Of a part of the steps, only its events are
+/// kept. A `Dataset`.
 ///
 /// Unlike other data sets, `fetch` computes on all cores (or on the device): use a loader with
 /// `workers` = 0, so that it runs in turn with the training step and not beside it.
@@ -23,15 +24,15 @@ class ResidentEvents {
   using Batch = EventBatch;
 
   /// Reads every recording twice, first to see how long they are. `options.transform` is applied
-  /// then. Errors: those of `EventDataset`; a framing that is not a `ToFrame` with `time_window`; a
-  /// random transform; recordings too long for 8 bytes; a device that is not available.
+  /// then. Errors: those of `EventDataset`; a framing that is not a `ToFrame`; a random transform;
+  /// a device that is not available.
   ResidentEvents(std::shared_ptr<const Recordings> recordings, const EventDatasetOptions& options,
                  Device device = cpu_device);
 
   std::int64_t size() const { return labels_.size(0); }
   /// Shape of one time step of one recording.
   const Shape& frame() const { return frame_; }
-  /// Steps of the longest recording.
+  /// Steps of the longest recording, or of the part that is kept.
   std::int64_t steps() const { return steps_; }
   /// Bytes that the events take.
   std::int64_t bytes() const { return events_.words.nbytes(); }
@@ -42,9 +43,9 @@ class ResidentEvents {
   /// index out of range; no kernel for the device.
   void fetch(std::span<const std::int64_t> samples, const Draw& draw, Batch& batch) const;
   /// As `fetch`, of the samples that `samples`, i64 [B] on the device, holds and in frames of
-  /// `steps` steps; longer recordings are cut. On a CUDA device the host reads nothing, so that it
-  /// may be recorded in a graph; an index out of range gives empty frames, the label -1 and the
-  /// length 1 there.
+  /// `steps` steps, those of the part if one is kept; longer recordings are cut. On a CUDA device
+  /// the host reads nothing, so that it may be recorded in a graph; an index out of range gives
+  /// empty frames, the label -1 and the length 1 there.
   void gather(const Tensor& samples, std::int64_t steps, Batch& batch) const;
 
  private:
@@ -52,8 +53,9 @@ class ResidentEvents {
   Shape frame_;
   Device device_;
   PackedEvents events_;
-  std::vector<EventSlice> slices_;
   Tensor table_, labels_, lengths_;  // of all recordings, on the device
+  Tensor host_lengths_;
+  std::optional<Slice> part_;
   std::int64_t steps_ = 0;
   SkippedRecordings skipped_;
 };

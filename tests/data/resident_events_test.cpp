@@ -37,6 +37,10 @@ const std::vector<ToFrame> framings{
     {.time_window = 700, .start = 2000},
     {.time_window = 700, .start = -2000, .fixed_steps = 40},
     {.time_window = 1'000'000'000},
+    {.event_count = 9, .overlap = 3, .include_incomplete = true},
+    {.n_time_bins = 13},
+    {.n_time_bins = 9, .overlap = 0.3},
+    {.n_event_bins = 4},
 };
 
 }  // namespace
@@ -111,14 +115,14 @@ TEST_CASE("a fixed transform is the same before a cache, behind it and in memory
   CHECK(same(epoch_of(ResidentEvents(source, options)), expected));
 }
 
-TEST_CASE("resident events take 4 bytes each if time and place fit, else 8") {
-  // 0 to 49500 us are 16 bits.
+TEST_CASE("resident events take 4 bytes each if step and place fit, else 8") {
+  // 0 to 49500 steps are 16 bits.
   const auto bytes_with = [](std::int64_t width, std::int64_t height) {
     const auto source = example_recordings(40, {.width = width, .height = height});
     std::int64_t events = 0;
     for (std::int64_t i = 0; i < 40; ++i) events += i * 37 % 100;
     return static_cast<double>(
-               ResidentEvents(source, {.framing = ToFrame{.time_window = 1000}}).bytes()) /
+               ResidentEvents(source, {.framing = ToFrame{.time_window = 1}}).bytes()) /
            static_cast<double>(events);
   };
   CHECK(bytes_with(700, 1) == 4);
@@ -145,20 +149,10 @@ TEST_CASE("resident events refuse what they cannot keep") {
   CHECK_ERROR(ResidentEvents(nullptr, {.framing = framing}), invalid,
               "[event_dataset] there must be recordings; got null.");
   CHECK_ERROR(ResidentEvents(source, {.framing = PlainWindows{}}), invalid,
-              "[resident_events] demo: the framing must be a ToFrame with time_window; got "
+              "[resident_events] demo: the framing must be a ToFrame; got "
               "PlainWindows(window=1000).");
-  CHECK_ERROR(
-      ResidentEvents(source, {.framing = ToFrame{.event_count = 5}}), invalid,
-      "[resident_events] demo: the framing must be a ToFrame with time_window; got ToFrame(");
   CHECK_ERROR(ResidentEvents(source, {.framing = framing, .transform = DropHalf{}}), invalid,
               "[resident_events] demo: DropHalf() draws random numbers");
-  const Sensor large{.width = 32768, .height = 32768, .polarities = 2};
-  const std::vector<Events> ages{events_at({-max_time, max_time})};
-  const auto ancient = std::make_shared<MemoryRecordings>(
-      "demo", large, ages, std::vector<std::int64_t>{0}, std::vector<std::string>{"class"});
-  CHECK_ERROR(ResidentEvents(ancient, {.framing = ToFrame{.time_window = max_time}}), invalid,
-              "needs 85 bits for an event; 64 are there: crop it.");
-
   const ResidentEvents resident(source, {.framing = framing});
   EventBatch batch;
   CHECK_ERROR(resident.fetch(std::vector<std::int64_t>{3}, {}, batch), invalid,
@@ -166,6 +160,10 @@ TEST_CASE("resident events refuse what they cannot keep") {
   CHECK_ERROR(resident.fetch({}, {}, batch), invalid, "[demo] a batch must have recordings.");
   CHECK_ERROR((resident.gather(zeros({1}), 1, batch), 0), invalid,
               "[demo] a batch needs samples, i64 [B], and steps >= 1; got f32 (1,) and 1.");
+  const ResidentEvents part(source,
+                            {.framing = framing, .max_steps = 9, .part = Slice::of(9, 1, 3)});
+  CHECK_ERROR((part.gather(from_vector<std::int64_t>({0}, {1}), 9, batch), 0), invalid,
+              "[demo] the part that is kept has 3 steps; got 9.");
   if (!is_available(cuda_device))
     CHECK_ERROR(ResidentEvents(source, {.framing = framing}, cuda_device), ErrorCode::device,
                 "cuda");
