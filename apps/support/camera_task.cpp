@@ -16,9 +16,6 @@ namespace {
 void check(const CameraOptions& o) {
   RV_CHECK(o.dataset == "nmnist" || o.dataset == "dvs128gesture" || o.dataset == "cifar10dvs",
            "--dataset must be nmnist, dvs128gesture or cifar10dvs; got '{}'.", o.dataset);
-  RV_CHECK(o.feed.feed != "device",
-           "--feed must be file or disk: bins between the first and the last event are not made on "
-           "the device; got 'device'.");
   RV_CHECK(o.size >= 0, "--size must be >= 0; got {}.", o.size);
   RV_CHECK(o.blocks >= 1 && o.blocks <= 6, "--blocks must be in [1, 6]; got {}.", o.blocks);
 }
@@ -58,7 +55,7 @@ void add_camera_options(CLI::App& app, CameraOptions& o) {
                      .steps_help = "Equally long time bins of each recording",
                      .shift_help = "Shift training recordings by up to 2 pixels",
                      .flip_help = "Mirror every second training recording"});
-  add_event_feed_options(app, o.feed, {"file", "disk"});
+  add_event_feed_options(app, o.feed);
   const auto add = [&](const char* name, auto& value, const char* group, const char* help) {
     app.add_option(name, value, help)->capture_default_str()->group(group);
   };
@@ -69,12 +66,12 @@ void add_camera_options(CLI::App& app, CameraOptions& o) {
   add("--dropout", o.dropout, "Network", "Share of features left out before the last layer");
 }
 
-Task camera_task(const CameraOptions& o) {
+Task camera_task(const CameraOptions& o, const std::optional<Slice>& part) {
   check(o);
   const Device device = parse_device(o.train.device);
   const EventParts parts = open_event_parts(o.dataset, o.train, o.feed);
-  const EventPipeline pipeline{.fixed = preparation(parts.train->sensor(), o.size, 0),
-                               .time_bins = o.train.steps};
+  const EventPipeline pipeline{
+      .fixed = preparation(parts.train->sensor(), o.size, 0), .steps = o.train.steps, .part = part};
   EventPipeline training = pipeline;
   training.varied = variations(o.train);
   return {

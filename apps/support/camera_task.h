@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "apps/support/event_feeds.h"
@@ -27,7 +28,8 @@ CameraOptions camera_defaults();
 
 void add_camera_options(CLI::App& app, CameraOptions& options);
 
-/// Errors: options out of range; those of the data set and of the network.
-Task camera_task(const CameraOptions& options);
+/// `part`: of the steps, those that this rank computes. Errors: options out of range; those of the
+/// data set and of the network.
+Task camera_task(const CameraOptions& options, const std::optional<Slice>& part = {});
 
 }  // namespace ranvier::apps

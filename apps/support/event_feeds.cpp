@@ -1,8 +1,5 @@
 #include "apps/support/event_feeds.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <utility>
 
 #include "apps/support/event_samples.h"
@@ -19,18 +16,17 @@ EventDatasetOptions framed(const EventPipeline& pipeline, EventTransform transfo
   return {.framing = windows ? ToFrame{.time_window = pipeline.time_step,
                                        .include_incomplete = true,
                                        .start = 0}
-                             : ToFrame{.n_time_bins = pipeline.time_bins},
+                             : ToFrame{.n_time_bins = pipeline.steps},
           .transform = std::move(transform),
-          .max_steps = pipeline.max_steps,
+          .max_steps = pipeline.steps,
+          .part = pipeline.part,
           .skip_bad = skip_bad};
 }
 
 }  // namespace
 
-void add_event_feed_options(CLI::App& app, EventFeedOptions& o,
-                            const std::vector<std::string>& feeds) {
-  app.add_option("--feed", o.feed,
-                 fmt::format("Where recordings come from: {}", fmt::join(feeds, ", ")))
+void add_event_feed_options(CLI::App& app, EventFeedOptions& o) {
+  app.add_option("--feed", o.feed, "Where recordings come from: file, disk or device")
       ->capture_default_str()
       ->group("Data");
   app.add_option("--cache-dir", o.cache_dir, "Folder of --feed disk and of generated data")

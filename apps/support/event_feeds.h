@@ -5,10 +5,11 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
-#include <vector>
 
 #include "apps/support/samples.h"
+#include "ranvier/core/partition.h"
 #include "ranvier/data/events/recordings.h"
 #include "ranvier/data/transforms/transform.h"
 
@@ -21,17 +22,18 @@ struct EventFeedOptions {
   double validation = 0;  ///< part of the training recordings to test on; 0: the test recordings
 };
 
-/// Adds `--feed`, of which `feeds` can be chosen, `--cache-dir`, `--skip-bad` and `--validation`.
-void add_event_feed_options(CLI::App& app, EventFeedOptions& options,
-                            const std::vector<std::string>& feeds);
+/// Adds `--feed`, `--cache-dir`, `--skip-bad` and `--validation`.
+void add_event_feed_options(CLI::App& app, EventFeedOptions& options);
 
 /// What becomes of recordings on their way into a batch.
 struct EventPipeline {
   EventTransform fixed;        ///< the same in every epoch: what a cache keeps
   EventTransform varied = {};  ///< behind it, new in every epoch
-  std::int64_t time_step = 0;  ///< microseconds of a frame; 0: `time_bins` frames instead
-  std::int64_t time_bins = 0;  ///< equally long frames from the first to the last event
-  std::int64_t max_steps = 0;  ///< of `time_step`, counted from time 0
+  /// Microseconds of a frame, of which there are `steps` at most, counted from time 0; 0: `steps`
+  /// equally long frames from the first to the last event.
+  std::int64_t time_step = 0;
+  std::int64_t steps = 0;
+  std::optional<Slice> part = {};  ///< of the steps that batches have; see `EventDatasetOptions`
 };
 
 /// `recordings` with `fixed` applied, from a cache in `folder` that is built with a progress line
@@ -41,8 +43,7 @@ std::shared_ptr<const Recordings> cached_recordings(std::shared_ptr<const Record
                                                     const std::filesystem::path& folder);
 
 /// `recordings` by the way of `options.feed`, for training on `device`. Errors: no such feed;
-/// `varied` or `time_bins` with the feed "device", which keeps events as they are; those of caches
-/// and data sets.
+/// `varied` with the feed "device", which keeps events as they are; those of caches and data sets.
 std::unique_ptr<Samples> fed_recordings(std::shared_ptr<const Recordings> recordings,
                                         const EventPipeline& pipeline,
                                         const EventFeedOptions& options, Device device);

@@ -187,7 +187,7 @@ void add_spike_train_options(CLI::App& app, SpikeTrainOptions& o) {
                      .steps_help = "",
                      .shift_help = "",
                      .flip_help = ""});
-  add_event_feed_options(app, o.feed, {"file", "disk", "device"});
+  add_event_feed_options(app, o.feed);
   add_spike_options(app, o);
 }
 
@@ -221,13 +221,14 @@ TrainOptions with_data(const SpikeTrainOptions& o) {
 }
 }  // namespace
 
-Task spike_train_task(const SpikeTrainOptions& o) {
+Task spike_train_task(const SpikeTrainOptions& o, const std::optional<Slice>& part) {
   const Device device = parse_device(o.train.device);
   const EventParts parts = open_event_parts(o.dataset, with_data(o), o.feed);
   const EventPipeline pipeline{
       .fixed = preparation(parts.train->sensor(), o.train.channels, microseconds(o.duration)),
       .time_step = microseconds(o.time_step),
-      .max_steps = o.train.steps};
+      .steps = o.train.steps,
+      .part = part};
   EventPipeline training = pipeline;
   training.varied = variations(o);
   Sequential model = network(o, static_cast<std::int64_t>(parts.train->classes().size()));

@@ -39,7 +39,8 @@ void add_spike_train_options(CLI::App& app, SpikeTrainOptions& options);
 /// is generated), what depends on the data set. Errors: options out of range.
 SpikeTrainOptions completed(SpikeTrainOptions options);
 
-/// Of `completed` options. Errors: those of the data set and of the network.
-Task spike_train_task(const SpikeTrainOptions& options);
+/// Of `completed` options. `part`: of the steps, those that this rank computes. Errors: those of
+/// the data set and of the network.
+Task spike_train_task(const SpikeTrainOptions& options, const std::optional<Slice>& part = {});
 
 }  // namespace ranvier::apps

@@ -8,64 +8,18 @@
 #include "apps/support/spike_train_task.h"
 #include "apps/support/training.h"
 #include "ranvier/data/checkpoint.h"
-#include "ranvier/data/event_sets/spike_file_writer.h"
-#include "ranvier/data/transforms/random_stream.h"
+#include "tests/apps/small_event_sets.h"
 #include "tests/support/catch.h"
 #include "tests/support/cuda.h"
 #include "tests/support/errors.h"
 #include "tests/support/run_training.h"
-#include "tests/support/temporary_folder.h"
 
 namespace ranvier::apps {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Two classes of spike trains, of 20 to 50 ms: low channels first, or high channels first.
-void write_trains(const fs::path& path, std::int64_t count, std::uint64_t seed) {
-  SpikeFileWriter writer(path, {"up", "down"}, {.channels = 700});
-  for (std::int64_t sample = 0; sample < count; ++sample) {
-    RandomStream random({.seed = seed}, sample);
-    const std::int64_t label = sample % 2, duration = 20'000 + random.below(30'000);
-    Events events;
-    for (std::int64_t i = 0; i < 200; ++i) {
-      const std::int64_t channel = (label == 0 ? i : 199 - i) * 3 + random.below(20);
-      events.push_back(duration * i / 200, static_cast<std::int16_t>(channel), 0, 1);
-    }
-    // Far behind all others: a test looks for this time, 12.25 s, in the bytes of the file.
-    if (sample == 47) events.push_back(12'250'000, 0, 0, 1);
-    writer.append(events, label);
-  }
-  writer.finish();
-}
-
-/// A folder with a small data set, and options that train on it.
-struct SmallSet {
-  test::TemporaryFolder folder;
-  SmallSet() {
-    write_trains(folder / "train.h5", 48, 1);
-    write_trains(folder / "test.h5", 16, 2);
-  }
-  SpikeTrainOptions options(const std::string& run, const std::string& feed = "file") const {
-    SpikeTrainOptions o = spike_train_defaults();
-    o.train.data_dir = folder.path();
-    o.train.output_dir = folder / run;
-    o.train.epochs = 4;
-    o.train.batch_size = 8;
-    o.train.channels = 20;
-    o.train.deterministic = true;
-    o.feed = {.feed = feed, .cache_dir = folder / "cache"};
-    o.dataset = "fsdd";
-    o.time_step = 2;
-    o.duration = 40;
-    o.hidden = 12;
-    o.layers = 1;
-    o.tau = 10;
-    o.input_gain = 3;
-    o.channel_shift = 0, o.time_skew = 0, o.drop = 0;
-    return o;
-  }
-};
+using test::SmallDigits;
+using test::SmallTrains;
 
 int train(const SpikeTrainOptions& given, int stop_at = 0) {
   const SpikeTrainOptions o = completed(given);
@@ -76,6 +30,12 @@ int train(const SpikeTrainOptions& given, int stop_at = 0) {
     if (++calls == stop_at) std::raise(SIGINT);
     return inner(scores, labels);
   };
+  return test::run_training(task, o.train);
+}
+
+int train(const CameraOptions& o) {
+  prepare(o.train);
+  Task task = camera_task(o);
   return test::run_training(task, o.train);
 }
 
@@ -100,7 +60,7 @@ std::vector<double> last_row(const fs::path& metrics) {
 }  // namespace
 
 TEST_CASE("every model of spike trains learns, and its report shows what it heard") {
-  const SmallSet set;
+  const SmallTrains set;
   for (const char* model : {"mlp", "recurrent", "adaptive"}) {
     INFO(model);
     SpikeTrainOptions o = set.options(model);
@@ -123,7 +83,7 @@ TEST_CASE("every model of spike trains learns, and its report shows what it hear
 }
 
 TEST_CASE("the votes of the steps train as well, and are summed over a recording's own steps") {
-  const SmallSet set;
+  const SmallTrains set;
   SpikeTrainOptions o = set.options("votes");
   o.readout = "softmax";
   o.train.epochs = 10;
@@ -143,7 +103,7 @@ TEST_CASE("the votes of the steps train as well, and are summed over a recording
 }
 
 TEST_CASE("recordings from the file, the disk cache and the device train the same bits") {
-  const SmallSet set;
+  const SmallTrains set;
   for (const char* feed : {"file", "disk", "device"}) CHECK(train(set.options(feed, feed)) == 0);
   CHECK(train(set.options("disk-again", "disk")) == 0);
   const auto file = weights(set.folder / "file");
@@ -152,8 +112,23 @@ TEST_CASE("recordings from the file, the disk cache and the device train the sam
   CHECK(weights(set.folder / "device") == file);
 }
 
+TEST_CASE("what a camera saw trains the same bits from the file, the disk cache and the device") {
+  const SmallDigits set;
+  for (const char* feed : {"file", "disk", "device"}) CHECK(train(set.options(feed, feed)) == 0);
+  const auto file = weights(set.folder / "file");
+  CHECK(weights(set.folder / "disk") == file);
+  CHECK(weights(set.folder / "device") == file);
+  CameraOptions o = set.options("varied", "device");
+  o.train.flip = true;
+  CHECK_ERROR(train(o), ErrorCode::invalid_argument,
+              "--feed device keeps recordings as they are and cannot vary them by RandomFlipLR(");
+  o = set.options("unused", "tape");
+  CHECK_ERROR(train(o), ErrorCode::invalid_argument,
+              "--feed must be file, disk or device; got 'tape'.");
+}
+
 TEST_CASE("an event trainer that was stopped and resumed is the one that never was, bit for bit") {
-  const SmallSet set;
+  const SmallTrains set;
   const auto varied = [&](const std::string& run) {
     SpikeTrainOptions o = set.options(run, "disk");
     o.channel_shift = 2, o.time_skew = 0.2, o.time_jitter = 1;
@@ -173,7 +148,7 @@ TEST_CASE("an event trainer that was stopped and resumed is the one that never w
 }
 
 TEST_CASE("recordings that cannot be read stop an event trainer, or are skipped if it is told so") {
-  const SmallSet set;
+  const SmallTrains set;
   test::Bytes bytes = test::file_bytes(set.folder / "train.h5");
   const test::Bytes last_time{0x00, 0x00, 0x44, 0x41}, not_a_number{0x00, 0x00, 0xc0, 0x7f};
   const auto at = std::search(bytes.begin(), bytes.end(), last_time.begin(), last_time.end());
@@ -207,7 +182,7 @@ TEST_CASE("options of ranvier-shd out of range are refused by name") {
   refuses([](O& o) { o.drop = 2; }, "--drop must be in [0, 1]; got 2.");
   refuses([](O& o) { o.drop_time = -0.5; }, "--drop-time must be in [0, 1]; got -0.5.");
   refuses([](O& o) { o.drop_channels = 1.5; }, "--drop-channels must be in [0, 1]; got 1.5.");
-  const SmallSet set;
+  const SmallTrains set;
   SpikeTrainOptions o = set.options("unused", "device");
   o.drop = 0.1;
   CHECK_ERROR(train(o), ErrorCode::invalid_argument,
@@ -235,7 +210,7 @@ TEST_CASE("Randman is generated once, where its caches lie") {
 
 TEST_CASE("a CUDA device learns from recordings of any length by one recorded step", "[cuda]") {
   RV_NEEDS_CUDA();
-  const SmallSet set;
+  const SmallTrains set;
   for (const char* model : {"mlp", "recurrent", "adaptive"})
     for (const char* feed : {"file", "device"}) {
       INFO(model << " " << feed);
@@ -246,6 +221,21 @@ TEST_CASE("a CUDA device learns from recordings of any length by one recorded st
       CHECK(train(o) == 0);
       CHECK(last_row(o.train.output_dir / "metrics.csv").at(4) > 0.9);
     }
+}
+
+TEST_CASE("a CUDA device bins what a camera saw within its recorded step", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const SmallDigits set;
+  for (const char* feed : {"file", "device"}) {
+    CameraOptions o = set.options(feed, feed);
+    o.train.device = "cuda";
+    CHECK(train(o) == 0);
+  }
+  const auto file = weights(set.folder / "file"), device = weights(set.folder / "device");
+  REQUIRE(file.size() == device.size());
+  for (std::size_t i = 0; i < file.size(); ++i)
+    for (std::size_t k = 0; k < file[i].size(); ++k)
+      CHECK(device[i][k] == test::Approx(file[i][k]).margin(1e-3));
 }
 
 }  // namespace ranvier::apps
