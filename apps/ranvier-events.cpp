@@ -11,5 +11,9 @@ int main(int argc, char** argv) {
                "ranvier-events");
   add_camera_options(app, options);
   CLI11_PARSE(app, argc, argv);
-  return run_program([&] { return train(options.train, [&] { return camera_task(options); }); });
+  return run_program([&] {
+    return train(options.train, [&](const Ranks& ranks) {
+      return camera_task(options, ranks.steps(options.train.steps));
+    });
+  });
 }

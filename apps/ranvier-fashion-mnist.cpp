@@ -41,5 +41,6 @@ int main(int argc, char** argv) {
   CLI::App app("Trains a spiking convolutional network on Fashion-MNIST.", "ranvier-fashion-mnist");
   add_train_options(app, options, {.channels_help = "Channels of both convolutions"});
   CLI11_PARSE(app, argc, argv);
-  return run_program([&] { return train(options, [&] { return fashion_mnist(options); }); });
+  return run_program(
+      [&] { return train(options, [&](const Ranks&) { return fashion_mnist(options); }); });
 }

@@ -13,6 +13,8 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   return run_program([&] {
     options = completed(options);
-    return train(options.train, [&] { return spike_train_task(options); });
+    return train(options.train, [&](const Ranks& ranks) {
+      return spike_train_task(options, ranks.steps(options.train.steps));
+    });
   });
 }

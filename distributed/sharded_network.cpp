@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "ranvier/core/tape.h"
-#include "ranvier/ops/shape/slice.h"
 
 namespace ranvier {
 namespace {
@@ -81,24 +80,37 @@ Slice ShardedNetwork::steps(std::int64_t total) const {
   return Slice::of(total, mesh_.time_index(), mesh_.shape().time);
 }
 
-Tensor ShardedNetwork::operator()(const Tensor& x, std::int64_t batch) {
+Tensor ShardedNetwork::operator()(const Tensor& x, const BatchExtent& whole) {
+  return run(x, whole.steps, samples(whole.samples));
+}
+
+Tensor ShardedNetwork::evaluate(const Tensor& x, std::int64_t steps) {
+  const int batch_axis = network_.shown_steps() > 0 ? 0 : 1;
+  const Tensor output = run(x, steps, Slice::whole(x.rank() > batch_axis ? x.size(batch_axis) : 0));
+  mesh_.transport().flush();
+  return output;
+}
+
+Tensor ShardedNetwork::run(const Tensor& x, std::int64_t all_steps, const Slice& samples) {
   const std::int64_t shown = network_.shown_steps();
   const int batch_axis = shown > 0 ? 0 : 1;
   RV_CHECK(x.rank() > batch_axis, "[shard] x must be {}; its shape is {}.",
            shown > 0 ? "[B, ...]" : "[T, B, ...]", x.shape());
-  samples_ = samples(batch);
-  steps_ = steps(shown > 0 ? shown : x.size(0));
+  samples_ = samples;
+  steps_ = steps(shown > 0 ? shown : all_steps);
   RV_CHECK(x.size(batch_axis) == samples_.length(),
            "[shard] x {} must have {} samples, this rank's part of {}.", x.shape(),
-           samples_.length(), batch);
+           samples_.length(), samples_.total);
+  RV_CHECK(shown > 0 || x.size(0) == steps_.length(),
+           "[shard] x {} must have {} steps, this rank's part of {}.", x.shape(), steps_.length(),
+           steps_.total);
   relay_.forget();
   const ShardContextGuard part({.steps = steps_,
                                 .samples = samples_,
                                 .relay = &relay_,
                                 .statistics = statistics_,
                                 .speculation = options_.speculate ? &speculation_ : nullptr});
-  const Tensor own = shown > 0 ? x : slice(x, 0, steps_.begin, steps_.end);
-  return gather_steps(mesh_.time_row(), network_(own), steps_.total);
+  return gather_steps(mesh_.time_row(), network_(x), steps_.total);
 }
 
 void ShardedNetwork::backward(const Tensor& loss, const LossPart& part) {

@@ -2,9 +2,10 @@
 //
 //   Mesh mesh(*transport, {.data = 2, .time = 4});
 //   ShardedNetwork sharded(network, mesh);          // each rank has all weights
-//   const Slice mine = sharded.samples(batch_size);
-//   const Tensor output = sharded(slice(x, 1, mine.begin, mine.end), batch_size);  // all steps
-//   sharded.backward(cross_entropy(read_out(Readout::mean, output), labels_of_mine));
+//   const Slice samples = sharded.samples(batch_size), steps = sharded.steps(all_steps);
+//   // x [steps, samples, ...] and labels are those of this rank, the output is at all steps.
+//   const Tensor output = sharded(x, {.samples = batch_size, .steps = all_steps});
+//   sharded.backward(cross_entropy(read_out(Readout::mean, output), labels));
 //   optimizer.step();                               // the same on every rank
 //
 // Forward gives the spikes of one rank that does it all, bit for bit, and backward its gradients to
@@ -20,6 +21,12 @@
 #include "ranvier/layers/sequential.h"
 
 namespace ranvier {
+
+/// What all ranks compute together.
+struct BatchExtent {
+  std::int64_t samples;
+  std::int64_t steps = 0;  ///< of sequences; a network itself says for how many it shows images
+};
 
 /// Part of a step's gradient.
 struct LossPart {
@@ -51,10 +58,13 @@ class ShardedNetwork {
   /// This rank's part of a sequence. Error: fewer steps than time shards.
   Slice steps(std::int64_t total) const;
 
-  /// The network's output [T, b, ...] at all steps for this rank's `samples(batch)`: x is [T, b,
-  /// ...], or a static input [b, ...], and the same on the whole time row, as is the output.
-  /// Errors: those of `samples` and `steps`; another number of samples.
-  Tensor operator()(const Tensor& x, std::int64_t batch);
+  /// The network's output [T, b, ...] at all steps for this rank's `samples`: x is [t, b, ...], its
+  /// own `steps`, or a static input [b, ...], which is the same on the whole time row. So is the
+  /// output. Errors: those of `samples` and `steps`; x is not this rank's part.
+  Tensor operator()(const Tensor& x, const BatchExtent& whole);
+  /// As above, but for any samples that the time row has in common. Nothing that belongs to a batch
+  /// is shared with others: for networks in evaluation mode.
+  Tensor evaluate(const Tensor& x, std::int64_t steps = 0);
 
   /// Differentiates `loss`, the mean over this rank's samples, made of the last output. When the
   /// last part of a step is done, every rank's parameters have the gradient of the mean over the
@@ -67,6 +77,8 @@ class ShardedNetwork {
 
  private:
   class StepStatistics;
+
+  Tensor run(const Tensor& x, std::int64_t steps, const Slice& samples);
 
   Sequential& network_;
   const Mesh& mesh_;

@@ -11,6 +11,7 @@
 #include "ranvier/layers/linear.h"
 #include "ranvier/ops/loss/loss.h"
 #include "ranvier/ops/sequence/readout.h"
+#include "ranvier/ops/shape/slice.h"
 #include "ranvier/optim/optimizer.h"
 
 namespace ranvier::apps {
@@ -38,7 +39,7 @@ class Trained {
     barrier(mesh_.all());
     const auto start = Clock::now();
     zero_grad(optimizer_->parameters());
-    const Tensor output = sharded_(x, batch);
+    const Tensor output = sharded_(x, {batch, steps});
     const auto forward = Clock::now();
     sharded_.backward(cross_entropy(read_out(Readout::mean, output), labels));
     optimizer_->step();
@@ -76,8 +77,10 @@ void compare(const std::string& name, const std::function<Sequential()>& network
   run_local(2, [&](Transport& transport) {
     const Mesh mesh(transport, {.time = 2});
     Trained waiting(mesh, network(), {}), guessing(mesh, network(), {.speculate = true});
+    const Slice part = Slice::of(steps, transport.rank(), 2);
+    const Tensor own = slice(x, 0, part.begin, part.end);
     for (int run = 0; run < runs; ++run)
-      for (Trained* trained : {&waiting, &guessing}) trained->step(x, labels);
+      for (Trained* trained : {&waiting, &guessing}) trained->step(own, labels);
     if (transport.rank() != 1) return;
     results.push_back(waiting.measurement(name + "_waiting"));
     results.push_back(guessing.measurement(name + "_speculating"));

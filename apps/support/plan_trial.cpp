@@ -12,9 +12,10 @@ double measured_step(const PlanMeterOptions& options, const Mesh& mesh, std::int
                      std::int64_t batch) {
   using Clock = std::chrono::steady_clock;
   seed(0);
-  const Slice samples = Slice::of(batch, mesh.data_index(), mesh.shape().data);
+  const std::int64_t samples = Slice::of(batch, mesh.data_index(), mesh.shape().data).length();
+  const std::int64_t own_steps = Slice::of(steps, mesh.time_index(), mesh.shape().time).length();
   PlanModel model =
-      plan_model(options.model, {.steps = steps, .batch = samples.length(), .all_steps = steps});
+      plan_model(options.model, {.steps = own_steps, .batch = samples, .all_steps = steps});
   set_batch_norm_mode(model.network, options.norm);
   move_to(model.network, options.device);
   const Tensor input = model.input.to(options.device);
@@ -26,7 +27,7 @@ double measured_step(const PlanMeterOptions& options, const Mesh& mesh, std::int
     barrier(mesh.all());
     const auto start = Clock::now();
     zero_grad(optimizer->parameters());
-    sharded.backward(model.loss(sharded(input, batch)));
+    sharded.backward(model.loss(sharded(input, {batch, steps})));
     optimizer->step();
     synchronize(options.device);
     if (run >= 0)

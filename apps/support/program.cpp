@@ -7,7 +7,6 @@
 #include <exception>
 #include <optional>
 
-#include "apps/support/ranks.h"
 #include "apps/support/training.h"
 #include "ranvier/core/device.h"
 #include "ranvier/core/error.h"
@@ -48,7 +47,7 @@ void speak_as(const Ranks& ranks) {
 
 }  // namespace
 
-int train(TrainOptions& options, const std::function<Task()>& make_task) {
+int train(TrainOptions& options, const std::function<Task(const Ranks&)>& make_task) {
   check_train_options(options);
   options.device = device_of_rank(options.device);
   const Ranks ranks(open_transport(options), options);
@@ -56,7 +55,7 @@ int train(TrainOptions& options, const std::function<Task()>& make_task) {
   try {
     prepare(options);
     std::optional<Task> task;
-    ranks.in_turns([&] { task = make_task(); });
+    ranks.in_turns([&] { task = make_task(ranks); });
     return Training(*task, options, ranks).run();
   } catch (const std::exception& error) {
     if (!ranks.alone()) ranks.abort(error.what());

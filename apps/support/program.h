@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "apps/support/ranks.h"
 #include "apps/support/task.h"
 #include "apps/support/train_options.h"
 
@@ -18,6 +19,6 @@ void prepare(const TrainOptions& options);
 /// Trains what `make_task` makes, alone or as one of the ranks that mpirun started. Of several
 /// ranks the first alone writes to stdout and to files. Returns the exit status. Errors: those of
 /// `prepare`, of the transport, of `make_task` and of `Training`.
-int train(TrainOptions& options, const std::function<Task()>& make_task);
+int train(TrainOptions& options, const std::function<Task(const Ranks&)>& make_task);
 
 }  // namespace ranvier::apps

@@ -1,7 +1,6 @@
 #include "apps/support/rank_start.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "apps/support/plan_meter.h"
 #include "ranvier/core/autocast.h"
@@ -9,7 +8,6 @@
 #include "ranvier/distributed/measure_link.h"
 #include "ranvier/distributed/profile.h"
 #include "ranvier/layers/batch_norm.h"
-#include "ranvier/ops/shape/slice.h"
 
 namespace ranvier::apps {
 namespace {
@@ -25,31 +23,24 @@ std::string data_digest(const Samples& samples) {
 
 /// The first samples of the training set, as many as this rank has of a batch.
 TrainingBatch example_batch(const Ranks& ranks, const Task& task, const TrainOptions& options) {
-  const BatchPart part = ranks.training_part();
+  const BatchPart part = ranks.batch_part();
   const Slice own = Slice::of(options.batch_size, part.index, part.count);
   return on_device(first_samples(*task.train, own.length()), parse_device(options.device));
 }
 
-/// Stages of this rank's part of a step, and how many steps all ranks have.
-std::pair<NetworkProfile, std::int64_t> profile_part(const Ranks& ranks, Task& task,
-                                                     const TrainOptions& options) {
+/// Stages of this rank's part of a step.
+NetworkProfile profile_part(const Ranks& ranks, Task& task, const TrainOptions& options) {
   const TrainingBatch batch = example_batch(ranks, task, options);
-  const MeshShape& mesh = ranks.mesh().shape();
-  const std::int64_t shown = task.network.shown_steps();
-  const std::int64_t steps = shown > 0 ? shown : batch.inputs.size(0);
-  RV_CHECK(steps >= mesh.time, "--time-shards {} cannot share sequences of {} steps.", mesh.time,
-           steps);
-  const Tensor input =
-      shown > 0 ? batch.inputs : slice(batch.inputs, 0, 0, Slice::of(steps, 0, mesh.time).end);
   const auto loss = [&](const Tensor& output) {
     return task.loss(task.scores(output, {}), batch.labels);
   };
   const AutocastGuard autocast(compute_dtype(options), batch.inputs.device());
-  NetworkProfile profile = profile_network(task.network, input, {.loss = loss, .mesh = mesh});
+  NetworkProfile profile =
+      profile_network(task.network, batch.inputs, {.loss = loss, .mesh = ranks.mesh().shape()});
   profile_optimizer(
       profile, parameters(task.network), options.optimizer,
       {.lr = options.lr, .weight_decay = options.weight_decay, .momentum = options.momentum});
-  return {profile, steps};
+  return profile;
 }
 
 }  // namespace
@@ -92,10 +83,10 @@ void agree_on_start(const Ranks& ranks, Task& task, const RunState& state) {
 Prediction predict_step(const Ranks& ranks, Task& task, const TrainOptions& options) {
   const Mesh& mesh = ranks.mesh();
   barrier(mesh.all());
-  const auto [profile, steps] = profile_part(ranks, task, options);
+  const NetworkProfile profile = profile_part(ranks, task, options);
   const Link link = measure_link(mesh.all(), parse_device(options.device));
   return predict(profile, {.mesh = mesh.shape(),
-                           .steps = steps,
+                           .steps = options.steps,
                            .batch = options.batch_size,
                            .speculate = options.speculate,
                            .link = link});

@@ -3,7 +3,6 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
-#include <optional>
 
 #include "ranvier/core/device.h"
 #include "ranvier/distributed/mpi_transport.h"
@@ -41,6 +40,11 @@ Ranks::Ranks(std::unique_ptr<Transport> transport, const TrainOptions& options)
       devices_(options.transport == "nccl" ? open_nccl(*hosts_, parse_device(options.device))
                                            : nullptr),
       mesh_(devices_ ? *devices_ : *hosts_, mesh_shape(options, hosts_->size())) {}
+
+std::optional<Slice> Ranks::steps(std::int64_t total) const {
+  if (alone()) return std::nullopt;
+  return Slice::of(total, mesh_.time_index(), mesh_.shape().time);
+}
 
 bool Ranks::any(bool here) const {
   if (alone()) return here;

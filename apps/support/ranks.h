@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "apps/support/train_options.h"
@@ -25,15 +26,16 @@ class Ranks {
   /// Whether this is the one that writes.
   bool leads() const { return mesh_.all().index() == 0; }
   const Mesh& mesh() const { return mesh_; }
-  /// This rank's part of each training batch, which its time row shares.
-  BatchPart training_part() const { return {mesh_.data_index(), mesh_.shape().data}; }
-  /// This rank's part of each test batch, whose sequences it computes from end to end.
-  BatchPart test_part() const { return {mesh_.all().index(), mesh_.all().size()}; }
+  /// This rank's part of each batch, which its time row shares.
+  BatchPart batch_part() const { return {mesh_.data_index(), mesh_.shape().data}; }
+  /// This rank's part of sequences of `total` steps, or nothing if it is alone: then a batch has as
+  /// many steps as its longest sequence.
+  std::optional<Slice> steps(std::int64_t total) const;
 
   /// True on all ranks if it is on one.
   bool any(bool here) const;
   /// Numbers that belong to different samples, added up over the ranks that have them.
-  void add_up_training(Tensor& sums) const { all_reduce(mesh_.data_column(), sums); }
+  void add_up_samples(Tensor& sums) const { all_reduce(mesh_.data_column(), sums); }
 
   /// Calls `make` on one rank of every machine, and when those have returned on the others: what
   /// the first one leaves in files is there for them.

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "ranvier/core/autocast.h"
+#include "ranvier/core/tape.h"
 #include "ranvier/ops/loss/loss.h"
 #include "ranvier/ops/shape/slice.h"
 #include "ranvier/optim/clip.h"
@@ -87,7 +88,7 @@ void TrainStep::run(const TrainingBatch& batch) {
 }
 
 void TrainStep::run_eagerly(const TrainingBatch& batch) {
-  differentiate(on_device(sharded_ ? with_steps_of_all(batch) : batch, device_));
+  differentiate(on_device(batch, device_));
   optimizer_.step();
 }
 
@@ -107,7 +108,12 @@ void TrainStep::differentiate(const TrainingBatch& batch) {
 }
 
 Tensor TrainStep::forward(const Tensor& inputs) {
-  return sharded_ ? (*sharded_)(inputs, part_size_) : task_.network(inputs);
+  return sharded_ ? (*sharded_)(inputs, {part_size_, most_steps_}) : task_.network(inputs);
+}
+
+Tensor TrainStep::evaluate(const Tensor& inputs) {
+  const NoGradGuard no_grad;
+  return sharded_ ? sharded_->evaluate(inputs, most_steps_) : task_.network(inputs);
 }
 
 void TrainStep::backward(const Tensor& loss, const LossPart& part) {
@@ -119,22 +125,6 @@ void TrainStep::backward(const Tensor& loss, const LossPart& part) {
   loss.backward(seed_);
 }
 
-// Sequences of a batch are as long as the longest one, which another rank may have.
-TrainingBatch TrainStep::with_steps_of_all(const TrainingBatch& batch) const {
-  const Mesh& mesh = ranks_.mesh();
-  if (!batch.lengths.defined()) return batch;
-  const Tensor own = full({1}, static_cast<double>(batch.inputs.size(0)), {.dtype = DType::i64});
-  std::int64_t steps = mesh.shape().time;
-  for (const Tensor& other : all_gather(mesh.data_column(), own))
-    steps = std::max(steps, other.data<std::int64_t>()[0]);
-  if (steps == batch.inputs.size(0)) return batch;
-  TrainingBatch padded = batch;
-  padded.inputs = zeros(batch.inputs.shape().with(0, steps),
-                        {.dtype = batch.inputs.dtype(), .device = batch.inputs.device()});
-  copy_to_front(padded.inputs, batch.inputs);
-  return padded;
-}
-
 void TrainStep::add_up(const Tensor& loss, const Tensor& scores, const Tensor& labels) {
   if (device_ == cpu_device && !std::isfinite(loss.item()))
     fail(ErrorCode::non_finite, "the loss became {}", loss.item());
@@ -144,7 +134,7 @@ void TrainStep::add_up(const Tensor& loss, const Tensor& scores, const Tensor& l
 Totals TrainStep::collect() {
   const std::vector<double> own = to_vector(totals_);
   Tensor sums = from_vector<double>({own[0], own[1], static_cast<double>(samples_)}, {3});
-  if (sharded_) ranks_.add_up_training(sums);
+  if (sharded_) ranks_.add_up_samples(sums);
   const double* const all = sums.data<double>();
   const Totals totals{.loss = all[0],
                       .correct = static_cast<std::int64_t>(all[1]),

@@ -31,6 +31,9 @@ class TrainStep {
   /// error of code non_finite tells of a loss or gradient that is NaN or infinite; the weights are
   /// as they were.
   void run(const TrainingBatch& batch);
+  /// The network's output at all steps for any samples that the time row has in common, of which
+  /// `inputs` are this rank's steps. Of a network in evaluation mode. The row calls it together.
+  Tensor evaluate(const Tensor& inputs);
   /// What the steps of all ranks since the last call achieved; seconds are not among it. Waits for
   /// the device. Every rank calls it at the same time.
   /// Error (non_finite): a loss was NaN or infinite.
@@ -43,7 +46,6 @@ class TrainStep {
   void differentiate(const TrainingBatch& batch);
   Tensor forward(const Tensor& inputs);
   void backward(const Tensor& loss, const LossPart& part);
-  TrainingBatch with_steps_of_all(const TrainingBatch& batch) const;
   void add_up(const Tensor& loss, const Tensor& scores, const Tensor& labels);
   void run_recorded(const TrainingBatch& batch);
   TrainingBatch recordable(const TrainingBatch& batch) const;

@@ -41,7 +41,7 @@ LoaderOptions test_batches(const TrainOptions& o, BatchPart part) {
 
 /// Batches that a recorded step gathers are never handed to it; else those of the loader.
 std::unique_ptr<Feed> training_feed(const Task& task, const TrainOptions& o, const Ranks& ranks) {
-  const LoaderOptions batches = training_batches(o, ranks.training_part());
+  const LoaderOptions batches = training_batches(o, ranks.batch_part());
   const bool recorded = parse_device(o.device) != cpu_device && o.graph == "on" && ranks.alone();
   std::unique_ptr<Feed> feed = recorded ? task.train->gathered_feed(batches) : nullptr;
   return feed != nullptr ? std::move(feed) : task.train->feed(batches);
@@ -90,7 +90,7 @@ Training::Training(Task& task, const TrainOptions& options, const Ranks& ranks)
       ranks_(ranks),
       device_(parse_device(options.device)),
       train_feed_(training_feed(task, options, ranks)),
-      test_feed_(task.test->feed(test_batches(options, ranks.test_part()))),
+      test_feed_(task.test->feed(test_batches(options, ranks.batch_part()))),
       optimizer_(make_optimizer(
           options.optimizer, parameters(task.network),
           {.lr = options.lr, .weight_decay = options.weight_decay, .momentum = options.momentum})),
@@ -199,7 +199,7 @@ int Training::run() {
   if (!saved_) save();
   warn_of_skipped(*task_.train);
   warn_of_skipped(*task_.test);
-  if (ranks_.leads()) report(*test);
+  if (ranks_.mesh().data_index() == 0) report(*test);
   fmt::print("{}\n", best_epoch_text(*best_epoch(state_.history)));
   return 0;
 }
@@ -267,10 +267,10 @@ std::optional<Evaluation> Training::evaluate(const StopSignal& stop) {
   Progress progress("testing", task_.test->size(), progress_options(0));
   const auto pass = test_feed_->epoch({});
   while (const TrainingBatch* next = pass->next()) {
-    if (stop.requested()) break;
+    if (ranks_.any(stop.requested())) break;
     if (next->size() == 0) continue;  // the last batch may be too small for all ranks
     const TrainingBatch batch = on_device(*next, device_);
-    const Tensor scores = task_.scores(task_.network(batch.inputs), batch.lengths);
+    const Tensor scores = task_.scores(step_.evaluate(batch.inputs), batch.lengths);
     const double loss = task_.loss(scores, batch.labels).item();
     add(totals, {.loss = loss * static_cast<double>(batch.size()),
                  .correct = count_correct(scores, batch.labels),
@@ -280,7 +280,7 @@ std::optional<Evaluation> Training::evaluate(const StopSignal& stop) {
     for (std::int64_t i = 0; i < batch.size(); ++i)
       ++result.confusion[static_cast<std::size_t>(labels.data<std::int64_t>()[i] * classes +
                                                   predictions.data<std::int64_t>()[i])];
-    progress.update(totals.samples * ranks_.test_part().count, totals.mean_loss(),
+    progress.update(totals.samples * ranks_.batch_part().count, totals.mean_loss(),
                     totals.accuracy());
   }
   if (ranks_.any(stop.requested())) return std::nullopt;
@@ -295,7 +295,7 @@ void Training::add_up(Evaluation& result) const {
   values.insert(values.end(), {totals.loss, static_cast<double>(totals.correct),
                                static_cast<double>(totals.samples)});
   Tensor sums = from_vector(values, {static_cast<std::int64_t>(values.size())});
-  all_reduce(ranks_.mesh().all(), sums);
+  ranks_.add_up_samples(sums);
   const double* const all = sums.data<double>();
   std::copy_n(all, result.confusion.size(), result.confusion.begin());
   totals.loss = all[values.size() - 3];
@@ -376,7 +376,9 @@ void Training::explain_non_finite(const TrainingBatch& batch, const std::string&
        "epoch {}, batch {}: {}. The first output that is not finite leaves {}. Try a lower --lr "
        "than {}; the last checkpoint is untouched.",
        state_.next.epoch + 1, state_.next.batch + 1, symptom,
-       culprit.empty() ? "no layer, so it is the backward pass that overflows" : culprit,
+       !culprit.empty()                  ? culprit
+       : ranks_.mesh().shape().time == 1 ? "no layer, so it is the backward pass that overflows"
+                                         : "no layer that begins this rank's steps at rest",
        options_.lr);
 }
 
@@ -397,7 +399,7 @@ void Training::report(const Evaluation& evaluation) {
       .history = state_.history,
       .confusion = evaluation.confusion};
   report.summary.insert(report.summary.end(), task_.recipe.begin(), task_.recipe.end());
-  write_training_report(path, std::move(report), task_);
+  write_training_report(path, std::move(report), task_, step_, ranks_);
   fmt::print("report  {}\nmetrics {}\n", path.string(),
              (options_.output_dir / "metrics.csv").string());
 }

@@ -27,13 +27,13 @@ double train(Transport& transport, MeshShape shape) {
 
   const Mesh mesh(transport, shape);  // {.data = 2, .time = 2}
   ShardedNetwork sharded(network, mesh);
-  const Slice mine = sharded.samples(batch);
-  const Tensor my_x = slice(x, 1, mine.begin, mine.end);
+  const Slice mine = sharded.samples(batch), my_steps = sharded.steps(steps);
+  const Tensor my_x = slice(slice(x, 0, my_steps.begin, my_steps.end), 1, mine.begin, mine.end);
   const Tensor my_labels = slice(labels, 0, mine.begin, mine.end);
   double last = 0;
   for (int i = 0; i < 5; ++i) {
     zero_grad(optimizer.parameters());
-    const Tensor output = sharded(my_x, batch);  // all steps, whichever this rank computed
+    const Tensor output = sharded(my_x, {batch, steps});  // at all steps, on every rank
     const Tensor loss = cross_entropy(read_out(Readout::mean, output), my_labels);
     sharded.backward(loss);  // every rank has the gradient of the whole batch
     optimizer.step();

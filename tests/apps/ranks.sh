@@ -9,6 +9,7 @@ Usage: tests/apps/ranks.sh TRAINER TESTS CASE
 TRAINER is ranvier-shd, TESTS ranvier_test_apps; CASE one of
 
   same      1, 2 and 4 ranks on any mesh follow the same losses
+  feeds     so they do from every feed, with recordings of any length, in both event trainers
   elastic   a run that 2 ranks began goes on with 4, and then with 1
   killed    a rank is killed in an epoch: all end, and the run is resumed as if nothing had been
   stopped   SIGTERM: all finish the step and leave a checkpoint, from which the run goes on
@@ -88,6 +89,24 @@ case $case in
     says two '^predicted: a step takes [0-9.]+ ms'
     says two '^measured: a step takes [0-9.]+ ms'
     for run in two four data; do same_metrics one "$run"; done
+    ;;
+  feeds)
+    RANVIER_FOLDER="$folder" "$tests" '[.small-events]' >/dev/null || die 'there is no data'
+    trains=("$trainer" --dataset fsdd --data-dir "$folder/trains" --time-step 2 --duration 40
+      --channels 20 --hidden 12 --drop 0)
+    digits=("$(dirname "$trainer")/ranvier-events" --data-dir "$folder/digits" --steps 7 --size 17
+      --blocks 2 --channels 4 --bn-mode step)
+    for feed in file disk device; do
+      for program in trains digits; do
+        declare -n chosen=$program
+        train=("${chosen[@]}" --feed "$feed" --cache-dir "$folder/cache" --batch-size 8 --lr 1e-3
+          --epochs 1 --deterministic --threads 1)
+        alone "one-$program-$feed" || { shows "one-$program-$feed"; die 'one rank fails'; }
+        run=three-$program-$feed
+        ranks 3 "$run" --time-shards 3 || { shows "$run"; die 'three ranks fail'; }
+        same_metrics "one-$program-$feed" "$run"
+      done
+    done
     ;;
   elastic)
     grace=(--mca odls_base_sigkill_timeout 5)

@@ -14,19 +14,15 @@ namespace {
 
 Tensor some_loss(const Tensor& output) { return mean(square(output)); }
 
-/// This rank's samples of a case, at all steps.
-Tensor own_samples(const test::ShardedCase& of, const Slice& samples) {
-  return slice(of.x, of.static_input ? 0 : 1, samples.begin, samples.end);
-}
-
 std::vector<std::int64_t> sent_bytes(const test::ShardedCase& of, MeshShape shape) {
   std::vector<std::int64_t> sent(static_cast<std::size_t>(shape.ranks()));
   run_local(shape.ranks(), [&](Transport& transport) {
     Sequential network = of.network();
     const Mesh mesh(transport, shape);
     ShardedNetwork sharded(network, mesh);
-    const std::int64_t batch = of.labels.numel();
-    sharded.backward(some_loss(sharded(own_samples(of, sharded.samples(batch)), batch)));
+    const Tensor output =
+        sharded(test::own_part(of, mesh), {of.labels.numel(), of.static_input ? 0 : of.x.size(0)});
+    sharded.backward(some_loss(output));
     sent[static_cast<std::size_t>(transport.rank())] = transport.bytes_sent();
   });
   return sent;
@@ -35,7 +31,7 @@ std::vector<std::int64_t> sent_bytes(const test::ShardedCase& of, MeshShape shap
 std::vector<std::int64_t> predicted_bytes(const test::ShardedCase& of, MeshShape shape) {
   Sequential network = of.network();
   const std::int64_t batch = of.labels.numel();
-  Tensor part = own_samples(of, Slice::of(batch, 0, shape.data));
+  Tensor part = slice(of.x, of.static_input ? 0 : 1, 0, Slice::of(batch, 0, shape.data).end);
   const std::int64_t steps = of.static_input ? network.shown_steps() : of.x.size(0);
   if (!of.static_input) part = slice(part, 0, 0, Slice::of(steps, 0, shape.time).length());
   const NetworkProfile profile =

@@ -77,7 +77,8 @@ TEST_CASE("parts of a step add up to the gradient of the whole batch") {
       for (int part = 0; part < (in_parts ? 2 : 1); ++part) {
         const std::int64_t length = in_parts ? batch / 2 : batch;
         const Slice mine{part * length, (part + 1) * length, batch};
-        const Tensor output = sharded(slice(of.x, 1, mine.begin, mine.end), length);
+        const Tensor x = slice(test::own_part(of, mesh), 1, mine.begin, mine.end);
+        const Tensor output = sharded(x, {length, of.x.size(0)});
         const Tensor loss = cross_entropy(read_out(Readout::mean, output),
                                           slice(of.labels, 0, mine.begin, mine.end));
         sharded.backward(loss, {.last = !in_parts || part == 1, .share = in_parts ? 0.5 : 1.0});
@@ -95,24 +96,25 @@ TEST_CASE("parts of a step add up to the gradient of the whole batch") {
 
 TEST_CASE("what cannot be shared is refused by every rank") {
   using Body = std::function<void(Transport&)>;
-  const auto sequence = [](MeshShape shape, const Shape& x, std::int64_t batch) {
+  const auto sequence = [](MeshShape shape, const Shape& x, BatchExtent whole) {
     return [=](Transport& transport) {
       Sequential network(LIF());
       const Mesh mesh(transport, shape);
-      ShardedNetwork(network, mesh)(zeros(x), batch);
+      ShardedNetwork(network, mesh)(zeros(x), whole);
     };
   };
   const Body shown = [](Transport& transport) {
     Sequential network(LIF({}, {.steps = 4}), LIF({}, {.steps = 8}));
     const Mesh mesh(transport, {.time = 2});
-    ShardedNetwork(network, mesh)(zeros({2, 3}), 2);
+    ShardedNetwork(network, mesh)(zeros({2, 3}), {2});
   };
   const std::vector<std::pair<Body, std::string>> cases{
       {[](Transport& transport) { Mesh(transport, {.data = 2, .time = 2}); },
        "2 data x 2 time shards need 4 ranks, but 2 were started"},
-      {sequence({.time = 2}, {1, 4, 3}, 4), "1 steps cannot be shared by 2 time shards"},
-      {sequence({.data = 2}, {5, 1, 3}, 1), "1 samples cannot be shared by 2 data shards"},
-      {sequence({.data = 2}, {5, 4, 3}, 4), "must have 2 samples, this rank's part of 4"},
+      {sequence({.time = 2}, {1, 4, 3}, {4, 1}), "1 steps cannot be shared by 2 time shards"},
+      {sequence({.data = 2}, {5, 1, 3}, {1, 5}), "1 samples cannot be shared by 2 data shards"},
+      {sequence({.data = 2}, {5, 4, 3}, {4, 5}), "must have 2 samples, this rank's part of 4"},
+      {sequence({.time = 2}, {6, 4, 3}, {4, 6}), "must have 3 steps, this rank's part of 6"},
       {shown, "shows its static input for 4 steps, but 8 are shared"}};
   for (const auto& [body, text] : cases) {
     std::vector<std::string> errors(2);

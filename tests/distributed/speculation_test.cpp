@@ -11,8 +11,10 @@
 #include "ranvier/layers/recurrent.h"
 #include "ranvier/ops/loss/loss.h"
 #include "ranvier/ops/sequence/readout.h"
+#include "ranvier/ops/shape/slice.h"
 #include "ranvier/optim/sgd.h"
 #include "tests/support/catch.h"
+#include "tests/support/forwarding_transport.h"
 #include "tests/support/values.h"
 
 using namespace ranvier;
@@ -21,31 +23,15 @@ namespace {
 
 constexpr std::int64_t steps = 83, batch = 3, inputs = 12, classes = 4;
 
-/// Messages of another transport, of which one never knows whether they have come, or which always
+/// Another transport, of whose messages one never knows whether they have come, or which always
 /// have.
-class ClaimingTransport final : public Transport {
+class ClaimingTransport final : public test::ForwardingTransport {
  public:
-  ClaimingTransport(Transport& inner, bool claims) : inner_(inner), claims_(claims) {}
+  ClaimingTransport(Transport& inner, bool claims) : ForwardingTransport(inner), claims_(claims) {}
 
-  std::string_view kind() const override { return inner_.kind(); }
-  int rank() const override { return inner_.rank(); }
-  int size() const override { return inner_.size(); }
-  std::string describe(int rank) const override { return inner_.describe(rank); }
   bool arrived(int, Channel) override { return claims_; }
-  void flush() override { inner_.flush(); }
-  void abort(const std::string& reason) override { inner_.abort(reason); }
-  std::string trouble() const override { return inner_.trouble(); }
 
  private:
-  void do_send(const Tensor& message, int to, Channel channel) override {
-    inner_.send(message, to, channel);
-  }
-  Tensor do_receive(const Shape& shape, const TensorOptions& options, int from,
-                    Channel channel) override {
-    return inner_.receive(shape, options, from, channel);
-  }
-
-  Transport& inner_;
   bool claims_;
 };
 
@@ -110,18 +96,20 @@ std::vector<Found> train(const Case& of, int ranks, ShardOptions options, Arriva
     Sequential network = of.network();
     const Mesh mesh(transport, {.time = ranks});
     ShardedNetwork sharded(network, mesh, options);
+    const Slice part = sharded.steps(steps);
+    const Tensor own = slice(x, 0, part.begin, part.end);
     Sgd optimizer(parameters(network), {.lr = 0.1});
-    Found& own = found[static_cast<std::size_t>(transport.rank())];
+    Found& seen = found[static_cast<std::size_t>(transport.rank())];
     for (int step = 0; step < 2; ++step) {
       zero_grad(optimizer.parameters());
-      const Tensor output = sharded(x, batch);
+      const Tensor output = sharded(own, {batch, steps});
       sharded.backward(cross_entropy(read_out(Readout::mean, output), labels));
-      own.tensors.push_back(output.detach());
+      seen.tensors.push_back(output.detach());
       for (const NamedTensor& parameter : parameters(network))
-        own.tensors.push_back(clone(parameter.tensor.grad()));
+        seen.tensors.push_back(clone(parameter.tensor.grad()));
       optimizer.step();
     }
-    own.speculation = sharded.speculation();
+    seen.speculation = sharded.speculation();
   });
   return found;
 }

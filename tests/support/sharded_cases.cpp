@@ -116,8 +116,7 @@ Trained train_sharded(const ShardedCase& of, const Mesh& mesh, int training_step
   return train(of, training_steps, [&](Sequential& network, std::vector<double>& losses) {
     if (!sharded) sharded = std::make_unique<ShardedNetwork>(network, mesh);
     const Slice mine = sharded->samples(batch);
-    const Tensor x = slice(of.x, of.static_input ? 0 : 1, mine.begin, mine.end);
-    const Tensor output = (*sharded)(x, batch);
+    const Tensor output = (*sharded)(own_part(of, mesh), {batch, steps});
     const Tensor loss = loss_of(output, slice(of.labels, 0, mine.begin, mine.end));
     sharded->backward(loss);
     // The mean over the batch, from the shards' own means.
@@ -175,6 +174,15 @@ std::vector<ShardedCase> sharded_cases() {
       {"csnn, sync", [] { return small_csnn(BatchNormMode::batch); }, images, labels,
        SharedOver::all, true},
   };
+}
+
+Tensor own_part(const ShardedCase& of, const Mesh& mesh) {
+  const auto part = [](const Tensor& x, int axis, int index, int count) {
+    const Slice own = Slice::of(x.size(axis), index, count);
+    return slice(x, axis, own.begin, own.end);
+  };
+  const Tensor own = of.static_input ? of.x : part(of.x, 0, mesh.time_index(), mesh.shape().time);
+  return part(own, of.static_input ? 0 : 1, mesh.data_index(), mesh.shape().data);
 }
 
 std::string sharded_mismatch(const ShardedCase& of, const Mesh& mesh, int training_steps) {

@@ -30,6 +30,9 @@ struct ShardedCase {
 /// mode, dropout of both kinds, residual connections.
 std::vector<ShardedCase> sharded_cases();
 
+/// The steps and samples of the case's x that belong to this rank of `mesh`.
+Tensor own_part(const ShardedCase& of, const Mesh& mesh);
+
 /// Where sharing the case over `mesh` differs from one rank that does it all in `training_steps`
 /// steps; empty if nowhere.
 std::string sharded_mismatch(const ShardedCase& of, const Mesh& mesh, int training_steps = 3);

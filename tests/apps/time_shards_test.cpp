@@ -1,0 +1,138 @@
+// The event trainers over several ranks: each loads its own steps, and all together do what one
+// does.
+#include "apps/support/train_step.h"
+
+#include <functional>
+
+#include "ranvier/core/random.h"
+#include "ranvier/core/tape.h"
+#include "ranvier/distributed/local_transport.h"
+#include "ranvier/layers/batch_norm.h"
+#include "ranvier/ops/shape/concat.h"
+#include "ranvier/ops/shape/slice.h"
+#include "tests/apps/small_event_sets.h"
+#include "tests/support/catch.h"
+#include "tests/support/errors.h"
+#include "tests/support/forwarding_transport.h"
+#include "tests/support/values.h"
+
+namespace ranvier::apps {
+namespace {
+
+using test::SmallDigits;
+using test::SmallTrains;
+
+/// What a rank sees of a run.
+struct Seen {
+  std::vector<Tensor> scores;  ///< of the test batches before training; this rank's samples
+  std::vector<double> losses;  ///< of all ranks, epoch by epoch
+  std::vector<Shape> inputs;   ///< of training batches
+};
+
+/// Evaluates and trains `task` as `Training` does.
+Seen follow(Task& task, const TrainOptions& o, const Ranks& ranks) {
+  set_batch_norm_mode(task.network, batch_norm_mode(o.bn_mode));
+  const auto optimizer = make_optimizer(o.optimizer, parameters(task.network), {.lr = 0.001});
+  TrainStep step(task, o, ranks, *optimizer);
+  const LoaderOptions loading{.batch_size = o.batch_size,
+                              .shuffle = true,
+                              .drop_last = true,
+                              .seed = o.seed,
+                              .workers = 1,
+                              .part = ranks.batch_part()};
+  Seen seen;
+  set_training(task.network, false);
+  const auto test = task.test->feed(loading);
+  const auto tested = test->epoch({});
+  while (const TrainingBatch* batch = tested->next())
+    seen.scores.push_back(task.scores(step.evaluate(batch->inputs), batch->lengths));
+  set_training(task.network, true);
+  const auto training = task.train->feed(loading);
+  for (std::int64_t epoch = 0; epoch < 2; ++epoch) {
+    const auto pass = training->epoch({.epoch = epoch});
+    while (const TrainingBatch* batch = pass->next()) {
+      seen.inputs.push_back(batch->inputs.shape());
+      step.run(*batch);
+    }
+    seen.losses.push_back(step.collect().loss);
+  }
+  return seen;
+}
+
+/// What each rank of a mesh sees of the task that `make` makes for its steps.
+template <class Make>
+std::vector<Seen> follow_over_local(const Make& make, TrainOptions o, MeshShape shape) {
+  o.data_shards = shape.data, o.time_shards = shape.time;
+  std::vector<Seen> seen(static_cast<std::size_t>(shape.ranks()));
+  run_local(shape.ranks(), [&](Transport& transport) {
+    const Ranks ranks(std::make_unique<test::ForwardingTransport>(transport), o);
+    seed(o.seed);
+    Task task = make(ranks.steps(o.steps));
+    seen[static_cast<std::size_t>(transport.rank())] = follow(task, o, ranks);
+  });
+  return seen;
+}
+
+template <class Make>
+void check_shards(const Make& make, const TrainOptions& o) {
+  const Seen alone = follow_over_local(make, o, {}).at(0);
+  REQUIRE(alone.losses.at(1) != alone.losses.at(0));
+  for (const MeshShape shape :
+       {MeshShape{1, 2}, MeshShape{1, 3}, MeshShape{1, 7}, MeshShape{2, 1}, MeshShape{2, 2}}) {
+    const std::vector<Seen> shared = follow_over_local(make, o, shape);
+    for (int rank = 0; rank < shape.ranks(); ++rank) {
+      INFO("rank " << rank << " of " << shape.data << " data x " << shape.time << " time");
+      const Seen& own = shared[static_cast<std::size_t>(rank)];
+      const Slice steps = Slice::of(o.steps, rank % shape.time, shape.time);
+      const Slice samples = Slice::of(o.batch_size, rank / shape.time, shape.data);
+      REQUIRE(own.inputs.size() == alone.inputs.size());
+      for (const Shape& inputs : own.inputs) {
+        CHECK(inputs[0] == steps.length());
+        CHECK(inputs[1] == samples.length());
+      }
+      REQUIRE(own.scores.size() == alone.scores.size());
+      for (std::size_t i = 0; i < own.scores.size(); ++i)
+        CHECK(
+            test::same_bits(own.scores[i], slice(alone.scores[i], 0, samples.begin, samples.end)));
+      for (std::size_t epoch = 0; epoch < alone.losses.size(); ++epoch)
+        CHECK(own.losses[epoch] == test::Approx(alone.losses[epoch]).epsilon(1e-4));
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("time shards of ranvier-shd load their own steps and do what one rank does") {
+  const SmallTrains set;
+  for (const char* feed : {"file", "disk", "device"})
+    for (const bool varied : {false, true}) {
+      if (varied && feed == std::string("device")) continue;
+      INFO(feed << (varied ? ", varied" : ""));
+      SpikeTrainOptions o = set.options("run", feed);
+      if (varied) o.channel_shift = 2, o.time_skew = 0.2, o.time_jitter = 1, o.drop = 0.2;
+      o = completed(o);
+      check_shards([&](const std::optional<Slice>& part) { return spike_train_task(o, part); },
+                   o.train);
+    }
+}
+
+TEST_CASE("time shards of ranvier-events load their own steps and do what one rank does") {
+  const SmallDigits set;
+  for (const char* feed : {"file", "disk", "device"}) {
+    INFO(feed);
+    CameraOptions o = set.options("run", feed);
+    o.train.shift = o.train.flip = feed != std::string("device");
+    check_shards([&](const std::optional<Slice>& part) { return camera_task(o, part); }, o.train);
+  }
+}
+
+TEST_CASE("small sets of events for tests/apps/ranks.sh", "[.small-events]") {
+  const char* const folder = std::getenv("RANVIER_FOLDER");
+  REQUIRE(folder != nullptr);
+  const std::filesystem::path path = folder;
+  std::filesystem::create_directories(path / "trains");
+  SmallTrains::write(path / "trains");
+  SmallDigits::write(path / "digits");
+}
+
+}  // namespace ranvier::apps
