@@ -13,7 +13,7 @@ using neurons::prefetch;
 using neurons::RowWriter;
 using neurons::Scratch;
 
-constexpr std::int64_t largest_tile = 1024;
+constexpr std::int64_t backward_tile = 1024;  // at the most
 
 /// How long and wide a tile is whose steps fit the cache.
 struct Cut {
@@ -25,7 +25,7 @@ struct Cut {
     const auto step_bytes = static_cast<std::int64_t>(sizeof(R)) * (in.program.states + 2);
     Cut cut{};
     cut.tile = std::clamp(neurons::backward_bytes / step_bytes / in.steps, neurons::smallest_block,
-                          largest_tile);
+                          backward_tile);
     const std::int64_t neurons = Tiles(in.geometry, cut.tile).largest();
     cut.chunk =
         std::clamp<std::int64_t>(neurons::backward_bytes / step_bytes / neurons, 1, in.steps);
@@ -267,16 +267,22 @@ Tensor backward_cpu(Device /*device*/, const Input<R>& in, const GradInput<R>& g
   const std::int64_t sums = in.groups * 2 * plan.width, tiles = plan.tiles.count();
   Tensor shares = zeros({sum_parts, sums + learnables}, {.dtype = DType::f64});
   double* const first_share = shares.mutable_data<double>();
-  RangeScratch scratch = neurons::scratch_for<R>(BackwardPass<R>::memory_elements(plan));
-  parallel_for(0, sum_parts, 1, [&](std::int64_t begin, std::int64_t end) {
-    BackwardPass<R> pass(plan, scratch.take<R>());
-    for (std::int64_t part = begin; part < end; ++part) {
-      double* const share = first_share + part * (sums + learnables);
-      for (std::int64_t i = tiles * part / sum_parts; i < tiles * (part + 1) / sum_parts; ++i)
-        pass.run(i, {share, share + sums});
-    }
-    neurons::fence_streams();
-  });
+  const auto part_of = [&](std::int64_t tile) { return ((tile + 1) * sum_parts - 1) / tiles; };
+  const auto run = [&](std::int64_t first, std::int64_t last) {
+    RangeScratch scratch = neurons::scratch_for<R>(BackwardPass<R>::memory_elements(plan));
+    parallel_for(
+        part_of(first), part_of(last - 1) + 1, 1, [&](std::int64_t begin, std::int64_t end) {
+          BackwardPass<R> pass(plan, scratch.take<R>());
+          for (std::int64_t part = begin; part < end; ++part) {
+            double* const share = first_share + part * (sums + learnables);
+            const std::int64_t part_end = std::min(last, tiles * (part + 1) / sum_parts);
+            for (std::int64_t i = std::max(first, tiles * part / sum_parts); i < part_end; ++i)
+              pass.run(i, {share, share + sums});
+          }
+          neurons::fence_streams();
+        });
+  };
+  in_bands(in.pieces, plan.tiles, in.geometry.neurons(), run);
   for (std::int64_t part = 0; part < sum_parts; ++part) {
     const double* const share = first_share + part * (sums + learnables);
     for (std::int64_t group = 0; group < in.groups; ++group) {
@@ -297,7 +303,7 @@ void input_gradient_cpu(Device /*device*/, const Input<R>& in, const GradInput<R
   if (g.neurons() == 0) return;
   // One step's pixels as one row of tiles, whatever the pool.
   const Geometry flat{1, 1, g.images * g.height * g.width, g.channels, 1, SpikePool::none};
-  const Tiles tiles(flat, largest_tile);
+  const Tiles tiles(flat, backward_tile);
   const Coefficients<R> scale(of.scale, in.groups, g.channels),
       slope(of.slope, in.groups, g.channels);
   const Coefficients<R> centre(of.centre, in.groups, g.channels),

@@ -13,7 +13,7 @@ using neurons::prefetch;
 using neurons::RowWriter;
 using neurons::Scratch;
 
-constexpr std::int64_t forward_tile = 2048;  // state, spikes and pooled spikes fit L1
+constexpr std::int64_t forward_tile = largest_tile;  // state, spikes and pooled spikes fit L1
 
 /// One thread's forward pass over its tiles.
 template <class R>
@@ -112,11 +112,13 @@ void forward_cpu(Device /*device*/, const Input<R>& in, const Output<R>& out) {
   const Tiles tiles(in.geometry, forward_tile);
   const Coefficients<R> scale(in.scale, in.groups, in.geometry.channels);
   const Coefficients<R> shift(in.shift, in.groups, in.geometry.channels);
-  RangeScratch scratch = neurons::scratch_for<R>(ForwardPass<R>::memory_elements(in, tiles));
-  parallel_for(0, tiles.count(), 1, [&](std::int64_t begin, std::int64_t end) {
-    ForwardPass<R> pass(in, out, tiles, scale, shift, scratch.take<R>());
-    for (std::int64_t tile = begin; tile < end; ++tile) pass.run(tile);
-    neurons::fence_streams();
+  in_bands(in.pieces, tiles, in.geometry.neurons(), [&](std::int64_t first, std::int64_t last) {
+    RangeScratch scratch = neurons::scratch_for<R>(ForwardPass<R>::memory_elements(in, tiles));
+    parallel_for(first, last, 1, [&](std::int64_t begin, std::int64_t end) {
+      ForwardPass<R> pass(in, out, tiles, scale, shift, scratch.take<R>());
+      for (std::int64_t tile = begin; tile < end; ++tile) pass.run(tile);
+      neurons::fence_streams();
+    });
   });
 }
 

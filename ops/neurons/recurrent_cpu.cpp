@@ -12,6 +12,7 @@
 #include "ranvier/core/parallel.h"
 #include "ranvier/ops/matmul/detail/event_product.h"
 #include "ranvier/ops/matmul/detail/packed_gemm.h"
+#include "ranvier/ops/neurons/detail/pieces.h"
 #include "ranvier/ops/neurons/detail/replay.h"
 
 namespace ranvier::neurons {
@@ -263,11 +264,16 @@ template <class R>
 void forward_cpu(Device, const RecurrentInput<R>& in, const RecurrentOutput<R>& out) {
   if (in.step() == 0) return;
   const RowBlocks blocks(in.rows);
-  RangeScratch scratch = scratch_for<R>(ForwardRows<R>::memory_elements(in, blocks));
-  parallel_for(0, blocks.count, 1, [&](std::int64_t begin, std::int64_t end) {
-    ForwardRows<R> pass(in, out, blocks, scratch.take<R>());
-    for (std::int64_t b = begin; b < end; ++b) pass.run(b);
-  });
+  const auto run = [&](std::int64_t first, std::int64_t last) {
+    RangeScratch scratch = scratch_for<R>(ForwardRows<R>::memory_elements(in, blocks));
+    parallel_for(first, last, 1, [&](std::int64_t begin, std::int64_t end) {
+      ForwardRows<R> pass(in, out, blocks, scratch.take<R>());
+      for (std::int64_t b = begin; b < end; ++b) pass.run(b);
+    });
+  };
+  piece_by_piece(
+      in.pieces, blocks.count, in.step(),
+      [&](std::int64_t b) { return blocks.first(b) * in.columns; }, run);
 }
 
 template <class R>
@@ -278,12 +284,17 @@ void backward_cpu(Device, const RecurrentInput<R>& in, const R* currents,
   if (in.step() > 0) {
     const RowBlocks blocks(in.rows);
     const auto cut = ReplayCut::of(in.program, in.steps, blocks.size * in.columns);
-    RangeScratch scratch = scratch_for<R>(BackwardRows<R>::memory_elements(in, cut));
-    parallel_for(0, blocks.count, 1, [&](std::int64_t begin, std::int64_t end) {
-      BackwardRows<R> pass(in, currents, grad_in, grad_out, blocks, cut, scratch.take<R>());
-      for (std::int64_t b = begin; b < end; ++b)
-        pass.run(b, shares.data() + blocks.first(b) * learnables);
-    });
+    const auto run = [&](std::int64_t first, std::int64_t last) {
+      RangeScratch scratch = scratch_for<R>(BackwardRows<R>::memory_elements(in, cut));
+      parallel_for(first, last, 1, [&](std::int64_t begin, std::int64_t end) {
+        BackwardRows<R> pass(in, currents, grad_in, grad_out, blocks, cut, scratch.take<R>());
+        for (std::int64_t b = begin; b < end; ++b)
+          pass.run(b, shares.data() + blocks.first(b) * learnables);
+      });
+    };
+    piece_by_piece(
+        in.pieces, blocks.count, in.step(),
+        [&](std::int64_t b) { return blocks.first(b) * in.columns; }, run);
   }
   if (grad_out.learnables == nullptr) return;
   std::fill_n(grad_out.learnables, learnables, 0.0);

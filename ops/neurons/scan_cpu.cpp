@@ -17,6 +17,7 @@
 
 #include "ranvier/core/dtype.h"
 #include "ranvier/core/parallel.h"
+#include "ranvier/ops/neurons/detail/pieces.h"
 #include "ranvier/ops/neurons/detail/replay.h"
 
 namespace ranvier::neurons {
@@ -273,15 +274,19 @@ std::int64_t pass_forward(const ScanInput<R>& in, const ScanOutput<R>& out, Pass
   if (in.neurons == 0) return 0;
   const bool row_by_row = out.words != nullptr && out.columns % 64 != 0;
   const Blocks blocks(in.neurons, row_by_row ? out.columns : in.neurons, largest_block);
-  RangeScratch scratch = scratch_for<R>(ForwardPass<R>::memory_elements(in, blocks));
   std::atomic<std::int64_t> steps = 0;
-  parallel_for(0, blocks.count(), 1, [&](std::int64_t begin, std::int64_t end) {
-    ForwardPass<R> range(in, out, pass, blocks, scratch.take<R>());
-    std::int64_t own = 0;
-    for (std::int64_t b = begin; b < end; ++b) own += range.run(b);
-    steps += own;
-    fence_streams();
-  });
+  const auto run = [&](std::int64_t first, std::int64_t last) {
+    RangeScratch scratch = scratch_for<R>(ForwardPass<R>::memory_elements(in, blocks));
+    parallel_for(first, last, 1, [&](std::int64_t begin, std::int64_t end) {
+      ForwardPass<R> range(in, out, pass, blocks, scratch.take<R>());
+      std::int64_t own = 0;
+      for (std::int64_t b = begin; b < end; ++b) own += range.run(b);
+      steps += own;
+      fence_streams();
+    });
+  };
+  piece_by_piece(
+      in.pieces, blocks.count(), in.neurons, [&](std::int64_t b) { return blocks[b].first; }, run);
   return steps;
 }
 
@@ -303,12 +308,16 @@ void backward_cpu(Device, const ScanInput<R>& in, const ScanGradInput<R>& grad_i
   const ReplayCut cut = ReplayCut::of(in.program, in.steps, block_for(in.neurons, largest_block));
   const std::int64_t blocks = (in.neurons + cut.block - 1) / cut.block;
   std::vector<double> shares(static_cast<std::size_t>(blocks * learnables));
-  RangeScratch scratch = scratch_for<R>(BackwardPass<R>::memory_elements(in, cut));
-  parallel_for(0, blocks, 1, [&](std::int64_t begin, std::int64_t end) {
-    BackwardPass<R> pass(in, grad_in, grad_out, cut, scratch.take<R>());
-    for (std::int64_t b = begin; b < end; ++b) pass.run(b, shares.data() + b * learnables);
-    fence_streams();
-  });
+  const auto run = [&](std::int64_t first, std::int64_t last) {
+    RangeScratch scratch = scratch_for<R>(BackwardPass<R>::memory_elements(in, cut));
+    parallel_for(first, last, 1, [&](std::int64_t begin, std::int64_t end) {
+      BackwardPass<R> pass(in, grad_in, grad_out, cut, scratch.take<R>());
+      for (std::int64_t b = begin; b < end; ++b) pass.run(b, shares.data() + b * learnables);
+      fence_streams();
+    });
+  };
+  piece_by_piece(
+      in.pieces, blocks, in.neurons, [&](std::int64_t b) { return b * cut.block; }, run);
   if (grad_out.learnables == nullptr) return;
   for (std::int64_t b = 0; b < blocks; ++b)
     for (int l = 0; l < learnables; ++l)

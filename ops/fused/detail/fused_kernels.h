@@ -9,6 +9,10 @@
 #include "ranvier/ops/neurons/kernels.h"
 #include "ranvier/ops/norm/detail/batch_norm_ops.h"
 
+namespace ranvier::neurons {
+class Pieces;
+}
+
 namespace ranvier::fused {
 
 using neurons::max_learnables;
@@ -22,7 +26,8 @@ struct Geometry {
   std::int64_t kernel;  ///< 1 without a pool
   SpikePool pool;
 
-  std::int64_t neurons() const { return images * height * width * channels; }
+  std::int64_t pixels() const { return images * height * width; }
+  std::int64_t neurons() const { return pixels() * channels; }
   std::int64_t out_height() const { return height / kernel; }
   std::int64_t out_width() const { return width / kernel; }
   std::int64_t out_rows() const { return images * out_height() * out_width(); }
@@ -47,6 +52,7 @@ struct Input {
   /// left, [count, variables, neurons] (see `checkpoint_count`).
   const R* learnables[max_learnables] = {};
   const R* checkpoints = nullptr;
+  neurons::Pieces* pieces = nullptr;  ///< as `neurons::ScanInput::pieces`
 };
 
 template <class S>

@@ -7,6 +7,7 @@
 
 #include "ranvier/ops/fused/detail/fused_kernels.h"
 #include "ranvier/ops/neurons/detail/blocks.h"
+#include "ranvier/ops/neurons/detail/pieces.h"
 #include "ranvier/ops/norm/detail/batch_norm_kernels.h"
 
 namespace ranvier::fused {
@@ -24,7 +25,11 @@ struct Tile {
   std::int64_t neurons() const { return runs * run(); }
 };
 
-/// The tiles of one step, about `target` neurons each.
+inline constexpr std::int64_t largest_tile = 2048;  // what is targeted at the most
+
+/// The tiles of one step, about `target` neurons each. Tiles of some rows of windows, or without a
+/// pool of some pixels, make a band, whose neurons are consecutive: the same bands whatever the
+/// target.
 class Tiles {
  public:
   Tiles(const Geometry& geometry, std::int64_t target)
@@ -45,6 +50,18 @@ class Tiles {
     if (g_.kernel == 1) return blocks_.size();
     const std::int64_t rest = g_.width % g_.kernel;
     return g_.kernel * (out_pixels_ * g_.kernel + rest) * g_.channels;
+  }
+  std::int64_t bands() const {
+    return g_.kernel == 1 ? (g_.pixels() + band_pixels() - 1) / band_pixels() : g_.images * down_;
+  }
+  /// The first tile of a band, and its first neuron.
+  std::int64_t first_tile(std::int64_t band) const {
+    return g_.kernel == 1 ? blocks_.count_before(std::min(band * band_pixels(), g_.pixels()))
+                          : band * across_;
+  }
+  std::int64_t first_neuron(std::int64_t band) const {
+    if (g_.kernel == 1) return band * band_pixels() * g_.channels;
+    return (band / down_ * g_.height + band % down_ * g_.kernel) * g_.width * g_.channels;
   }
   Tile operator[](std::int64_t index) const {
     if (g_.kernel == 1) {
@@ -69,10 +86,22 @@ class Tiles {
   }
 
  private:
+  std::int64_t band_pixels() const { return neurons::rows_for(largest_tile, g_.channels); }
+
   Geometry g_;
   neurons::Blocks blocks_;
   std::int64_t out_pixels_ = 0, across_ = 0, down_ = 0;
 };
+
+/// Calls `run(first, last)` for the tiles of each piece, which is some bands.
+template <class Run>
+void in_bands(neurons::Pieces* pieces, const Tiles& tiles, std::int64_t neurons, Run run) {
+  neurons::piece_by_piece(
+      pieces, tiles.bands(), neurons, [&](std::int64_t band) { return tiles.first_neuron(band); },
+      [&](std::int64_t begin, std::int64_t end) {
+        run(tiles.first_tile(begin), tiles.first_tile(end));
+      });
+}
 
 /// Values from one row of a tile's memory to the next.
 inline std::int64_t stride_of(const Tiles& tiles) { return (tiles.largest() + 15) / 16 * 16; }

@@ -4,6 +4,7 @@
 #include <immintrin.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 
 #include "ranvier/core/detail/prefetch.h"
@@ -87,6 +88,13 @@ inline std::int64_t block_for(std::int64_t neurons, std::int64_t largest) {
   return std::clamp((neurons / 16 + 63) / 64 * 64, smallest_block, largest);
 }
 
+/// The most rows of `columns` neurons that make `neurons`, at least one: a power of two, so that
+/// blocks for one number of neurons do not straddle those for another.
+inline std::int64_t rows_for(std::int64_t neurons, std::int64_t columns) {
+  const auto rows = static_cast<std::uint64_t>(std::max<std::int64_t>(1, neurons / columns));
+  return static_cast<std::int64_t>(std::bit_floor(rows));
+}
+
 /// How [neurons] is cut for a forward pass. Packed rows start on a word, so a block is a number
 /// of rows or a piece of one that starts on a word.
 class Blocks {
@@ -95,13 +103,14 @@ class Blocks {
       : size_(block_for(neurons, largest)),
         columns_(columns),
         rows_(neurons / columns),
-        rows_per_block_(std::max<std::int64_t>(1, size_ / columns)),
+        rows_per_block_(rows_for(size_, columns)),
         pieces_per_row_((columns + size_ - 1) / size_) {}
   /// The most neurons in a block.
   std::int64_t size() const { return size_; }
-  std::int64_t count() const {
-    return columns_ > size_ ? rows_ * pieces_per_row_
-                            : (rows_ + rows_per_block_ - 1) / rows_per_block_;
+  std::int64_t count() const { return count_before(rows_); }
+  /// Blocks of the rows before `row`, with which one begins.
+  std::int64_t count_before(std::int64_t row) const {
+    return columns_ > size_ ? row * pieces_per_row_ : (row + rows_per_block_ - 1) / rows_per_block_;
   }
   Block operator[](std::int64_t index) const {
     if (columns_ > size_) {

@@ -10,6 +10,8 @@
 
 namespace ranvier::neurons {
 
+class Pieces;
+
 /// What a recurrent scan reads. A step is [rows, columns]; null stands for a state at rest.
 template <class R>
 struct RecurrentInput {
@@ -23,6 +25,7 @@ struct RecurrentInput {
   /// left, [count, variables, rows, columns], at the distances of `checkpoint_interval`.
   const R* learnables[max_learnables] = {};
   const R* checkpoints = nullptr;
+  Pieces* pieces = nullptr;  ///< as `ScanInput::pieces`
 
   RV_HD std::int64_t step() const { return rows * columns; }
 };

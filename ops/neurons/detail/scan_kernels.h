@@ -9,6 +9,8 @@
 
 namespace ranvier::neurons {
 
+class Pieces;
+
 /// What a scan reads. Sequences are [steps, neurons]; null stands for a state at rest. It computes
 /// with R; x, spikes and their gradients are stored as S.
 template <class R, class S = R>
@@ -22,6 +24,7 @@ struct ScanInput {
   /// left, [count, variables, neurons] (see `checkpoint_interval`).
   const R* learnables[max_learnables] = {};
   R* checkpoints = nullptr;
+  Pieces* pieces = nullptr;  ///< on the CPU: who waits for some neurons of the state; null: nobody
 
   RV_HD const S* x_at(std::int64_t t) const { return static_input ? x : x + t * neurons; }
   /// What is read next after step t of neuron `first`: its next step, or after the last one the
