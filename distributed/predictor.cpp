@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "ranvier/distributed/detail/step_bytes.h"
+#include "ranvier/distributed/time_relay.h"
 #include "ranvier/layers/shard_context.h"
 
 namespace ranvier {
@@ -17,9 +18,11 @@ void check(const NetworkProfile& profile, const Plan& plan) {
   const MeshShape& mesh = plan.mesh;
   RV_CHECK(profile.steps >= 1 && profile.batch >= 1 && !profile.stages.empty(),
            "[predict] the profile is empty.");
-  RV_CHECK(mesh.time >= 1 && mesh.data >= 1 && plan.chunks >= 1,
-           "[predict] time shards, data shards and chunks must be >= 1; got {}, {} and {}.",
-           mesh.time, mesh.data, plan.chunks);
+  RV_CHECK(mesh.time >= 1 && mesh.data >= 1,
+           "[predict] time shards and data shards must be >= 1; got {} and {}.", mesh.time,
+           mesh.data);
+  RV_CHECK(plan.state_pieces >= 0, "[predict] pieces of a state must be >= 0; got {}.",
+           plan.state_pieces);
   RV_CHECK(plan.steps >= mesh.time,
            "[predict] {} time shards need at least as many time steps; got {}.", mesh.time,
            plan.steps);
@@ -97,26 +100,36 @@ class Row {
     const StageProfile& stage = profile_.stages[index];
     const bool backward = kind == Span::Kind::backward;
     const bool guesses = plan_.speculate && !backward && stage.repaired < 1;
-    const int ranks = plan_.mesh.time, chunks = stage.chained && !guesses ? plan_.chunks : 1;
+    const int ranks = plan_.mesh.time;
+    const std::int64_t pieces = pieces_of(stage);
     const double sums = exchange(stage, backward ? stage.norm.backward : stage.norm.forward);
-    const double seconds = (backward ? stage.backward : stage.forward) * batch_share_ / chunks;
-    const double transfer =
-        plan_.link.transfer(static_cast<double>(stage.state_bytes) * batch_share_) / chunks;
-    std::vector<double> arrived(static_cast<std::size_t>(chunks), 0);  // at the rank in turn
+    const double part = batch_share_ / static_cast<double>(pieces);
+    const double seconds = (backward ? stage.backward : stage.forward) * part;
+    const double transfer = plan_.link.transfer(static_cast<double>(stage.state_bytes) * part);
+    std::vector<double> arrived(static_cast<std::size_t>(pieces), 0);  // at the rank in turn
     for (int place = 0; place < ranks; ++place) {
       const int rank = backward ? ranks - 1 - place : place;
       const auto r = static_cast<std::size_t>(rank);
       const Span span{.rank = rank, .stage = static_cast<int>(index), .kind = kind};
-      const double part = seconds * (stage.in_time() ? time_share_[r] : 1);
+      const double scan = seconds * (stage.in_time() ? time_share_[r] : 1);
       const bool early = guesses && arrived.front() > now_[r];
-      if (early) compute(span, 0, part);
+      if (early) compute(span, 0, scan);
       now_[r] = std::max(now_[r], arrived.front()) + sums;
       for (double& arrival : arrived) {
-        compute(span, arrival, early ? part * stage.repaired : part);
+        compute(span, arrival, early ? scan * stage.repaired : scan);
         link_free_[r] = std::max(link_free_[r], now_[r]) + transfer;
         arrival = stage.chained ? link_free_[r] + plan_.link.latency : 0;
       }
     }
+  }
+
+  std::int64_t pieces_of(const StageProfile& stage) const {
+    // What begins early takes its state whole.
+    if (!stage.in_pieces || (plan_.speculate && stage.repaired < 1)) return 1;
+    if (plan_.state_pieces > 0) return plan_.state_pieces;
+    const std::int64_t steps = Slice::of(plan_.steps, 0, plan_.mesh.time).length();
+    return state_pieces(
+        static_cast<std::int64_t>(static_cast<double>(stage.state_bytes) * batch_share_), steps);
   }
 
   // Batch norm's sums of `numbers`: over time, all ranks meet for them; otherwise returns how long
@@ -136,7 +149,15 @@ class Row {
     span.start = std::max(now, ready);
     span.end = now = span.start + seconds;
     busy_ += seconds;
-    if (seconds > 0) timeline_.push_back(span);
+    if (seconds == 0) return;
+    const auto goes_on = [&](const Span& last) {
+      return last.rank == span.rank && last.stage == span.stage && last.kind == span.kind &&
+             last.end == span.start;
+    };
+    if (!timeline_.empty() && goes_on(timeline_.back()))
+      timeline_.back().end = span.end;
+    else
+      timeline_.push_back(span);
   }
 
   void all_busy(Span::Kind kind, double seconds) {

@@ -41,6 +41,7 @@ struct StageProfile {
   double backward = 0;            ///< seconds
   bool chained = false;           ///< has a state over time
   bool static_input = false;      ///< its input has no time axis
+  bool in_pieces = false;         ///< its state may be sent in pieces
   double repaired = 1;            ///< share of its scan that a guessed state costs; 1: it waits
   std::int64_t state_bytes = 0;   ///< of the state after the last step, and of its gradient
   std::int64_t saved_bytes = 0;   ///< kept from forward to backward
@@ -72,7 +73,7 @@ struct NetworkProfile {
 struct Plan {
   MeshShape mesh = {};
   std::int64_t steps = 1, batch = 1;  ///< of all ranks together
-  int chunks = 1;                     ///< parts of a state that are sent as soon as each is ready
+  std::int64_t state_pieces = 0;      ///< as `ShardOptions::state_pieces`
   bool speculate = false;             ///< as `ShardOptions::speculate`
   Link link = {};
 };

@@ -8,8 +8,11 @@
 
 #include "ranvier/core/random.h"
 #include "ranvier/core/tape.h"
+#include "ranvier/distributed/time_relay.h"
 #include "ranvier/layers/shard_context.h"
 #include "ranvier/ops/shape/concat.h"
+#include "ranvier/ops/shape/shape_ops.h"
+#include "ranvier/ops/shape/slice.h"
 
 namespace ranvier {
 namespace {
@@ -31,46 +34,58 @@ class Stopwatch {
   Clock::time_point last_;
 };
 
-/// A middle rank's neighbours, who are not there.
+/// A middle rank's neighbours, who are not there: a state is what this rank sent in its place in
+/// the pass before, a gradient is zero.
 class PretendedRelay final : public StateRelay {
  public:
-  explicit PretendedRelay(bool has_previous) : has_previous_(has_previous) {}
+  PretendedRelay(bool has_before, std::int64_t pieces) : has_before_(has_before), pieces_(pieces) {}
+  void set_steps(std::int64_t steps) { steps_ = steps; }
 
-  std::vector<Tensor> receive(int count, const Shape& shape,
-                              const TensorOptions& options) override {
-    if (!has_previous_) return {};
-    std::vector<Tensor> states;
-    const bool left = received_ < left_.size();
-    for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
-      states.push_back((left ? left_[received_][i].detach() : zeros(shape, options))
-                           .set_requires_grad(grad_enabled()));
-    ++received_;
-    return states;
+  bool has_before() const override { return has_before_; }
+  bool has_after() const override { return true; }
+  std::int64_t pieces(std::int64_t bytes) override {
+    in_pieces_ = true;
+    return pieces_ > 0 ? pieces_ : state_pieces(bytes, steps_);
   }
-  bool must_wait() override { return has_previous_; }
-  bool hands_on() const override { return true; }
-  void hand_on(const std::vector<Tensor>& variables) override {
-    handed_on_.emplace_back();
-    for (const Tensor& variable : variables) {
-      handed_on_.back().push_back(variable.detach());
-      bytes_ += variable.nbytes();
-    }
+  Tensor receive_state(const Shape& shape, const TensorOptions& options) override {
+    const std::size_t place = received_++;
+    const bool left = place < left_.size() && left_[place].shape() == shape;
+    return left ? left_[place] : zeros(shape, options);
+  }
+  void send_gradient(const Tensor&) override {}
+  bool must_wait() override { return true; }
+  void send_state(const Tensor& piece) override {
+    sent_.push_back(piece.detach());
+    bytes_ += piece.nbytes();
+  }
+  Tensor receive_gradient(const Shape& shape, const TensorOptions& options) override {
+    if (!zeros_.defined() || zeros_.numel() < shape.numel() || zeros_.dtype() != options.dtype)
+      zeros_ = zeros({shape.numel()}, options);
+    return reshape(slice(zeros_, 0, 0, shape.numel()), shape);
   }
 
-  /// A pass begins, in which each layer receives what it handed on in the pass before.
+  /// A pass begins.
   void begin() {
-    left_ = std::exchange(handed_on_, {});
+    left_ = std::exchange(sent_, {});
     received_ = 0;
   }
 
-  /// Handed on since the last call.
+  /// Sent since the last call.
   std::int64_t take_bytes() { return std::exchange(bytes_, 0); }
+  /// Whether scans since the last call wanted their states in pieces.
+  bool take_in_pieces() { return std::exchange(in_pieces_, false); }
 
  private:
-  bool has_previous_;
-  std::vector<std::vector<Tensor>> left_, handed_on_;  // by layer
+  void expect_backward(const Tensor&) override {}
+
+  const bool has_before_;
+  const std::int64_t pieces_;
+  std::int64_t steps_ = 1;
+  std::vector<Tensor> left_, sent_;
   std::size_t received_ = 0;
   std::int64_t bytes_ = 0;
+  bool in_pieces_ = false;
+  Tensor zeros_;  // as many as were asked for at once
 };
 
 /// What batch norm exchanged since it was last asked, in numbers.
@@ -147,11 +162,12 @@ class Profiler {
         input_(input),
         options_(options),
         restore_(network),
-        relay_(options.mesh.time > 1) {
+        relay_(options.mesh.time > 1, options.mesh.time > 1 ? options.state_pieces : 1) {
     const std::int64_t shown = network.shown_steps();
     const int time = options.mesh.time;
     context_.steps =
         shown > 0 ? Slice::of(shown, 0, time) : Slice{0, input.size(0), input.size(0) * time};
+    relay_.set_steps(context_.steps.length());
     const std::int64_t batch = input.size(shown > 0 ? 0 : 1);
     context_.samples = {0, batch, batch * options.mesh.data};
     context_.relay = &relay_;
@@ -199,6 +215,10 @@ class Profiler {
     context.speculation = &counts;
     const ShardContextGuard part(context);
     std::vector<double> shares;
+    network_.observe_groups({});
+    relay_.begin();
+    network_(input_);  // now what may speculate leaves its states whole
+    counts = {};
     relay_.begin();
     network_.observe_groups([&](const GroupObservation&) {
       const Speculation seen = std::exchange(counts, {});
@@ -208,6 +228,7 @@ class Profiler {
     });
     network_(input_);
     relay_.take_bytes();
+    relay_.take_in_pieces();
     exchanged_ = {};
     return shares;
   }
@@ -273,6 +294,7 @@ class Profiler {
         .name = group.count == 1 ? network_.name(last)
                                  : network_.name(group.first) + "-" + network_.name(last),
         .static_input = input_is_static(),
+        .in_pieces = relay_.take_in_pieces(),
         .state_bytes = relay_.take_bytes(),
         .norm = {.forward = seen.added, .gathered = seen.gathered, .over_time = seen.over_time}};
     stage.chained = stage.state_bytes > 0;

@@ -11,14 +11,16 @@ namespace ranvier {
 struct ProfileOptions {
   /// From the network's output at all steps [T, B, ...] to a scalar.
   std::function<Tensor(const Tensor& output)> loss = {};
-  MeshShape mesh = {};  ///< what the work is shared over
-  int runs = 3;         ///< counted after one that warms up; medians are taken
+  MeshShape mesh = {};            ///< what the work is shared over
+  std::int64_t state_pieces = 0;  ///< as `ShardOptions::state_pieces`
+  int runs = 3;                   ///< counted after one that warms up; medians are taken
 };
 
 /// Times forward, loss and backward of `network` on a rank's part of a batch, `input`: [T / time
 /// shards, B / data shards, ...], or a static input [B / data shards, ...], of which the network
 /// then shows the first rank's part of its steps. Layers run as they do in a `ShardedNetwork`, but
-/// nothing is sent: states are those this rank's steps ended with before, sums are its own.
+/// nothing is sent: states are those this rank's steps ended with before, their gradients are zero,
+/// sums are its own.
 ///
 /// Leaves the network as it was: weights, gradients, running statistics and the default generator.
 /// What the optimizer takes and keeps is left at 0. On a CUDA device each stage is waited for,

@@ -54,8 +54,10 @@ ShardedNetwork::ShardedNetwork(Sequential& network, const Mesh& mesh, ShardOptio
     : network_(network),
       mesh_(mesh),
       options_(options),
-      relay_(mesh.time_row()),
+      relay_(mesh.time_row(), options.state_pieces),
       step_statistics_(std::make_shared<StepStatistics>(mesh)) {
+  RV_CHECK(options.state_pieces >= 0, "[shard] state_pieces must be >= 0; got {}.",
+           options.state_pieces);
   const auto among = [](const Group& group) {
     return group.size() > 1 ? std::make_shared<GroupStatistics>(group) : nullptr;
   };
@@ -104,7 +106,7 @@ Tensor ShardedNetwork::run(const Tensor& x, std::int64_t all_steps, const Slice&
   RV_CHECK(shown > 0 || x.size(0) == steps_.length(),
            "[shard] x {} must have {} steps, this rank's part of {}.", x.shape(), steps_.length(),
            steps_.total);
-  relay_.forget();
+  relay_.begin(steps_);
   const ShardContextGuard part({.steps = steps_,
                                 .samples = samples_,
                                 .relay = &relay_,

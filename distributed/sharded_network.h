@@ -43,6 +43,9 @@ struct ShardOptions {
   /// Recurrent layers wait, and so do neurons that are fused with batch norm of another mode, and
   /// those on a CUDA device.
   bool speculate = false;
+  /// Pieces of neurons in which a state is sent, as soon as they are scanned; 0: as many as
+  /// `distributed/time_relay.h` thinks best. The results are the same, bit for bit.
+  std::int64_t state_pieces = 0;
 };
 
 /// Shares `network`, which must outlive it, over `mesh`.

@@ -1,6 +1,6 @@
 #include "ranvier/distributed/time_relay.h"
 
-#include <utility>
+#include <algorithm>
 
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/shape/concat.h"
@@ -9,39 +9,10 @@
 namespace ranvier {
 namespace {
 
-/// An empty tensor: what makes the backward walk visit the node it comes from.
-Tensor token() { return empty({0}); }
-
-/// States that travel between this rank and `other`, whose gradients travel the other way.
-struct TravellingStates : Node {
-  TravellingStates(Transport& transport, int other, const std::vector<Tensor>& states)
-      : transport(&transport), other(other) {
-    for (const Tensor& state : states) {
-      shapes.push_back(state.shape());
-      options.push_back({.dtype = state.dtype(), .device = state.device()});
-    }
-  }
-  Transport* transport;
-  int other;
-  std::vector<Shape> shapes;
-  std::vector<TensorOptions> options;
-};
-
-struct SendStateBackward final : TravellingStates {
-  using TravellingStates::TravellingStates;
-  const char* name() const override { return "SendStateBackward"; }
-  std::vector<Tensor> backward(std::span<const Tensor>) override {
-    std::vector<Tensor> grads;
-    for (std::size_t i = 0; i < shapes.size(); ++i)
-      grads.push_back(transport->receive(shapes[i], options[i], other, Channel::state_gradient));
-    return grads;
-  }
-};
-
 struct JoinBackward final : Node {
   const char* name() const override { return "JoinBackward"; }
   std::vector<Tensor> backward(std::span<const Tensor> grads) override {
-    std::vector<Tensor> results(edges().size(), token());
+    std::vector<Tensor> results(edges().size(), empty({0}));
     results[0] = grads[0];
     return results;
   }
@@ -59,58 +30,38 @@ struct GatherStepsBackward final : Node {
 
 }  // namespace
 
-/// Sends gradients back, once: from backward, unless somebody knew them earlier.
-struct TimeRelay::Received final : TravellingStates {
-  using TravellingStates::TravellingStates;
-  bool sent = false;
-
-  const char* name() const override { return "ReceiveStateBackward"; }
-  std::vector<Tensor> backward(std::span<const Tensor> grads) override {
-    if (!sent) send(grads);
-    return {};
-  }
-  void send(std::span<const Tensor> grads) {
-    for (std::size_t i = 0; i < shapes.size(); ++i)
-      transport->send(grads[i].defined() ? grads[i] : zeros(shapes[i], options[i]), other,
-                      Channel::state_gradient);
-    sent = true;
-  }
-};
-
-bool TimeRelay::must_wait() {
-  return row_.index() > 0 && !row_.transport().arrived(row_.rank(row_.index() - 1), Channel::state);
+std::int64_t state_pieces(std::int64_t bytes, std::int64_t steps) {
+  // A scan takes about half a nanosecond for each byte of its state and step, a message some tens
+  // of microseconds of those who move it: a piece is worth 100.
+  constexpr std::int64_t piece_work = 200'000, most = 8;  // bytes times steps
+  return std::clamp<std::int64_t>(bytes * steps / piece_work, 1, most);
 }
 
-std::vector<Tensor> TimeRelay::receive(int count, const Shape& shape,
-                                       const TensorOptions& options) {
-  received_.reset();
-  if (row_.index() == 0) return {};
-  const int from = row_.rank(row_.index() - 1);
-  std::vector<Tensor> states;
-  for (int i = 0; i < count; ++i)
-    states.push_back(row_.transport().receive(shape, options, from, Channel::state));
-  if (!grad_enabled()) return states;
-  tokens_.push_back(token());
-  std::vector<Tensor> outputs = states;
-  outputs.push_back(tokens_.back());
-  received_ = std::make_shared<Received>(row_.transport(), from, states);
-  attach(received_, {}, outputs);
-  return states;
+void TimeRelay::begin(const Slice& steps) {
+  steps_ = Slice::of(steps.total, 0, row_.size()).length();
+  tokens_.clear();
 }
 
-std::function<void(std::span<const Tensor>)> TimeRelay::gradient_sender() {
-  if (!received_) return {};
-  return [received = received_](std::span<const Tensor> grads) { received->send(grads); };
+std::int64_t TimeRelay::pieces(std::int64_t bytes) {
+  return pieces_ > 0 ? pieces_ : state_pieces(bytes, steps_);
 }
 
-void TimeRelay::hand_on(const std::vector<Tensor>& variables) {
-  const int to = row_.rank(row_.index() + 1);
-  for (const Tensor& variable : variables)
-    row_.transport().send(variable.detach(), to, Channel::state);
-  if (!grad_enabled()) return;
-  tokens_.push_back(token());
-  const Tensor outputs[] = {tokens_.back()};
-  attach(std::make_shared<SendStateBackward>(row_.transport(), to, variables), variables, outputs);
+Tensor TimeRelay::receive_state(const Shape& shape, const TensorOptions& options) {
+  return row_.transport().receive(shape, options, before(), Channel::state);
+}
+
+void TimeRelay::send_gradient(const Tensor& piece) {
+  row_.transport().send(piece, before(), Channel::state_gradient);
+}
+
+bool TimeRelay::must_wait() { return !row_.transport().arrived(before(), Channel::state); }
+
+void TimeRelay::send_state(const Tensor& piece) {
+  row_.transport().send(piece, after(), Channel::state);
+}
+
+Tensor TimeRelay::receive_gradient(const Shape& shape, const TensorOptions& options) {
+  return row_.transport().receive(shape, options, after(), Channel::state_gradient);
 }
 
 Tensor TimeRelay::root_of(const Tensor& loss) {

@@ -9,31 +9,42 @@
 
 namespace ranvier {
 
-/// Receives each layer's state from the rank of the row that has the steps before, and sends it on
-/// as soon as the layer's scan ends. What is received is differentiable: its gradient is sent back
-/// during backward, which waits in turn for the gradients of the states that were sent.
+/// Into how many pieces ranks cut a state of `bytes` behind a scan of `steps` steps, those of the
+/// rank that has most: about as many as cost the least, if messages cost a rank about as much as
+/// they do over `mpi`. Fewer come where a layer has fewer blocks of neurons.
+std::int64_t state_pieces(std::int64_t bytes, std::int64_t steps);
+
+/// Messages of states and their gradients between the neighbours of a row.
 class TimeRelay final : public StateRelay {
  public:
-  explicit TimeRelay(const Group& time_row) : row_(time_row) {}
+  /// `pieces` of each state; 0: as `state_pieces` says.
+  explicit TimeRelay(const Group& time_row, std::int64_t pieces = 0)
+      : row_(time_row), pieces_(pieces) {}
 
-  bool must_wait() override;
-  std::vector<Tensor> receive(int count, const Shape& shape, const TensorOptions& options) override;
-  std::function<void(std::span<const Tensor>)> gradient_sender() override;
-  bool hands_on() const override { return row_.index() + 1 < row_.size(); }
-  void hand_on(const std::vector<Tensor>& variables) override;
-
-  /// `loss` as the root of everything this rank has to differentiate since the last call: its own
-  /// loss, and the states it sent and received, in the order in which the other ranks expect them.
+  /// A pass begins, over these steps of the row. Forgets a pass that was not differentiated.
+  void begin(const Slice& steps);
+  /// `loss` as the root of everything this rank has to differentiate since: its own loss, and the
+  /// scans that exchange gradients, in the order in which the other ranks expect them.
   Tensor root_of(const Tensor& loss);
-  /// Forgets the states of a pass that is not differentiated.
-  void forget() { tokens_.clear(); }
+
+  bool has_before() const override { return row_.index() > 0; }
+  bool has_after() const override { return row_.index() + 1 < row_.size(); }
+  std::int64_t pieces(std::int64_t bytes) override;
+  Tensor receive_state(const Shape& shape, const TensorOptions& options) override;
+  void send_gradient(const Tensor& piece) override;
+  bool must_wait() override;
+  void send_state(const Tensor& piece) override;
+  Tensor receive_gradient(const Shape& shape, const TensorOptions& options) override;
 
  private:
-  struct Received;
+  void expect_backward(const Tensor& token) override { tokens_.push_back(token); }
+  int before() const { return row_.rank(row_.index() - 1); }
+  int after() const { return row_.rank(row_.index() + 1); }
 
   Group row_;
-  std::shared_ptr<Received> received_;  // last
-  std::vector<Tensor> tokens_;          // empty tensors whose nodes send and receive gradients
+  const std::int64_t pieces_;
+  std::int64_t steps_ = 1;      // of the rank with most
+  std::vector<Tensor> tokens_;  // outputs of the nodes that exchange gradients
 };
 
 /// The shards of a sequence that the ranks of a row computed, put together: [T/R, ...] -> [T, ...]

@@ -12,15 +12,25 @@ NeuronLayer::NeuronLayer(Neuron model, NeuronLayerOptions options)
 }
 
 Shard NeuronLayer::run(const Tensor& x, const State& state, bool packed) const {
-  const ScanOptions options{
-      .steps = steps_here(steps), .packed = packed, .final_state = state_wanted(state)};
+  ScanOptions options{.steps = steps_here(steps), .packed = packed, .final_state = state.keep};
+  if (Speculation* const counts = speculation_for(neuron, x.device())) {
+    options.final_state = state_wanted(state);
+    return speculate(x, state, options, *counts);
+  }
+  options.relay = state_relay(state);
+  ScanResult result = scan(neuron, x, to_neuron_state(state), options);
+  return {std::move(result.spikes), kept_state(state, result.state)};
+}
+
+Shard NeuronLayer::speculate(const Tensor& x, const State& state, const ScanOptions& options,
+                             Speculation& counts) const {
   const auto before = [&] { return state_before(state, neuron.states(), x, steps > 0); };
   ScanResult result;
-  if (Speculation* const speculation = speculation_for(neuron, x.device())) {
+  if (begins_early(x.device())) {
     SpeculativeScan early(neuron, x, {}, options);
     RepairedScan repaired = early.finish(before());
-    speculation->scanned += repaired.scanned;
-    speculation->repaired += repaired.repaired;
+    counts.scanned += repaired.scanned;
+    counts.repaired += repaired.repaired;
     result = std::move(repaired.result);
   } else {
     result = scan(neuron, x, before(), options);
@@ -40,5 +50,9 @@ NeuronState to_neuron_state(const State& state) {
 }
 
 State to_state(const NeuronState& state) { return {.tensors = state.variables()}; }
+
+State kept_state(const State& given, const NeuronState& after) {
+  return given.keep ? to_state(after) : State{};
+}
 
 }  // namespace ranvier

@@ -6,6 +6,8 @@
 
 namespace ranvier {
 
+struct Speculation;
+
 /// When and how a neuron layer runs.
 struct NeuronLayerOptions {
   /// 0: the input has a time axis. T >= 1: the input is static and is shown for T steps; the
@@ -25,6 +27,10 @@ struct NeuronLayer {
 
   Neuron neuron;
   std::int64_t steps;
+
+ private:
+  Shard speculate(const Tensor& x, const State& state, const ScanOptions& options,
+                  Speculation& counts) const;
 };
 
 /// Integrate and fire: h = v + x.
@@ -59,5 +65,7 @@ void visit_learnables(Neuron& neuron, Visitor& visitor);
 /// Between a module's state and a neuron's.
 NeuronState to_neuron_state(const State& state);
 State to_state(const NeuronState& state);
+/// `after` for the caller who gave `given`, if it wants that.
+State kept_state(const State& given, const NeuronState& after);
 
 }  // namespace ranvier

@@ -12,11 +12,10 @@ Recurrent::Recurrent(Neuron model, RecurrentOptions options) : neuron(std::move(
 }
 
 Shard Recurrent::run(const Tensor& x, const State& state, bool packed) const {
-  // Besides the neuron's variables, the spikes of the last step.
-  const NeuronState before = state_before(state, neuron.states() + 1, x, false);
-  RecurrentScanResult result = recurrent_scan(
-      neuron, x, recurrent_weight, before, {.packed = packed, .final_state = state_wanted(state)});
-  return {std::move(result.spikes), state_after(state, result.state)};
+  RecurrentScanResult result =
+      recurrent_scan(neuron, x, recurrent_weight, to_neuron_state(state),
+                     {.packed = packed, .final_state = state.keep, .relay = state_relay(state)});
+  return {std::move(result.spikes), kept_state(state, result.state)};
 }
 
 void Recurrent::visit(Visitor& visitor) {

@@ -148,15 +148,11 @@ Shard Sequential::run_fused(std::size_t first, std::size_t count, const Tensor& 
                                       .pool = pool.pool,
                                       .kernel = pool.kernel,
                                       .packed = packed,
-                                      .final_state = state_wanted(state),
-                                      .arriving_state = [&]() -> ArrivingState {
-                                        NeuronState before = state_before(
-                                            state, neurons.neuron.states(), x, neurons.steps > 0);
-                                        return {std::move(before), state_gradient_sender()};
-                                      }};
-  NormNeuronPoolResult result =
-      norm_neuron_pool(x, norm.gamma, norm.beta, norm.running, neurons.neuron, {}, options);
-  return {std::move(result.spikes), state_after(state, result.state)};
+                                      .final_state = state.keep,
+                                      .relay = state_relay(state)};
+  NormNeuronPoolResult result = norm_neuron_pool(x, norm.gamma, norm.beta, norm.running,
+                                                 neurons.neuron, to_neuron_state(state), options);
+  return {std::move(result.spikes), kept_state(state, result.state)};
 }
 
 }  // namespace ranvier

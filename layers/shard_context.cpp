@@ -1,6 +1,8 @@
 #include "ranvier/layers/shard_context.h"
 
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/layers/neurons.h"
@@ -10,6 +12,43 @@ namespace ranvier {
 namespace {
 thread_local const ShardContext* current = nullptr;
 thread_local bool static_input = false;
+
+StateRelay* current_relay() { return current == nullptr ? nullptr : current->relay; }
+
+/// A state that came from others, or went to them, as a whole.
+struct ExchangedState : Node {
+  ExchangedState(StateRelay& relay, const std::vector<Tensor>& variables) : relay(relay) {
+    for (const Tensor& variable : variables) {
+      shapes.push_back(variable.shape());
+      options.push_back({.dtype = variable.dtype(), .device = variable.device()});
+    }
+  }
+  StateRelay& relay;
+  std::vector<Shape> shapes;
+  std::vector<TensorOptions> options;
+};
+
+struct ReceiveStateBackward final : ExchangedState {
+  using ExchangedState::ExchangedState;
+  const char* name() const override { return "ReceiveStateBackward"; }
+  std::vector<Tensor> backward(std::span<const Tensor> grads) override {
+    for (std::size_t i = 0; i < shapes.size(); ++i)
+      relay.send_gradient(grads[i].defined() ? grads[i] : zeros(shapes[i], options[i]));
+    return {};
+  }
+};
+
+struct SendStateBackward final : ExchangedState {
+  using ExchangedState::ExchangedState;
+  const char* name() const override { return "SendStateBackward"; }
+  std::vector<Tensor> backward(std::span<const Tensor>) override {
+    std::vector<Tensor> grads;
+    for (std::size_t i = 0; i < shapes.size(); ++i)
+      grads.push_back(relay.receive_gradient(shapes[i], options[i]));
+    return grads;
+  }
+};
+
 }  // namespace
 
 const ShardContext* shard_context() { return current; }
@@ -35,12 +74,24 @@ std::int64_t steps_here(std::int64_t steps) {
   return current->steps.length();
 }
 
+StateRelay* state_relay(const State& given) {
+  StateRelay* const relay = current_relay();
+  RV_CHECK(relay == nullptr || given.at_rest(),
+           "[shard] a sequence that ranks share begins at rest.");
+  return relay;
+}
+
 NeuronState state_before(const State& given, int count, const Shape& shape,
                          const TensorOptions& options) {
-  if (current == nullptr || current->relay == nullptr) return to_neuron_state(given);
-  RV_CHECK(given.at_rest(), "[shard] a sequence that ranks share begins at rest.");
-  std::vector<Tensor> variables = current->relay->receive(count, shape, options);
-  return variables.empty() ? NeuronState() : NeuronState(std::move(variables));
+  StateRelay* const relay = state_relay(given);
+  if (relay == nullptr) return to_neuron_state(given);
+  if (!relay->has_before()) return {};
+  std::vector<Tensor> variables;
+  for (int i = 0; i < count; ++i) variables.push_back(relay->receive_state(shape, options));
+  if (grad_enabled())
+    relay->attach_exchange(std::make_shared<ReceiveStateBackward>(*relay, variables), {},
+                           variables);
+  return NeuronState(std::move(variables));
 }
 
 NeuronState state_before(const State& given, int count, const Tensor& x, bool is_static) {
@@ -49,29 +100,30 @@ NeuronState state_before(const State& given, int count, const Tensor& x, bool is
                       {.dtype = detail::computed_dtype(x.dtype()), .device = x.device()});
 }
 
-std::function<void(std::span<const Tensor>)> state_gradient_sender() {
-  if (current == nullptr || current->relay == nullptr) return {};
-  return current->relay->gradient_sender();
-}
-
-Speculation* speculation_for(const Neuron& neuron, Device device) {
-  if (current == nullptr || current->speculation == nullptr || current->relay == nullptr)
-    return nullptr;
-  // Soft resets keep what the membrane was, and mostly meet too late.
-  const bool pays =
-      neuron.resets_hard() && SpeculativeScan::can_pay(device, current->steps.length());
-  return pays && current->relay->must_wait() ? current->speculation : nullptr;
-}
-
 bool state_wanted(const State& given) {
-  return given.keep ||
-         (current != nullptr && current->relay != nullptr && current->relay->hands_on());
+  return given.keep || (current_relay() != nullptr && current_relay()->has_after());
 }
 
 State state_after(const State& given, const NeuronState& after) {
-  if (current != nullptr && current->relay != nullptr && current->relay->hands_on())
-    current->relay->hand_on(after.variables());
-  return given.keep ? to_state(after) : State{};
+  StateRelay* const relay = current_relay();
+  if (relay != nullptr && relay->has_after()) {
+    const std::vector<Tensor>& variables = after.variables();
+    for (const Tensor& variable : variables) relay->send_state(variable);
+    if (grad_enabled())
+      relay->attach_exchange(std::make_shared<SendStateBackward>(*relay, variables), variables, {});
+  }
+  return kept_state(given, after);
+}
+
+Speculation* speculation_for(const Neuron& neuron, Device device) {
+  // Soft resets keep what the membrane was, and mostly meet too late.
+  const bool may = current_relay() != nullptr && device == cpu_device && neuron.resets_hard();
+  return may ? current->speculation : nullptr;
+}
+
+bool begins_early(Device device) {
+  return SpeculativeScan::can_pay(device, current->steps.length()) &&
+         current->relay->has_before() && current->relay->must_wait();
 }
 
 std::shared_ptr<BatchNormRanks> shared_statistics(BatchNormMode mode) {

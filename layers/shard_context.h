@@ -6,10 +6,7 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <span>
-#include <vector>
 
 #include "ranvier/core/partition.h"
 #include "ranvier/core/tensor.h"
@@ -19,24 +16,6 @@
 #include "ranvier/ops/norm/batch_norm.h"
 
 namespace ranvier {
-
-/// Takes states over from the rank that has the steps before, and hands them on to the one that has
-/// the steps after. Layers ask in the order in which they run, which is the same on all ranks.
-class StateRelay {
- public:
-  virtual ~StateRelay() = default;
-  /// Whether `receive` would wait for another rank.
-  virtual bool must_wait() { return false; }
-  /// `count` state variables of `shape`; none if these are the first steps.
-  virtual std::vector<Tensor> receive(int count, const Shape& shape,
-                                      const TensorOptions& options) = 0;
-  /// What sends the gradients of the variables received last, where they are known before backward
-  /// comes to them; empty if nobody waits for them.
-  virtual std::function<void(std::span<const Tensor>)> gradient_sender() { return {}; }
-  /// Whether another rank waits for the state after these steps.
-  virtual bool hands_on() const = 0;
-  virtual void hand_on(const std::vector<Tensor>& variables) = 0;
-};
 
 /// With whom batch norm takes its statistics; null: nobody.
 struct SharedStatistics {
@@ -96,20 +75,26 @@ bool input_is_static();
 /// Error: the context is of another number of steps.
 std::int64_t steps_here(std::int64_t steps);
 
-/// The state a layer begins with, `count` variables of `shape`: the one it was given, or under a
-/// context the one that the rank before hands on.
+/// With whom scans exchange their states; null: with nobody. Error: others have the steps before
+/// and after, and yet a state was `given`.
+StateRelay* state_relay(const State& given);
+
+/// For modules that exchange their states whole. The state to begin with, `count` variables of
+/// `shape`: the one that was given, or under a context the one that the rank before hands on.
 NeuronState state_before(const State& given, int count, const Shape& shape,
                          const TensorOptions& options);
 /// As above, of neurons: variables shaped like a step of x.
 NeuronState state_before(const State& given, int count, const Tensor& x, bool static_input);
-/// For the layer whose `state_before` was just asked for: see `StateRelay::gradient_sender`.
-std::function<void(std::span<const Tensor>)> state_gradient_sender();
-/// Where a layer of `neuron` counts that begins before its state is there. Null: it waits for it.
-Speculation* speculation_for(const Neuron& neuron, Device device);
-/// Whether anybody wants the state after a layer that was given `given`.
+/// Whether anybody wants the state after such a module that was given `given`.
 bool state_wanted(const State& given);
 /// Hands `after` on to the next rank, and returns it for the caller if that wants it.
 State state_after(const State& given, const NeuronState& after);
+
+/// Where a layer of `neuron` counts that may begin before its state is there, and so exchanges it
+/// whole: the same on all ranks. Null: it waits.
+Speculation* speculation_for(const Neuron& neuron, Device device);
+/// Whether such a layer should begin now.
+bool begins_early(Device device);
 
 /// With whom batch norm of `mode` takes the statistics of its input.
 std::shared_ptr<BatchNormRanks> shared_statistics(BatchNormMode mode);

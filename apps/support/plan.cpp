@@ -30,7 +30,7 @@ void check(const PlanOptions& o) {
   at_least("T", o.steps, 1);
   at_least("batch", o.batch, 1);
   at_least("ranks", o.ranks, 0);
-  at_least("chunks", o.chunks, 1);
+  at_least("state-pieces", o.state_pieces, 0);
   at_least("threads", o.threads, 0);
   at_least("runs", o.runs, 1);
   at_least("measure-steps", o.measure_steps, 2);
@@ -59,6 +59,7 @@ class Planner {
         meter_({.model = o_.model,
                 .norm = batch_norm_mode(o_.bn_mode),
                 .device = parse_device(o_.device),
+                .state_pieces = o_.state_pieces,
                 .speculate = o_.speculate,
                 .runs = o_.runs,
                 .most_steps = o_.measure_steps}) {
@@ -133,7 +134,7 @@ class Planner {
     return {.mesh = mesh,
             .steps = steps,
             .batch = o_.batch,
-            .chunks = o_.chunks,
+            .state_pieces = o_.state_pieces,
             .speculate = o_.speculate,
             .link = link_};
   }
@@ -249,7 +250,7 @@ void add_plan_options(CLI::App& app, PlanOptions& o) {
   add("--batch,--batch-size", o.batch, "Network", "Samples of a step over all ranks");
   add("--bn-mode", o.bn_mode, "Network", "Statistics of batch norm: sync, step or frozen");
   add("--ranks", o.ranks, "Ranks", "That share a step; 0: those of mpirun, else 8");
-  add("--chunks", o.chunks, "Ranks", "Parts of a state, sent as soon as each is ready");
+  add("--state-pieces", o.state_pieces, "Ranks", "In which a state is sent; 0: as trainers do");
   app.add_flag("--speculate", o.speculate, "Time shards begin before their states are there")
       ->group("Ranks");
   const auto link = [&](const char* name, auto& value, const char* help) {

@@ -18,7 +18,7 @@ struct PlanOptions {
   std::int64_t steps = 64, batch = 16;
   int ranks = 0;  ///< 0: those of mpirun, else 8
   std::string bn_mode = "sync";
-  int chunks = 1;
+  std::int64_t state_pieces = 0;  ///< 0: as trainers do
   bool speculate = false;
   /// Microseconds and 1e9 bytes per second of each link, of which only tables have several; empty:
   /// measured where there are several ranks, else 10.

@@ -46,7 +46,10 @@ const NetworkProfile& PlanMeter::measured(MeshShape mesh, std::int64_t part_step
   set_batch_norm_mode(model.network, options_.norm);
   move_to(model.network, options_.device);
   place->second = profile_network(model.network, model.input.to(options_.device),
-                                  {.loss = model.loss, .mesh = mesh, .runs = options_.runs});
+                                  {.loss = model.loss,
+                                   .mesh = mesh,
+                                   .state_pieces = options_.state_pieces,
+                                   .runs = options_.runs});
   profile_optimizer(place->second, parameters(model.network), model.optimizer,
                     plan_optimizer_options(model.optimizer), options_.runs);
   return place->second;

@@ -18,7 +18,8 @@ struct PlanMeterOptions {
   PlanModelOptions model{};
   BatchNormMode norm = BatchNormMode::batch;
   Device device = cpu_device;
-  bool speculate = false;  ///< in steps that are really shared
+  std::int64_t state_pieces = 0;  ///< as `ShardOptions::state_pieces`
+  bool speculate = false;         ///< in steps that are really shared
   int runs = 3;
   std::int64_t most_steps = 64;  ///< longer sequences are not run but reckoned from shorter ones
 };

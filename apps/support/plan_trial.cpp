@@ -19,7 +19,8 @@ double measured_step(const PlanMeterOptions& options, const Mesh& mesh, std::int
   set_batch_norm_mode(model.network, options.norm);
   move_to(model.network, options.device);
   const Tensor input = model.input.to(options.device);
-  ShardedNetwork sharded(model.network, mesh, {.speculate = options.speculate});
+  ShardedNetwork sharded(model.network, mesh,
+                         {.speculate = options.speculate, .state_pieces = options.state_pieces});
   const auto optimizer = make_optimizer(model.optimizer, parameters(model.network),
                                         plan_optimizer_options(model.optimizer));
   Tensor seconds = zeros({options.runs}, {.dtype = DType::f64});

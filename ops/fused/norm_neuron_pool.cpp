@@ -8,6 +8,7 @@
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/fused/detail/fused_kernels.h"
 #include "ranvier/ops/neurons/detail/scan_op.h"
+#include "ranvier/ops/neurons/detail/state_passage.h"
 #include "ranvier/ops/pool/pool2d.h"
 
 namespace ranvier {
@@ -74,42 +75,48 @@ struct NormNeuronPoolBackward final : Node {
   std::vector<Tensor> learnables;
   norm::Normalisation of;
   Shape step;
-  std::function<void(std::span<const Tensor>)> on_state_gradient;
+  StateRelay* relay = nullptr;  // as in `ScanBackward`
 
   const char* name() const override { return "NormNeuronPoolBackward"; }
 
   std::vector<Tensor> backward(std::span<const Tensor> grads) override {
     const int states = input.program.states;
     const Device device = read[0].get().device();
-    const fused::Input<S> in = inputs();
-    std::vector<Tensor> held(grads.begin(), grads.end());  // spikes, state variables
+    // Spikes, state variables.
+    std::vector<Tensor> held(grads.begin(), grads.begin() + 1 + states);
     for (std::size_t i = 0; i < held.size(); ++i)
       if (held[i].defined()) held[i] = held[i].to(i == 0 ? dtype_of<S> : dtype_of<R>);
-    fused::GradInput<S> grad_in{.spikes = data_or_null<S>(held[0]), .state = {}};
-    for (int k = 0; k < states; ++k)
-      grad_in.state[k] = data_or_null<R>(held[static_cast<std::size_t>(k) + 1]);
 
     std::vector<Tensor> results(3 + static_cast<std::size_t>(states));
     fused::GradOutput<S> grad_out;
+    const bool hands_on = has_before(relay);
     const auto wanted = [&]<class T>(int i, const Shape& shape, detail::Type<T>) -> T* {
-      if (!needs(i)) return nullptr;
+      if (!needs(i) && (i == 0 || !hands_on)) return nullptr;
       Tensor& result = results[static_cast<std::size_t>(i)];
       result = empty(shape, {.dtype = dtype_of<T>, .device = device});
       return mutable_data_or_null<T>(result);
     };
     S* const grad_x = wanted(0, read[0].get().shape(), detail::Type<S>{});
     for (int k = 0; k < states; ++k) grad_out.state[k] = wanted(3 + k, step, detail::Type<R>{});
-    Tensor learnt = learnables.empty()
-                        ? Tensor()
-                        : empty({in.program.learnables}, {.dtype = DType::f64, .device = device});
+    Tensor learnt = learnables.empty() ? Tensor()
+                                       : empty({input.program.learnables},
+                                               {.dtype = DType::f64, .device = device});
     grad_out.learnables = mutable_data_or_null<double>(learnt);
     norm::GradientSums sums;
     grad_out.y = grad_x;
     grad_out.centre = data_or_null<R>(of.centre);
     grad_out.sums = &sums;
+    StatePassage passage(relay, StatePassage::Way::backward, {held.begin() + 1, held.end()},
+                         {results.begin() + 3, results.end()}, step,
+                         {.dtype = dtype_of<R>, .device = device});
+    fused::GradInput<S> grad_in{.spikes = data_or_null<S>(held[0]), .state = {}};
+    for (int k = 0; k < states; ++k)
+      grad_in.state[k] = data_or_null<R>(passage.arriving()[static_cast<std::size_t>(k)]);
+    fused::Input<S> in = inputs();
+    in.pieces = passage.pieces();
     const Tensor of_y =
         kernel_for(op, device, fused::Kernels<S>::backward)(device, in, grad_in, grad_out);
-    if (on_state_gradient) on_state_gradient(std::span(results).subspan(3));
+    passage.finish();
 
     const norm::Gradient by = norm::gradient(of, sums, read[1].get());
     if (grad_x != nullptr)
@@ -159,7 +166,7 @@ Tensor checkpoints_for(const fused::Input<S>& in, Device device) {
 template <class S>
 NormNeuronPoolResult run(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                          const norm::Normalisation& of, const Neuron& neuron,
-                         const ArrivingState& before, const NormNeuronPoolOptions& options,
+                         const NeuronState& state, const NormNeuronPoolOptions& options,
                          const Extent& extent) {
   using R = detail::Computed<S>;
   const Device device = x.device();
@@ -171,11 +178,6 @@ NormNeuronPoolResult run(const Tensor& x, const Tensor& gamma, const Tensor& bet
                      .x = data_or_null<S>(x),
                      .scale = data_or_null<R>(of.affine.scale),
                      .shift = data_or_null<R>(of.affine.shift)};
-  std::vector<Tensor> inputs = inputs_of(neuron, x, before.state);
-  inputs.insert(inputs.begin() + 1, {gamma, beta});
-  const std::span<const Tensor> initial(inputs.data() + 3,
-                                        static_cast<std::size_t>(in.program.states));
-  for (std::size_t k = 0; k < initial.size(); ++k) in.state[k] = data_or_null<R>(initial[k]);
   learnables_of(neuron.learnables, in.learnables);
 
   NormNeuronPoolResult result;
@@ -186,42 +188,43 @@ NormNeuronPoolResult run(const Tensor& x, const Tensor& gamma, const Tensor& bet
     out.words = mutable_data_or_null<std::uint64_t>(result.spikes);
   else
     out.spikes = mutable_data_or_null<S>(result.spikes);
-  std::vector<Tensor> last(options.final_state ? initial.size() : 0);
-  for (std::size_t k = 0; k < last.size(); ++k) {
-    last[k] = empty(extent.step, {.dtype = dtype_of<R>, .device = device});
-    out.state[k] = mutable_data_or_null<R>(last[k]);
-  }
-  const bool recorded = grad_needed(inputs);
+  const TensorOptions real{.dtype = dtype_of<R>, .device = device};
+  std::vector<Tensor> last;
+  if (options.final_state || has_after(options.relay))
+    for (int k = 0; k < neuron.states(); ++k) {
+      last.push_back(empty(extent.step, real));
+      out.state[k] = mutable_data_or_null<R>(last.back());
+    }
+  StatePassage passage(options.relay, StatePassage::Way::forward,
+                       variables_of(state, neuron.states()), last, extent.step, real);
+  const std::vector<Tensor>& first = passage.arriving();
+  for (std::size_t k = 0; k < first.size(); ++k) in.state[k] = data_or_null<R>(first[k]);
+  in.pieces = passage.pieces();
+  std::vector<Tensor> inputs = inputs_of(neuron, x, first);
+  inputs.insert(inputs.begin() + 1, {gamma, beta});
+  const bool recorded = must_record(inputs, options.relay);
   Tensor checkpoints = recorded ? checkpoints_for(in, device) : Tensor();
   out.checkpoints = mutable_data_or_null<R>(checkpoints);
   kernel_for(op, device, fused::Kernels<S>::forward)(device, in, out);
+  passage.finish();
 
   if (recorded) {
     auto node = std::make_shared<NormNeuronPoolBackward<S>>();
     node->input = in;
     for (const Tensor* tensor : {&x, &gamma, &beta}) node->read.emplace_back(*tensor);
-    for (const Tensor& variable : initial) node->read.emplace_back(variable);
+    for (const Tensor& variable : first) node->read.emplace_back(variable);
     node->checkpoints = checkpoints;
     node->learnables = neuron.learnables;
     node->of = of;
     node->step = extent.step;
-    node->on_state_gradient = before.on_gradient;
+    node->relay = options.relay;
     std::vector<Tensor> outputs{result.spikes};
     outputs.insert(outputs.end(), last.begin(), last.end());
-    outputs.resize(1 + initial.size());
-    attach(std::move(node), inputs, outputs);
+    outputs.resize(1 + first.size());
+    attach_scan(std::move(node), inputs, std::move(outputs), options.relay);
   }
   result.state = options.final_state ? NeuronState(std::move(last)) : NeuronState::not_kept();
   return result;
-}
-
-/// `state`, which was checked, or the one that arrives instead.
-ArrivingState arrived(const Neuron& neuron, const Tensor& x, const NeuronState& state,
-                      const NormNeuronPoolOptions& options, const Extent& extent) {
-  if (!options.arriving_state) return {.state = state};
-  ArrivingState arriving = options.arriving_state();
-  check_scan(neuron, x, arriving.state, extent);
-  return arriving;
 }
 
 /// The largest of real numbers, which has no fused kernel on a CUDA device.
@@ -231,7 +234,8 @@ NormNeuronPoolResult max_pooled_readout(const Tensor& x, const Tensor& gamma, co
                                         const NormNeuronPoolOptions& options) {
   const Tensor y = batch_norm(x, gamma, beta, running, options.norm);
   const ScanResult scanned =
-      scan(neuron, y, state, {.steps = options.steps, .final_state = options.final_state});
+      scan(neuron, y, state,
+           {.steps = options.steps, .final_state = options.final_state, .relay = options.relay});
   return {max_pool2d(scanned.spikes, {.kernel = {options.kernel, options.kernel}}), scanned.state};
 }
 
@@ -253,17 +257,16 @@ NormNeuronPoolResult norm_neuron_pool(const Tensor& given, const Tensor& gamma, 
   const Tensor x = readable(given, neuron, options);
   const Extent extent = extent_of(neuron, x, options.steps);
   check_scan(neuron, x, state, extent);
+  check_relay(neuron, state, options.relay);
   check(neuron, x, gamma, beta, options, extent);
   NormNeuronPoolOptions used = options;
   if (options.steps > 0 && options.norm.mode == BatchNormMode::step)
     used.norm.mode = BatchNormMode::batch;
   if (x.device() != cpu_device && !neuron.spiking() && options.pool == SpikePool::max)
-    return max_pooled_readout(x, gamma, beta, running, neuron,
-                              arrived(neuron, x, state, options, extent).state, used);
+    return max_pooled_readout(x, gamma, beta, running, neuron, state, used);
   const norm::Normalisation of = norm::normalisation(x, gamma, beta, running, used.norm);
-  const ArrivingState before = arrived(neuron, x, state, options, extent);
   return detail::visit_floating(op, x.dtype(), [&]<class S>(detail::Type<S>) {
-    return run<S>(x, gamma, beta, of, neuron, before, used, extent);
+    return run<S>(x, gamma, beta, of, neuron, state, used, extent);
   });
 }
 

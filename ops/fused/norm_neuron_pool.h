@@ -4,8 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <span>
 
 #include "ranvier/core/tensor.h"
 #include "ranvier/ops/neurons/scan.h"
@@ -16,14 +14,6 @@ namespace ranvier {
 /// What follows the neuron.
 enum class SpikePool : std::uint8_t { none, max, average };
 
-/// A state that was on its way.
-struct ArrivingState {
-  NeuronState state{};
-  /// Called in backward with the gradients of the state's variables (undefined where none is
-  /// wanted) as soon as they are known, before that of x is.
-  std::function<void(std::span<const Tensor>)> on_gradient{};
-};
-
 struct NormNeuronPoolOptions {
   BatchNormOptions norm =
       {};                  ///< of a static input, step mode is batch mode: its steps are the same
@@ -32,8 +22,9 @@ struct NormNeuronPoolOptions {
   std::int64_t kernel = 2;   ///< side and stride of the pool's square windows, without padding
   bool packed = false;       ///< spikes as `DType::bits`; not after an average
   bool final_state = false;  ///< keep the state after the last step
-  /// Asked for the state once the statistics of x are taken, in the place of `state`.
-  std::function<ArrivingState()> arriving_state{};
+  /// As `ScanOptions::relay`; asked once the statistics of x are taken, and in backward before
+  /// those of its gradient.
+  StateRelay* relay = nullptr;
 };
 
 struct NormNeuronPoolResult {

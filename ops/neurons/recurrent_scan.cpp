@@ -1,5 +1,6 @@
 #include "ranvier/ops/neurons/recurrent_scan.h"
 
+#include <algorithm>
 #include <span>
 #include <type_traits>
 
@@ -10,6 +11,7 @@
 #include "ranvier/ops/neurons/detail/recurrent_kernels.h"
 #include "ranvier/ops/neurons/detail/scan_kernels.h"
 #include "ranvier/ops/neurons/detail/scan_op.h"
+#include "ranvier/ops/neurons/detail/state_passage.h"
 #include "ranvier/ops/shape/slice.h"
 
 namespace ranvier {
@@ -68,6 +70,7 @@ struct RecurrentScanBackward final : Node {
   Saved checkpoints;  // on a CUDA device
   std::vector<Tensor> learnables;
   Shape step;
+  StateRelay* relay = nullptr;  // as in `ScanBackward`
 
   const char* name() const override { return "RecurrentScanBackward"; }
 
@@ -75,7 +78,8 @@ struct RecurrentScanBackward final : Node {
   std::vector<Tensor> backward(std::span<const Tensor> grads) override {
     const int states = scan.program.states;
     const Device device = currents.get().device();
-    std::vector<Tensor> held(grads.begin(), grads.end());  // outputs, state variables, last output
+    // Outputs, state variables, last output.
+    std::vector<Tensor> held(grads.begin(), grads.begin() + 2 + states);
     for (Tensor& grad : held)
       if (grad.defined()) grad = grad.to(dtype_of<R>);
     std::vector<Tensor> results(3 + static_cast<std::size_t>(states));
@@ -85,17 +89,25 @@ struct RecurrentScanBackward final : Node {
       result = empty(shape, {.dtype = dtype_of<R>, .device = device});
       return mutable_data_or_null<R>(result);
     };
+    const bool hands_on = has_before(relay);
     grad_out.x = wanted(0, currents.get().shape());
     for (int k = 0; k < states; ++k)
-      if (needs(2 + k)) grad_out.state[k] = wanted(2 + k, step);
-    if (needs(2 + states)) grad_out.output = wanted(2 + states, step);
+      if (needs(2 + k) || hands_on) grad_out.state[k] = wanted(2 + k, step);
+    if (needs(2 + states) || hands_on) grad_out.output = wanted(2 + states, step);
     Tensor sums = learnables.empty()
                       ? Tensor()
                       : empty({scan.program.learnables}, {.dtype = DType::f64, .device = device});
     grad_out.learnables = mutable_data_or_null<double>(sums);
 
+    StatePassage passage(relay, StatePassage::Way::backward, {held.begin() + 1, held.end()},
+                         {results.begin() + 2, results.end()}, step,
+                         {.dtype = dtype_of<R>, .device = device});
+    std::copy(passage.arriving().begin(), passage.arriving().end(), held.begin() + 1);
+    RecurrentInput<R> in = input();
+    in.pieces = passage.pieces();
     kernel_for(op, device, RecurrentKernels<R>::backward)(
-        device, input(), data_or_null<R>(currents.get()), gradients_of(held), grad_out);
+        device, in, data_or_null<R>(currents.get()), gradients_of(held), grad_out);
+    passage.finish();
     if (needs(1)) results[1] = weight_gradient(results[0]);
     for (Tensor& gradient : learnable_gradients(learnables, sums))
       results.push_back(std::move(gradient));
@@ -164,13 +176,13 @@ Written<R> make_outputs(const Neuron& neuron, const Extent& extent, Device devic
   const std::int64_t count = checkpoint_count(extent.steps);
   if (recorded && device != cpu_device && count > 0)
     made.checkpoints = empty(Shape{count, neuron.states()}.concat(extent.step), real);
-  made.last.resize(options.final_state ? states + 1 : 0);
-  for (Tensor& variable : made.last) variable = empty(extent.step, real);
+  if (options.final_state || has_after(options.relay))
+    for (std::size_t k = 0; k < states + 1; ++k) made.last.push_back(empty(extent.step, real));
   made.out.currents = mutable_data_or_null<R>(made.currents);
   made.out.outputs = mutable_data_or_null<R>(made.outputs);
   made.out.words = mutable_data_or_null<std::uint64_t>(made.words);
   made.out.checkpoints = mutable_data_or_null<R>(made.checkpoints);
-  if (options.final_state) {
+  if (!made.last.empty()) {
     for (std::size_t k = 0; k < states; ++k)
       made.out.state[k] = mutable_data_or_null<R>(made.last[k]);
     made.out.last = mutable_data_or_null<R>(made.last.back());
@@ -182,26 +194,30 @@ template <class R>
 RecurrentScanResult run(const Neuron& neuron, const Tensor& x, const Tensor& weight,
                         const Initial& initial, const RecurrentScanOptions& options,
                         const Extent& extent) {
-  const std::vector<Tensor> scanned = inputs_of(neuron, x, initial.state);
-  const auto learnables = static_cast<std::ptrdiff_t>(neuron.learnables.size());
-  std::vector<Tensor> inputs{x, weight};
-  inputs.insert(inputs.end(), scanned.begin() + 1, scanned.end() - learnables);
-  inputs.push_back(initial.output);
-  inputs.insert(inputs.end(), scanned.end() - learnables, scanned.end());
-  const bool recorded = grad_needed(inputs);
-
   const auto states = static_cast<std::size_t>(neuron.states());
+  std::vector<Tensor> given = variables_of(initial.state, neuron.states());
+  given.push_back(initial.output);
+  std::vector<Tensor> inputs{x, weight};
+  inputs.insert(inputs.end(), given.begin(), given.end());
+  inputs.insert(inputs.end(), neuron.learnables.begin(), neuron.learnables.end());
+  const bool recorded = must_record(inputs, options.relay);
+
+  Written<R> made = make_outputs<R>(neuron, extent, x.device(), options, recorded);
+  StatePassage passage(options.relay, StatePassage::Way::forward, std::move(given), made.last,
+                       extent.step, {.dtype = dtype_of<R>, .device = x.device()});
+  const std::vector<Tensor>& first = passage.arriving();
   RecurrentInput<R> in{.program = program_of<R>(neuron),
                        .steps = extent.steps,
                        .rows = extent.step.sub(0, extent.step.rank() - 1).numel(),
                        .columns = extent.step[-1],
                        .x = data_or_null<R>(x),
                        .weight = data_or_null<R>(weight),
-                       .output = data_or_null<R>(initial.output)};
-  for (std::size_t k = 0; k < states; ++k) in.state[k] = data_or_null<R>(inputs[2 + k]);
+                       .output = data_or_null<R>(first.back()),
+                       .pieces = passage.pieces()};
+  for (std::size_t k = 0; k < states; ++k) in.state[k] = data_or_null<R>(first[k]);
   learnables_of(neuron.learnables, in.learnables);
-  Written<R> made = make_outputs<R>(neuron, extent, x.device(), options, recorded);
   kernel_for(op, x.device(), RecurrentKernels<R>::forward)(x.device(), in, made.out);
+  passage.finish();
 
   const Tensor spikes = options.packed ? made.words : made.outputs;
   if (recorded) {
@@ -211,15 +227,16 @@ RecurrentScanResult run(const Neuron& neuron, const Tensor& x, const Tensor& wei
     // For W: spikes as words where there are any; those of f64 are multiplied as numbers.
     node->outputs = std::is_same_v<R, float> && made.words.defined() ? made.words : made.outputs;
     node->weight = weight;
-    node->first_output = initial.output;
+    node->first_output = first.back();
     node->checkpoints = made.checkpoints;
-    for (std::size_t k = 0; k < states; ++k) node->first_state.emplace_back(inputs[2 + k]);
+    for (std::size_t k = 0; k < states; ++k) node->first_state.emplace_back(first[k]);
     node->learnables = neuron.learnables;
     node->step = extent.step;
+    node->relay = options.relay;
     std::vector<Tensor> results{spikes};
     results.insert(results.end(), made.last.begin(), made.last.end());
     results.resize(2 + states);
-    attach(std::move(node), inputs, results);
+    attach_scan(std::move(node), inputs, std::move(results), options.relay);
   }
   return {spikes,
           options.final_state ? NeuronState(std::move(made.last)) : NeuronState::not_kept()};
@@ -233,6 +250,7 @@ RecurrentScanResult recurrent_scan(const Neuron& neuron, const Tensor& given, co
   const Extent extent = extent_of(neuron, x, 0);
   const Initial initial = split(neuron, state);
   check_recurrent(neuron, x, weight, initial, extent);
+  check_relay(neuron, state, options.relay);
   if (options.packed) check_packed(neuron, extent);
   return detail::visit_real(op, x.dtype(), [&]<class R>(detail::Type<R>) {
     return run<R>(neuron, x, weight, initial, options, extent);

@@ -8,8 +8,9 @@ namespace ranvier {
 
 /// What `recurrent_scan` writes; whatever is not asked for costs nothing.
 struct RecurrentScanOptions {
-  bool packed = false;       ///< spikes as `DType::bits` instead of the dtype of x
-  bool final_state = false;  ///< keep the state after the last step
+  bool packed = false;          ///< spikes as `DType::bits` instead of the dtype of x
+  bool final_state = false;     ///< keep the state after the last step
+  StateRelay* relay = nullptr;  ///< as `ScanOptions::relay`
 };
 
 struct RecurrentScanResult {

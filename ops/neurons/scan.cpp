@@ -51,6 +51,7 @@ ScanResult scan(const Neuron& neuron, const Tensor& x, const NeuronState& state,
                 const ScanOptions& options) {
   const neurons::Extent extent = neurons::extent_of(neuron, x, options.steps);
   neurons::check_scan(neuron, x, state, extent);
+  neurons::check_relay(neuron, state, options.relay);
   if (options.packed) neurons::check_packed(neuron, extent);
   const bool as_it_is = scans_16_bit(neuron, x, state, extent, options.packed);
   const Tensor scanned = as_it_is ? x : widened(x);
@@ -58,7 +59,7 @@ ScanResult scan(const Neuron& neuron, const Tensor& x, const NeuronState& state,
       neuron.name().c_str(), scanned.dtype(), [&]<class S>(detail::Type<S>) {
         neurons::ScanRun<detail::Computed<S>, S> run(neuron, scanned, options);
         run.forward(state);
-        return run.record(state);
+        return run.record();
       });
 }
 

@@ -10,6 +10,7 @@
 
 #include "ranvier/core/tensor.h"
 #include "ranvier/ops/neurons/neuron.h"
+#include "ranvier/ops/neurons/state_relay.h"
 
 namespace ranvier {
 
@@ -45,6 +46,8 @@ struct ScanOptions {
   bool final_state = false;  ///< keep the state after the last step
   bool trace = false;        ///< keep the membrane of each step, after its reset (v_seq)
   bool rate = false;         ///< the mean of the output over time
+  /// Where the state comes from and goes to, if others have the steps before and after.
+  StateRelay* relay = nullptr;
 };
 
 /// What a scan gives; tensors that were not asked for are undefined.
@@ -59,7 +62,8 @@ struct ScanResult {
 /// `state`. Differentiable in x, the state and the neuron's learnables, through every output. A
 /// 16-bit x is computed with in f32, and so are all results; but on CUDA devices spikes have x's
 /// dtype, unless there is an odd number of them per step. Errors: any other dtype, a state of
-/// another shape or dtype, no time axis, steps < 0, packed spikes of a readout.
+/// another shape or dtype, or a state and a relay; no time axis, steps < 0, packed spikes of a
+/// readout.
 ScanResult scan(const Neuron& neuron, const Tensor& x, const NeuronState& state = {},
                 const ScanOptions& options = {});
 

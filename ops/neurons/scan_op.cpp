@@ -60,6 +60,12 @@ void check_scan(const Neuron& neuron, const Tensor& x, const NeuronState& state,
   check_devices(neuron, x, state);
 }
 
+void check_relay(const Neuron& neuron, const NeuronState& state, const StateRelay* relay) {
+  RV_CHECK(relay == nullptr || state.at_rest(),
+           "[{}] a sequence that ranks share begins at rest, as its state is theirs.",
+           neuron.name());
+}
+
 void check_packed(const Neuron& neuron, const Extent& extent) {
   RV_CHECK(neuron.spiking(), "[{}] packed needs spikes; this neuron's output is real-valued.",
            neuron.name());
@@ -68,10 +74,14 @@ void check_packed(const Neuron& neuron, const Extent& extent) {
            extent.sequence);
 }
 
-std::vector<Tensor> inputs_of(const Neuron& neuron, const Tensor& x, const NeuronState& state) {
+std::vector<Tensor> variables_of(const NeuronState& state, int count) {
+  return state.at_rest() ? std::vector<Tensor>(static_cast<std::size_t>(count)) : state.variables();
+}
+
+std::vector<Tensor> inputs_of(const Neuron& neuron, const Tensor& x,
+                              const std::vector<Tensor>& state) {
   std::vector<Tensor> inputs{x};
-  for (int k = 0; k < neuron.states(); ++k)
-    inputs.push_back(state.at_rest() ? Tensor() : state.variables()[static_cast<std::size_t>(k)]);
+  inputs.insert(inputs.end(), state.begin(), state.end());
   inputs.insert(inputs.end(), neuron.learnables.begin(), neuron.learnables.end());
   return inputs;
 }

@@ -18,6 +18,8 @@ SpeculativeScan::SpeculativeScan(const Neuron& neuron, const Tensor& given,
   check_scan(neuron, x, guess, extent);
   if (options.packed) check_packed(neuron, extent);
   RV_CHECK(!options.rate, "[{}] a scan that begins from a guess gives no rate.", neuron.name());
+  RV_CHECK(options.relay == nullptr, "[{}] a scan that begins from a guess takes its state whole.",
+           neuron.name());
   const std::int64_t scanned = extent.sequence.numel();
   detail::visit_real(neuron.name().c_str(), x.dtype(), [&]<class R>(detail::Type<R>) {
     const auto run = std::make_shared<ScanRun<R>>(neuron, x, options);
@@ -25,7 +27,7 @@ SpeculativeScan::SpeculativeScan(const Neuron& neuron, const Tensor& given,
     finish_ = [=](const NeuronState& state) -> RepairedScan {
       check_scan(neuron, x, state, extent);
       const std::int64_t repaired = run->repair(state);
-      return {run->record(state), scanned, repaired};
+      return {run->record(), scanned, repaired};
     };
   });
 }

@@ -24,7 +24,7 @@ struct RepairedScan {
 class SpeculativeScan {
  public:
   /// Scans x from `guess`, as `scan` does, outside the tape. Errors: those of `scan`; a rate is
-  /// asked for.
+  /// asked for, or there is a relay.
   SpeculativeScan(const Neuron& neuron, const Tensor& x, const NeuronState& guess,
                   const ScanOptions& options);
   /// Once: repairs the scan to that from `state`.

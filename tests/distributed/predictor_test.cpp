@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "ranvier/distributed/time_relay.h"
 #include "tests/support/catch.h"
 #include "tests/support/errors.h"
 
@@ -29,6 +30,7 @@ NetworkProfile network(const std::vector<Pair>& pairs, std::int64_t sums = 0) {
     profile.stages.push_back({.forward = pair.chained,
                               .backward = 2 * pair.chained,
                               .chained = true,
+                              .in_pieces = true,
                               .state_bytes = pair.state_bytes});
   }
   return profile;
@@ -47,9 +49,9 @@ std::vector<Pair> random_pairs(std::mt19937& random) {
 }
 
 /// (R - 1)(N / K + c / K + a), the delay of the last rank behind the first.
-double skew(double neurons, const Pair& pair, int ranks, int chunks) {
+double skew(double neurons, const Pair& pair, int ranks, int pieces) {
   const double transfer = static_cast<double>(pair.state_bytes) / wire.bandwidth;
-  return (ranks - 1) * ((neurons + transfer) / chunks + wire.latency);
+  return (ranks - 1) * ((neurons + transfer) / pieces + wire.latency);
 }
 
 }  // namespace
@@ -58,19 +60,21 @@ TEST_CASE("without meetings a step pays the longest delay between ranks once eac
   std::mt19937 random(1);
   for (int run = 0; run < 200; ++run) {
     const auto pairs = random_pairs(random);
-    const int ranks = 1 << (random() % 4), chunks = 1 + static_cast<int>(random() % 8);
+    const int ranks = 1 << (random() % 4), pieces = 1 + static_cast<int>(random() % 8);
     double work = 0, forward_delay = 0, backward_delay = 0;
     for (const Pair& pair : pairs) {
       work += (pair.plain + pair.chained) / ranks;
-      forward_delay = std::max(forward_delay, skew(pair.chained / ranks, pair, ranks, chunks));
+      forward_delay = std::max(forward_delay, skew(pair.chained / ranks, pair, ranks, pieces));
       backward_delay =
-          std::max(backward_delay, skew(2 * pair.chained / ranks, pair, ranks, chunks));
+          std::max(backward_delay, skew(2 * pair.chained / ranks, pair, ranks, pieces));
     }
-    const Prediction got = predict(
-        network(pairs),
-        {.mesh = {.time = ranks}, .steps = steps, .batch = batch, .chunks = chunks, .link = wire});
+    const Prediction got = predict(network(pairs), {.mesh = {.time = ranks},
+                                                    .steps = steps,
+                                                    .batch = batch,
+                                                    .state_pieces = pieces,
+                                                    .link = wire});
     const double gather = ranks > 1 ? wire.latency : 0;
-    INFO("ranks " << ranks << ", chunks " << chunks << ", stages " << pairs.size());
+    INFO("ranks " << ranks << ", pieces " << pieces << ", stages " << pairs.size());
     CHECK(got.forward == Approx(work + forward_delay + gather).epsilon(1e-9));
     CHECK(got.step == Approx(3 * work + forward_delay + backward_delay + gather).epsilon(1e-9));
   }
@@ -81,16 +85,18 @@ TEST_CASE("batch norm over all ranks pays the delay at every layer") {
   constexpr std::int64_t channels = 128;
   for (int run = 0; run < 200; ++run) {
     const auto pairs = random_pairs(random);
-    const int ranks = 2 << (random() % 3), chunks = 1 + static_cast<int>(random() % 8);
+    const int ranks = 2 << (random() % 3), pieces = 1 + static_cast<int>(random() % 8);
     const double sums =
         2 * wire.latency + 2.0 * (ranks - 1) / ranks * (2 * 8 * channels) / wire.bandwidth;
     double forward = wire.latency;
     for (const Pair& pair : pairs)
       forward += (pair.plain + pair.chained) / ranks + sums +
-                 skew(pair.chained / ranks, pair, ranks, chunks);
-    const Prediction got = predict(
-        network(pairs, 2 * channels),
-        {.mesh = {.time = ranks}, .steps = steps, .batch = batch, .chunks = chunks, .link = wire});
+                 skew(pair.chained / ranks, pair, ranks, pieces);
+    const Prediction got = predict(network(pairs, 2 * channels), {.mesh = {.time = ranks},
+                                                                  .steps = steps,
+                                                                  .batch = batch,
+                                                                  .state_pieces = pieces,
+                                                                  .link = wire});
     CHECK(got.forward == Approx(forward).epsilon(1e-9));
   }
 }
@@ -111,12 +117,36 @@ TEST_CASE("ranks that guess states wait for repairs instead of scans") {
     for (const Pair& pair : pairs)
       forward += (pair.plain + pair.chained) / ranks + sums +
                  skew(repaired * pair.chained / ranks, pair, ranks, 1);
-    Plan plan{.mesh = {.time = ranks}, .steps = steps, .batch = batch, .link = wire};
+    Plan plan{
+        .mesh = {.time = ranks}, .steps = steps, .batch = batch, .state_pieces = 1, .link = wire};
     const double waiting = predict(profile, plan).forward;
     plan.speculate = true;
     const double guessing = predict(profile, plan).forward;
     CHECK(guessing == Approx(forward).epsilon(1e-9));
     CHECK(guessing < waiting);
+  }
+}
+
+TEST_CASE("states go in as many pieces as trainers cut them into, unless a plan says otherwise") {
+  // A piece is worth its messages.
+  CHECK(state_pieces(1000, 10) == 1);
+  CHECK(state_pieces(1 << 20, 1) > 1);
+  CHECK(state_pieces(1 << 30, 1000) == state_pieces(1 << 20, 1000));
+  for (std::int64_t bytes = 4; bytes < 1 << 24; bytes *= 2) {
+    CHECK(state_pieces(bytes, 16) <= state_pieces(2 * bytes, 16));
+    CHECK(state_pieces(bytes, 16) <= state_pieces(bytes, 32));
+  }
+  for (const std::int64_t bytes : {1 << 10, 1 << 14, 1 << 16, 1 << 20}) {
+    NetworkProfile profile = network({{.plain = 1, .chained = 8, .state_bytes = bytes}});
+    Plan plan{.mesh = {.time = 8}, .steps = steps, .batch = batch, .link = wire};
+    const double by_rule = predict(profile, plan).step;
+    plan.state_pieces = state_pieces(bytes, Slice::of(steps, 0, 8).length());
+    CHECK(predict(profile, plan).step == by_rule);
+    profile.stages[1].in_pieces = false;
+    plan.state_pieces = 4;
+    const double whole = predict(profile, plan).step;
+    plan.state_pieces = 1;
+    CHECK(predict(profile, plan).step == whole);
   }
 }
 
@@ -187,7 +217,7 @@ TEST_CASE("more steps, slower links and slower stages never make a step shorter"
     Plan plan{.mesh = {.data = data, .time = time},
               .steps = steps,
               .batch = batch,
-              .chunks = 1 + static_cast<int>(random() % 4),
+              .state_pieces = 1 + static_cast<int>(random() % 4),
               .link = wire};
     const double before = predict(profile, plan).step;
     const auto slower = [&](Plan changed) { return predict(profile, changed).step >= before; };
@@ -282,7 +312,8 @@ TEST_CASE("memory falls with the steps and samples of a rank, weights stay") {
 
 TEST_CASE("the timeline has no rank do two things at once and is as busy as the step says") {
   std::mt19937 random(4);
-  const Plan plan{.mesh = {.time = 4}, .steps = steps, .batch = batch, .chunks = 3, .link = wire};
+  const Plan plan{
+      .mesh = {.time = 4}, .steps = steps, .batch = batch, .state_pieces = 3, .link = wire};
   const Prediction got = predict(network(random_pairs(random), 16), plan);
   std::vector<double> free(4, 0);
   double busy = 0;
@@ -300,7 +331,8 @@ TEST_CASE("plans that cannot be are refused") {
   const NetworkProfile profile = network({{1, 1, 16}});
   const auto code = ErrorCode::invalid_argument;
   CHECK_ERROR(predict({}, {}), code, "[predict] the profile is empty.");
-  CHECK_ERROR(predict(profile, {.mesh = {.time = 0}}), code, "must be >= 1; got 0, 1 and 1");
+  CHECK_ERROR(predict(profile, {.mesh = {.time = 0}}), code, "must be >= 1; got 0 and 1");
+  CHECK_ERROR(predict(profile, {.state_pieces = -1}), code, "of a state must be >= 0; got -1");
   CHECK_ERROR(predict(profile, {.mesh = {.time = 8}, .steps = 7, .batch = 8}), code,
               "8 time shards need at least as many time steps; got 7.");
   CHECK_ERROR(predict(profile, {.mesh = {.data = 4}, .steps = 7, .batch = 3}), code,

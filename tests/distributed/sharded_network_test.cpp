@@ -13,6 +13,7 @@
 #include "ranvier/ops/sequence/readout.h"
 #include "ranvier/ops/shape/slice.h"
 #include "tests/support/catch.h"
+#include "tests/support/forwarding_transport.h"
 #include "tests/support/sharded_cases.h"
 #include "tests/support/values.h"
 
@@ -20,12 +21,30 @@ using namespace ranvier;
 
 namespace {
 
+/// Fails after the first `left` messages on `channel`.
+class FailingTransport final : public test::ForwardingTransport {
+ public:
+  FailingTransport(Transport& inner, Channel channel, int left)
+      : ForwardingTransport(inner), channel_(channel), left_(left) {}
+
+ private:
+  void do_send(const Tensor& message, int to, Channel channel) override {
+    if (channel == channel_ && left_-- == 0)
+      fail(ErrorCode::communication, "[test] no more messages");
+    ForwardingTransport::do_send(message, to, channel);
+  }
+
+  const Channel channel_;
+  int left_;
+};
+
 /// What all ranks of a mesh of threads find to differ.
-std::string mismatch_over_local(const test::ShardedCase& of, MeshShape shape, int steps = 3) {
+std::string mismatch_over_local(const test::ShardedCase& of, MeshShape shape, int steps = 3,
+                                const ShardOptions& options = {}) {
   std::mutex mutex;
   std::string found;
   run_local(shape.ranks(), [&](Transport& transport) {
-    const std::string own = test::sharded_mismatch(of, Mesh(transport, shape), steps);
+    const std::string own = test::sharded_mismatch(of, Mesh(transport, shape), steps, options);
     const std::lock_guard lock(mutex);
     found += own;
   });
@@ -37,6 +56,42 @@ std::string mismatch_over_local(const test::ShardedCase& of, MeshShape shape, in
 TEST_CASE("any number of time shards computes what one rank computes") {
   for (const test::ShardedCase& of : test::sharded_cases())
     for (int time = 1; time <= 8; ++time) CHECK(mismatch_over_local(of, {.time = time}) == "");
+}
+
+TEST_CASE("states in pieces give what one rank computes") {
+  for (const test::ShardedCase& of : test::sharded_cases())
+    for (const MeshShape shape :
+         {MeshShape{1, 2}, MeshShape{1, 3}, MeshShape{1, 8}, MeshShape{2, 2}, MeshShape{6, 2}})
+      for (const std::int64_t pieces : {1, 2, 100})
+        CHECK(mismatch_over_local(of, shape, 2, {.state_pieces = pieces}) == "");
+}
+
+TEST_CASE("pieces of a state and of its gradient make as many bytes as a whole one") {
+  for (const test::ShardedCase& of : test::sharded_cases()) {
+    CAPTURE(of.name);
+    using Sent = std::pair<std::int64_t, std::int64_t>;  // messages, bytes
+    const auto sent = [&](std::int64_t pieces, Channel channel) {
+      std::vector<Sent> by_rank(3);
+      run_local(3, [&](Transport& transport) {
+        auto& [messages, bytes] = by_rank[static_cast<std::size_t>(transport.rank())];
+        const Mesh mesh(transport, {.time = 3});
+        for (const MessageRecord& each : test::sharded_messages(of, mesh, {.state_pieces = pieces}))
+          if (each.channel == channel) ++messages, bytes += each.bytes;
+      });
+      return by_rank;
+    };
+    const Sent whole = sent(1, Channel::state)[0];
+    CHECK(sent(1, Channel::state_gradient) == std::vector<Sent>{{}, whole, whole});
+    const std::vector<Sent> states = sent(4, Channel::state);
+    const std::vector<Sent> gradients = sent(4, Channel::state_gradient);
+    CHECK(states == std::vector<Sent>{states[0], states[0], {}});
+    CHECK(gradients == std::vector<Sent>{{}, gradients[2], gradients[2]});
+    for (const Sent& pieces : {states[0], gradients[2]}) {
+      CHECK(pieces.second == whole.second);
+      CHECK(pieces.first >= whole.first);
+      if (of.name == "wide" || of.name.starts_with("event_cnn")) CHECK(pieces.first > whole.first);
+    }
+  }
 }
 
 TEST_CASE("data shards compute what one rank computes, and so do shards of both") {
@@ -52,6 +107,29 @@ TEST_CASE("two hundred steps of shared training follow the loss of one rank") {
                                  [&](const test::ShardedCase& c) { return c.name == name; });
     REQUIRE(of != cases.end());
     CHECK(mismatch_over_local(*of, {.time = 3}, 200) == "");
+  }
+}
+
+TEST_CASE("an error between two pieces of a state reaches all ranks") {
+  const std::vector<test::ShardedCase> cases = test::sharded_cases();
+  const auto of = std::find_if(cases.begin(), cases.end(),
+                               [](const test::ShardedCase& c) { return c.name == "wide"; });
+  for (const Channel channel : {Channel::state, Channel::state_gradient}) {
+    std::vector<std::string> errors(3);
+    run_local(3, [&](Transport& local) {
+      FailingTransport transport(local, channel, local.rank() == 1 ? 3 : 1'000'000);
+      std::string& error = errors[static_cast<std::size_t>(local.rank())];
+      try {
+        test::sharded_messages(*of, Mesh(transport, {.time = 3}), {.state_pieces = 5});
+      } catch (const Error& caught) {
+        error = caught.what();
+        if (local.rank() == 1) local.abort(error);
+      }
+    });
+    CHECK_THAT(errors[1], Catch::Matchers::Contains("no more messages"));
+    for (const std::size_t rank : {0, 2})
+      CHECK_THAT(errors[rank], Catch::Matchers::Contains("rank 1 ") &&
+                                   Catch::Matchers::Contains("gave up: [test] no more messages"));
   }
 }
 
@@ -115,6 +193,12 @@ TEST_CASE("what cannot be shared is refused by every rank") {
       {sequence({.data = 2}, {5, 1, 3}, {1, 5}), "1 samples cannot be shared by 2 data shards"},
       {sequence({.data = 2}, {5, 4, 3}, {4, 5}), "must have 2 samples, this rank's part of 4"},
       {sequence({.time = 2}, {6, 4, 3}, {4, 6}), "must have 3 steps, this rank's part of 6"},
+      {[](Transport& transport) {
+         Sequential network(LIF());
+         const Mesh mesh(transport, {.time = 2});
+         ShardedNetwork(network, mesh, {.state_pieces = -1});
+       },
+       "state_pieces must be >= 0; got -1"},
       {shown, "shows its static input for 4 steps, but 8 are shared"}};
   for (const auto& [body, text] : cases) {
     std::vector<std::string> errors(2);

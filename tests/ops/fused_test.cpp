@@ -285,32 +285,4 @@ TEST_CASE("the fused operation refuses what its parts would") {
 }
 
 }  // namespace
-
-TEST_CASE("a state may arrive late, and its gradient leave early") {
-  const Tensor x = leaf(random({4, 2, 6, 6, 3}, 1, DType::f32));
-  Tensor membrane = leaf(random({2, 6, 6, 3}, 2, DType::f32));
-  const Neuron neuron = LIFOptions{};
-  const RunningStatistics running{zeros({3}), full({3}, 1)};
-  const NormNeuronPoolResult given =
-      norm_neuron_pool(x, {}, {}, running, neuron, NeuronState({membrane}), {.final_state = true});
-  (sum(given.spikes) + sum(given.state.membrane())).backward();
-  const Tensor expected = membrane.grad();
-  membrane.set_grad({});
-
-  std::vector<Tensor> early;
-  const auto arriving = [&]() -> ArrivingState {
-    return {NeuronState({membrane}), [&](std::span<const Tensor> grads) {
-              CHECK_FALSE(membrane.grad().defined());
-              early.assign(grads.begin(), grads.end());
-            }};
-  };
-  const NormNeuronPoolResult arrived = norm_neuron_pool(
-      x, {}, {}, running, neuron, {}, {.final_state = true, .arriving_state = arriving});
-  CHECK(test::same_bits(arrived.spikes, given.spikes));
-  (sum(arrived.spikes) + sum(arrived.state.membrane())).backward();
-  REQUIRE(early.size() == 1);
-  CHECK(test::same_bits(early[0], expected));
-  CHECK(test::same_bits(membrane.grad(), expected));
-}
-
 }  // namespace ranvier

@@ -21,7 +21,7 @@ class ForwardingTransport : public Transport {
   void abort(const std::string& reason) override { inner_.abort(reason); }
   std::string trouble() const override { return inner_.trouble(); }
 
- private:
+ protected:
   void do_send(const Tensor& message, int to, Channel channel) override {
     inner_.send(message, to, channel);
   }
@@ -30,6 +30,7 @@ class ForwardingTransport : public Transport {
     return inner_.receive(shape, options, from, channel);
   }
 
+ private:
   Transport& inner_;
 };
 

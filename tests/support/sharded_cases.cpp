@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "ranvier/core/random.h"
-#include "ranvier/distributed/sharded_network.h"
 #include "ranvier/layers/batch_norm.h"
 #include "ranvier/layers/conv2d.h"
 #include "ranvier/layers/delay.h"
@@ -71,6 +70,11 @@ Sequential delayed() {
                     LeakyIntegrator());
 }
 
+Sequential wide() {
+  return Sequential(Linear({.in = 12, .out = 150}), ALIF(), Linear({.in = 150, .out = 70}),
+                    ParametricLIF(), Linear({.in = 70, .out = classes}), LeakyIntegrator());
+}
+
 /// Losses, the last output and what was learned.
 struct Trained {
   std::vector<double> losses;
@@ -111,10 +115,11 @@ Trained train_whole(const ShardedCase& of, int training_steps) {
   });
 }
 
-Trained train_sharded(const ShardedCase& of, const Mesh& mesh, int training_steps) {
+Trained train_sharded(const ShardedCase& of, const Mesh& mesh, int training_steps,
+                      const ShardOptions& options) {
   std::unique_ptr<ShardedNetwork> sharded;
   return train(of, training_steps, [&](Sequential& network, std::vector<double>& losses) {
-    if (!sharded) sharded = std::make_unique<ShardedNetwork>(network, mesh);
+    if (!sharded) sharded = std::make_unique<ShardedNetwork>(network, mesh, options);
     const Slice mine = sharded->samples(batch);
     const Tensor output = (*sharded)(own_part(of, mesh), {batch, steps});
     const Tensor loss = loss_of(output, slice(of.labels, 0, mine.begin, mine.end));
@@ -161,6 +166,7 @@ std::vector<ShardedCase> sharded_cases() {
        vectors, labels},
       {"mixed", mixed, vectors, labels},
       {"delayed", delayed, vectors, labels},
+      {"wide", wide, vectors, labels},
       {"event_cnn, step", [] { return small_event_cnn(BatchNormMode::step); }, frames, labels,
        SharedOver::data},
       {"event_cnn, frozen", [] { return small_event_cnn(BatchNormMode::frozen); }, frames, labels},
@@ -185,9 +191,10 @@ Tensor own_part(const ShardedCase& of, const Mesh& mesh) {
   return part(own, of.static_input ? 0 : 1, mesh.data_index(), mesh.shape().data);
 }
 
-std::string sharded_mismatch(const ShardedCase& of, const Mesh& mesh, int training_steps) {
+std::string sharded_mismatch(const ShardedCase& of, const Mesh& mesh, int training_steps,
+                             const ShardOptions& options) {
   const Trained whole = train_whole(of, training_steps);
-  const Trained sharded = train_sharded(of, mesh, training_steps);
+  const Trained sharded = train_sharded(of, mesh, training_steps, options);
   std::string found;
   const auto note = [&](const std::string& what, double difference) {
     found +=
@@ -221,6 +228,16 @@ std::string sharded_mismatch(const ShardedCase& of, const Mesh& mesh, int traini
     if (!(state <= tolerance)) note(whole.state[i].name, state);
   }
   return found;
+}
+
+std::vector<MessageRecord> sharded_messages(const ShardedCase& of, const Mesh& mesh,
+                                            const ShardOptions& options) {
+  Transport& transport = mesh.transport();
+  const auto before = static_cast<std::ptrdiff_t>(transport.messages().size());
+  transport.record_messages(true);
+  train_sharded(of, mesh, 1, options);
+  transport.record_messages(false);
+  return {transport.messages().begin() + before, transport.messages().end()};
 }
 
 }  // namespace ranvier::test

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "ranvier/distributed/mesh.h"
+#include "ranvier/distributed/sharded_network.h"
 #include "ranvier/layers/sequential.h"
 
 namespace ranvier::test {
@@ -27,7 +27,7 @@ struct ShardedCase {
 
 /// Every kind of layer that has to know which part it computes: neurons of one and several
 /// variables, learnable and recurrent ones, readouts, delays, static input, batch norm of each
-/// mode, dropout of both kinds, residual connections.
+/// mode, dropout of both kinds, residual connections; in some, more neurons than fit a block.
 std::vector<ShardedCase> sharded_cases();
 
 /// The steps and samples of the case's x that belong to this rank of `mesh`.
@@ -35,6 +35,11 @@ Tensor own_part(const ShardedCase& of, const Mesh& mesh);
 
 /// Where sharing the case over `mesh` differs from one rank that does it all in `training_steps`
 /// steps; empty if nowhere.
-std::string sharded_mismatch(const ShardedCase& of, const Mesh& mesh, int training_steps = 3);
+std::string sharded_mismatch(const ShardedCase& of, const Mesh& mesh, int training_steps = 3,
+                             const ShardOptions& options = {});
+
+/// What this rank sends in a training step of the case over `mesh`.
+std::vector<MessageRecord> sharded_messages(const ShardedCase& of, const Mesh& mesh,
+                                            const ShardOptions& options);
 
 }  // namespace ranvier::test

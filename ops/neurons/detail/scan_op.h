@@ -21,11 +21,16 @@ Extent extent_of(const Neuron& neuron, const Tensor& x, std::int64_t steps);
 /// Error unless x, state and learnables are what `neuron` can run on.
 void check_scan(const Neuron& neuron, const Tensor& x, const NeuronState& state,
                 const Extent& extent);
+/// Error if there are both a state and a relay.
+void check_relay(const Neuron& neuron, const NeuronState& state, const StateRelay* relay);
 /// Error unless the output of `neuron` can be packed.
 void check_packed(const Neuron& neuron, const Extent& extent);
 
+/// The state's `count` variables, undefined at rest.
+std::vector<Tensor> variables_of(const NeuronState& state, int count);
 /// x, the state's variables, the learnables: the inputs of the tape's node, in this order.
-std::vector<Tensor> inputs_of(const Neuron& neuron, const Tensor& x, const NeuronState& state);
+std::vector<Tensor> inputs_of(const Neuron& neuron, const Tensor& x,
+                              const std::vector<Tensor>& state);
 
 /// `neuron` with the values its learnables have now, unless those are on a CUDA device, where
 /// kernels read them (`learnables_of`).

@@ -3,6 +3,7 @@
 
 #include "ranvier/ops/neurons/detail/scan_kernels.h"
 #include "ranvier/ops/neurons/detail/scan_op.h"
+#include "ranvier/ops/neurons/detail/state_passage.h"
 
 namespace ranvier::neurons {
 
@@ -13,6 +14,7 @@ class ScanRun {
  public:
   ScanRun(const Neuron& neuron, const Tensor& x, const ScanOptions& options);
 
+  /// From `state`, or at rest from what the relay of the options has.
   void forward(const NeuronState& state);
   /// As above, and leaves what `repair` needs.
   void forward_with_checkpoints(const NeuronState& state);
@@ -20,19 +22,20 @@ class ScanRun {
   /// of a neuron were done again.
   std::int64_t repair(const NeuronState& state);
 
-  /// The results of the run that began with `state`, on the tape if a gradient is needed.
-  ScanResult record(const NeuronState& state);
+  /// The results of the last run, on the tape if a gradient is needed.
+  ScanResult record();
 
  private:
-  ScanInput<R, S> input(const NeuronState& state) const;
+  ScanInput<R, S> input() const;
   ScanOutput<R, S> output();
+  void make_checkpoints();
 
   const Neuron neuron_;
   const Tensor x_;
   const ScanOptions options_;
   const Extent extent_;
   ScanResult result_;
-  std::vector<Tensor> last_;  // state variables
+  std::vector<Tensor> first_, last_;  // the state's variables before and after; undefined at rest
   Tensor checkpoints_;
 };
 
