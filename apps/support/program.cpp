@@ -48,6 +48,7 @@ void speak_as(const Ranks& ranks) {
 }  // namespace
 
 int train(TrainOptions& options, const std::function<Task(const Ranks&)>& make_task) {
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);  // a log file shows each epoch as it ends
   check_train_options(options);
   options.device = device_of_rank(options.device);
   const Ranks ranks(open_transport(options), options);
