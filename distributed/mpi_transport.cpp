@@ -12,6 +12,12 @@ bool launched_by_mpi() {
   // Open MPI; others and SLURM, through PMIx or its forerunner PMI.
   for (const char* variable : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"})
     if (std::getenv(variable) != nullptr) return true;
+  const char* const tasks = std::getenv("SLURM_STEP_NUM_TASKS");
+  if (tasks != nullptr && std::atoi(tasks) > 1)
+    fail(ErrorCode::communication,
+         "[mpi] srun started {} processes that do not know of each other. Start them by "
+         "'srun --mpi=pmix' ('srun --mpi=list' names what this cluster has).",
+         tasks);
   return false;
 }
 

@@ -10,7 +10,8 @@ namespace ranvier {
 
 /// Whether this build has MPI.
 bool mpi_built();
-/// Whether mpirun, or another launcher of MPI programs, started this process.
+/// Whether mpirun, or another launcher of MPI programs, started this process. Error
+/// (communication): srun started several, without MPI between them.
 bool launched_by_mpi();
 
 /// The transport of kind "mpi" over all processes of the launch; arrays of CUDA devices pass

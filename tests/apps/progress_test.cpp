@@ -1,7 +1,6 @@
 #include "apps/support/progress.h"
 
 #include <pty.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,26 +8,14 @@
 #include <optional>
 
 #include "tests/support/catch.h"
+#include "tests/support/environment.h"
 #include "tests/support/errors.h"
 
 namespace ranvier::apps {
 namespace {
 
+using test::Environment;
 using Style = ProgressOptions::Style;
-
-// Sets an environment variable for as long as it lives.
-class Environment {
- public:
-  Environment(const char* name, const char* value) : name_(name) {
-    if (const char* former = getenv(name)) former_ = former;
-    setenv(name, value, 1);
-  }
-  ~Environment() { former_ ? setenv(name_, former_->c_str(), 1) : unsetenv(name_); }
-
- private:
-  const char* name_;
-  std::optional<std::string> former_;
-};
 
 // A progress line that writes to memory, in a time that stands still unless told otherwise.
 struct Screen {

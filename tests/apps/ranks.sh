@@ -14,6 +14,7 @@ TRAINER is ranvier-shd, TESTS ranvier_test_apps; CASE one of
   killed    a rank is killed in an epoch: all end, and the run is resumed as if nothing had been
   stopped   SIGTERM: all finish the step and leave a checkpoint, from which the run goes on
   differ    a rank has another option: all are told which
+  slurm     srun starts the ranks, and SLURM's signals stop them; skipped where there is no SLURM
 END
 }
 
@@ -25,7 +26,9 @@ die() { printf 'FAILED: %s\n' "$1" >&2; exit 1; }
 
 command -v mpirun >/dev/null || skip 'mpirun is not installed (cmake/install_packages.sh mpi)'
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_NUM_THREADS=1
-folder=$(mktemp -d)
+parent=${TMPDIR:-/tmp}
+[[ $case == slurm ]] && parent=$(dirname "$trainer")  # where all machines of a cluster find it
+folder=$(mktemp -d -p "$parent")
 trap 'rm -rf "$folder"' EXIT
 
 # Generated spike trains.
@@ -156,6 +159,29 @@ case $case in
     differ --time-shards 2 --seed 7 '--seed 7 \(not 0\)'
     differ --data-shards 2 '--time-shards 1 \(not 2\), --data-shards 2 \(not 1\)'
     differ --time-shards 2 --test-samples 32 '.*test data .*, 32 samples, [0-9a-f]+ \(not .*samples'
+    ;;
+  slurm)
+    command -v srun >/dev/null || skip 'srun is not installed'
+    srun -n 2 --mpi=pmix --immediate=10 true 2>/dev/null ||
+      skip 'no SLURM here has two free processors and PMIx'
+    tasks() {  # RUN ARGUMENTS...
+      timeout --kill-after=1 100 srun -n 2 --mpi=pmix --job-name "$1" \
+        "${train[@]}" --output-dir "$folder/$1" "${@:2}" >"$folder/$1.log" 2>&1
+    }
+    alone one "${short[@]}" || { shows one; die 'one rank fails'; }
+    tasks two "${short[@]}" --time-shards 2 || { shows two; die 'two tasks fail'; }
+    says two '^2 ranks over mpi: 1 data x 2 time shards'
+    same_metrics one two
+
+    tasks paused "${long[@]}" --time-shards 2 &
+    until grep -qs '^epoch 1/' "$folder/paused.log" || ! kill -0 $!; do sleep 0.05; done
+    scancel --signal TERM "$(squeue --noheader --name paused --format %i)"
+    wait $!
+    says paused '^stopped; the same command with --resume goes on'
+
+    srun -n 2 --mpi=none "${train[@]}" --output-dir "$folder/strangers" \
+      >"$folder/strangers.log" 2>&1 && die 'processes that do not know of each other trained'
+    says strangers 'srun started 2 processes that do not know of each other'
     ;;
   *) usage >&2; exit 2 ;;
 esac

@@ -8,6 +8,7 @@
 #include "ranvier/distributed/local_transport.h"
 #include "tests/distributed/transport_conformance.h"
 #include "tests/support/catch.h"
+#include "tests/support/environment.h"
 #include "tests/support/errors.h"
 
 using namespace ranvier;
@@ -22,6 +23,21 @@ TEST_CASE("MPI is not asked for patience that cannot be") {
   if (!mpi_built()) SKIP("this build has no MPI");
   CHECK_ERROR(open_mpi({.patience = -1}), ErrorCode::invalid_argument,
               "[mpi] patience must be > 0 seconds; got -1");
+}
+
+TEST_CASE("processes that srun starts without MPI are not taken for one each") {
+  const Environment none[] = {
+      {"OMPI_COMM_WORLD_RANK", nullptr}, {"PMIX_RANK", nullptr}, {"PMI_RANK", nullptr}};
+  {
+    const Environment one("SLURM_STEP_NUM_TASKS", "1");
+    CHECK_FALSE(launched_by_mpi());
+  }
+  const Environment two("SLURM_STEP_NUM_TASKS", "2");
+  CHECK_ERROR(launched_by_mpi(), ErrorCode::communication,
+              "[mpi] srun started 2 processes that do not know of each other. Start them by "
+              "'srun --mpi=pmix'");
+  const Environment pmix("PMIX_RANK", "1");
+  CHECK(launched_by_mpi());
 }
 
 TEST_CASE("processes keep the promises of a transport", "[.mpi]") {
