@@ -1,6 +1,7 @@
 #include "apps/support/camera_task.h"
 
 #include <fmt/core.h>
+#include <CLI/CLI.hpp>
 
 #include "apps/support/event_parts.h"
 #include "apps/support/event_sets.h"

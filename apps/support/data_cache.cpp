@@ -1,5 +1,6 @@
 // ranvier-data cache: builds the cache that an event trainer with the same options reads.
 #include <fmt/core.h>
+#include <CLI/CLI.hpp>
 
 #include <chrono>
 #include <cmath>

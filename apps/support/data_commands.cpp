@@ -1,6 +1,7 @@
 #include "apps/support/data_commands.h"
 
 #include <spdlog/spdlog.h>
+#include <CLI/CLI.hpp>
 
 #include "apps/support/progress.h"
 #include "ranvier/core/error.h"

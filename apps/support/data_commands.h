@@ -1,13 +1,15 @@
 // The subcommands of ranvier-data.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <cstdint>
 #include <functional>
 #include <string>
 
 #include "apps/support/event_source.h"
+
+namespace CLI {
+class App;
+}
 
 namespace ranvier::apps {
 

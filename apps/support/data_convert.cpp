@@ -1,5 +1,6 @@
 // ranvier-data convert: events from any format to any other.
 #include <fmt/core.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <memory>

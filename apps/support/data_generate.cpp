@@ -1,5 +1,6 @@
 // ranvier-data generate: data sets of events that need no download.
 #include <fmt/core.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <cmath>

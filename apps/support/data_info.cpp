@@ -1,5 +1,6 @@
 // ranvier-data info and head: what is in files of events.
 #include <fmt/core.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <map>

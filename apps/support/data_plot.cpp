@@ -1,5 +1,6 @@
 // ranvier-data plot: a recording as a picture.
 #include <fmt/core.h>
+#include <CLI/CLI.hpp>
 
 #include <memory>
 

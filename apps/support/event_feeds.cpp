@@ -1,5 +1,7 @@
 #include "apps/support/event_feeds.h"
 
+#include <CLI/CLI.hpp>
+
 #include <utility>
 
 #include "apps/support/event_samples.h"

@@ -1,8 +1,6 @@
 // The three ways in which recordings reach a network, and the options of all event trainers.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -12,6 +10,10 @@
 #include "ranvier/core/partition.h"
 #include "ranvier/data/events/recordings.h"
 #include "ranvier/data/transforms/transform.h"
+
+namespace CLI {
+class App;
+}
 
 namespace ranvier::apps {
 

@@ -1,6 +1,7 @@
 #include "apps/support/event_source.h"
 
 #include <fmt/core.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <array>

@@ -1,8 +1,6 @@
 // Recordings by the name of a file or folder, whatever their format.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -12,6 +10,10 @@
 
 #include "ranvier/data/events/recordings.h"
 #include "ranvier/data/formats/formats.h"
+
+namespace CLI {
+class App;
+}
 
 namespace ranvier::apps {
 

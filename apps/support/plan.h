@@ -1,8 +1,6 @@
 // ranvier-plan: what a training step will take over several ranks.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -10,6 +8,10 @@
 
 #include "apps/support/plan_models.h"
 #include "ranvier/distributed/transport.h"
+
+namespace CLI {
+class App;
+}
 
 namespace ranvier::apps {
 

@@ -1,6 +1,7 @@
 #include "apps/support/spike_train_task.h"
 
 #include <fmt/core.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <cmath>

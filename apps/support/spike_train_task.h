@@ -1,8 +1,6 @@
 // What ranvier-shd trains: a network on spike trains of channels.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,6 +8,10 @@
 #include "apps/support/event_feeds.h"
 #include "apps/support/task.h"
 #include "apps/support/train_options.h"
+
+namespace CLI {
+class App;
+}
 
 namespace ranvier::apps {
 

@@ -1,8 +1,6 @@
 // The command line that all trainers share.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -10,6 +8,10 @@
 
 #include "ranvier/core/dtype.h"
 #include "ranvier/ops/norm/batch_norm.h"
+
+namespace CLI {
+class App;
+}
 
 namespace ranvier::apps {
 

@@ -1,5 +1,7 @@
 #include "apps/support/plan.h"
 
+#include <CLI/CLI.hpp>
+
 #include <sstream>
 
 #include "apps/support/plan_meter.h"

@@ -1,5 +1,7 @@
 #include "apps/support/train_options.h"
 
+#include <CLI/CLI.hpp>
+
 #include <sstream>
 
 #include "tests/support/catch.h"

@@ -1,4 +1,5 @@
 // The guides against the code: what they show is what is compiled, what they list is what is there.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fstream>
 #include <map>
