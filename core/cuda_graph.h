@@ -2,17 +2,16 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "ranvier/core/allocator.h"
+#include "ranvier/core/graph_recording.h"
 #include "ranvier/core/rounded_copy.h"
 
 namespace ranvier {
 
-/// A recorded piece of work: hundreds of kernels for the price of one launch.
-///
-///   forward_and_backward();                            // once for real: plans and handles are
-///   made CudaGraph graph(device, [&] { forward_and_backward(); }); for (...) { copy_into(inputs,
-///   batch); graph.launch(); }
+/// A recorded piece of work: hundreds of kernels for the price of one launch. It is done once for
+/// real before, so that plans and handles are made.
 ///
 /// Each launch reads and writes the arrays that were read and written when it was recorded, so what
 /// changes from launch to launch lies in device memory. Tensors that were made meanwhile and are
@@ -24,10 +23,12 @@ class CudaGraph {
   template <class Body>
   CudaGraph(Device device, Body&& body) : CudaGraph(device) {
     const PrivateMemory::Use use(memory_);
-    const detail::RecordedCopies::Recording recording(copies_);
+    const detail::RecordedCopies::Recording copies(copies_);
+    GraphRecording recording(kept_);
     begin();
     try {
       body();
+      recording.end();
     } catch (...) {
       abandon();
       throw;
@@ -50,6 +51,7 @@ class CudaGraph {
   Device device_;
   PrivateMemory memory_;
   detail::RecordedCopies copies_;
+  std::vector<std::shared_ptr<const void>> kept_;  // until the graph is no more
   void* graph_ = nullptr;
 };
 
