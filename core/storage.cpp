@@ -14,10 +14,10 @@ std::byte* allocate(std::size_t bytes, Device device) {
 Storage::Storage(std::size_t bytes, Device device)
     : data_(allocate(bytes, device)), bytes_(bytes), device_(device), pooled_(true) {}
 
-Storage::Storage(void* memory, std::size_t bytes, std::shared_ptr<const void> owner)
+Storage::Storage(void* memory, std::size_t bytes, std::shared_ptr<const void> owner, Device device)
     : data_(static_cast<std::byte*>(memory)),
       bytes_(bytes),
-      device_(cpu_device),
+      device_(device),
       owner_(std::move(owner)),
       pooled_(false) {}
 

@@ -19,8 +19,9 @@ class Storage {
  public:
   /// Error: the device is not available, or out of memory.
   Storage(std::size_t bytes, Device device);
-  /// Wraps memory that `owner` keeps alive (a file mapping, a foreign buffer); CPU only.
-  Storage(void* memory, std::size_t bytes, std::shared_ptr<const void> owner);
+  /// Wraps memory of `device` that `owner` keeps alive (a file mapping, a foreign buffer).
+  Storage(void* memory, std::size_t bytes, std::shared_ptr<const void> owner,
+          Device device = cpu_device);
   ~Storage();
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;

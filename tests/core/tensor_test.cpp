@@ -2,7 +2,10 @@
 
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <vector>
 
+#include "ranvier/core/allocator.h"
 #include "tests/support/catch.h"
 #include "tests/support/errors.h"
 
@@ -26,6 +29,24 @@ TEST_CASE("packed spikes take whole words per row") {
 TEST_CASE("memory is aligned for vector loads") {
   for (std::int64_t n : {1, 17, 1000, 3'000'000})
     CHECK(reinterpret_cast<std::uintptr_t>(empty({n}).raw_data()) % 64 == 0);
+}
+
+TEST_CASE("wrapped memory is its owner's, of whatever device") {
+  for (const Device device : {cpu_device, Device{DeviceType::cuda, 3}}) {
+    INFO(to_string(device));
+    auto owner = std::make_shared<std::vector<float>>(8, 2.0f);
+    const std::weak_ptr<std::vector<float>> watched = owner;
+    const std::int64_t in_use = cpu_allocator().stats().bytes_in_use;
+    {
+      const Tensor x(std::make_shared<Storage>(owner->data(), 32, owner, device), 0, {2, 4},
+                     DType::f32);
+      owner.reset();
+      CHECK(x.device() == device);
+      CHECK_FALSE(watched.expired());
+    }
+    CHECK(watched.expired());
+    CHECK(cpu_allocator().stats().bytes_in_use == in_use);
+  }
 }
 
 TEST_CASE("access with the wrong type is refused") {
