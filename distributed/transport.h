@@ -81,6 +81,8 @@ class Transport {
   virtual int size() const = 0;
   /// For messages: "rank 1 (process 4711 on node7)".
   virtual std::string describe(int rank) const = 0;
+  /// What a program may want to say of it beside its kind; often nothing.
+  virtual std::string details() const { return {}; }
 
   /// Sends `message`, of any dtype, and returns at once; a rank may send to itself. The array must
   /// not be written to before the other rank has received it. Error: a rank that is not there.
@@ -105,7 +107,8 @@ class Transport {
   /// Any thread may ask.
   virtual std::string trouble() const = 0;
 
-  /// Bytes this rank has sent so far, without headers.
+  /// Bytes this rank has sent so far, without headers. What is recorded as a graph counts then, and
+  /// not when it is launched.
   std::int64_t bytes_sent() const { return bytes_sent_; }
   /// While recording, what this rank sends, in order. Two transports that run the same program have
   /// the same records for each receiver and channel.

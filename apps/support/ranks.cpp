@@ -61,8 +61,10 @@ void Ranks::in_turns(const std::function<void()>& make) const {
 }
 
 std::string Ranks::describe() const {
-  return fmt::format("{} ranks over {}: {} data x {} time shards", mesh_.all().size(),
-                     mesh_.transport().kind(), mesh_.shape().data, mesh_.shape().time);
+  const std::string details = mesh_.transport().details();
+  return fmt::format("{} ranks over {}{}: {} data x {} time shards", mesh_.all().size(),
+                     mesh_.transport().kind(), details.empty() ? "" : " (" + details + ")",
+                     mesh_.shape().data, mesh_.shape().time);
 }
 
 std::unique_ptr<Transport> open_transport(const TrainOptions& options) {

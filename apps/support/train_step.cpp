@@ -76,7 +76,8 @@ TrainStep::TrainStep(Task& task, const TrainOptions& options, const Ranks& ranks
       totals_(zeros({2}, {.dtype = DType::f64, .device = device_})) {
   if (record_steps_ && sharded_) {
     record_steps_ = false;
-    spdlog::info("steps are not recorded as a graph: ranks exchange messages within them");
+    if (ranks.leads())
+      spdlog::info("steps are not recorded as a graph: several ranks exchange messages in them");
   }
 }
 
