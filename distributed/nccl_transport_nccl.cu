@@ -1,5 +1,5 @@
-// The transport over NCCL. Each channel has a communicator and a stream, so that channels do not
-// wait for each other; work is ordered between that stream and the device's by events.
+// The transport over NCCL. Work is ordered between the streams of its channels and the device's by
+// events.
 #include <nccl.h>
 
 #include <array>
@@ -13,82 +13,36 @@
 #include <vector>
 
 #include "ranvier/core/detail/cuda_launch.h"
+#include "ranvier/core/graph_recording.h"
 #include "ranvier/distributed/collectives.h"
+#include "ranvier/distributed/detail/message_layout.h"
 #include "ranvier/distributed/detail/nccl_library.h"
+#include "ranvier/distributed/detail/nccl_links.h"
+#include "ranvier/distributed/detail/nccl_work.h"
 
 namespace ranvier::cuda {
 namespace {
 
 using std::chrono::milliseconds;
 
-void check_nccl(const char* call, ncclResult_t result) {
-  if (result != ncclSuccess && result != ncclInProgress)
-    fail(ErrorCode::communication, "[nccl] {} failed: {}.", call, ncclGetErrorString(result));
+std::string version() {
+  int number = 0;
+  check_nccl("ncclGetVersion", ncclGetVersion(&number));
+  return fmt::format("{}.{}.{}", number / 10000, number / 100 % 100, number % 100);
 }
 
-/// A point in a stream's work.
-class Event {
- public:
-  Event() { check("nccl", cudaEventCreateWithFlags(&event_, cudaEventDisableTiming)); }
-  ~Event() { cudaEventDestroy(event_); }
-  Event(const Event&) = delete;
-  Event& operator=(const Event&) = delete;
-
-  void record(cudaStream_t stream) { check("nccl", cudaEventRecord(event_, stream)); }
-  void hold_back(cudaStream_t stream) const {
-    check("nccl", cudaStreamWaitEvent(stream, event_, 0));
-  }
-  bool reached() const {
-    const cudaError_t status = cudaEventQuery(event_);
-    if (status != cudaErrorNotReady) check("nccl", status);
-    return status == cudaSuccess;
-  }
-
- private:
-  cudaEvent_t event_ = nullptr;
-};
-
-/// Work of a channel and the arrays it reads and writes, which must live until it is done.
-struct UnderWay {
-  std::shared_ptr<Event> done;
-  std::vector<Tensor> arrays;
-};
-
-struct ChannelLink {
-  ncclComm_t communicator = nullptr;
-  cudaStream_t stream = nullptr;
-  std::deque<UnderWay> under_way;
-  std::deque<Tensor> own_messages;  // from this rank to itself
-};
-
-class NcclExchange final : public Exchange {
- public:
-  NcclExchange(std::shared_ptr<Event> done, std::vector<Tensor> messages, Device device)
-      : done_(std::move(done)), messages_(std::move(messages)), device_(device) {}
-
-  bool ready() override { return done_->reached(); }
-  std::vector<Tensor> finish() override {
-    done_->hold_back(stream(device_));
-    return std::move(messages_);
-  }
-
- private:
-  std::shared_ptr<Event> done_;
-  std::vector<Tensor> messages_;
-  Device device_;
-};
+/// Of gradients: they are large, and the same arrays in every step.
+constexpr Channel registered_channels[] = {Channel::addend, Channel::sum};
 
 class NcclTransport final : public Transport {
  public:
-  NcclTransport(Transport& hosts, Device device) : hosts_(hosts), device_(device) {
+  NcclTransport(Transport& hosts, Device device)
+      : hosts_(hosts), device_(device), links_(std::make_shared<NcclLinks>(device)) {
     stream(device_);  // makes the device the current one
-    try {
-      for (int i = 0; i < channel_count; ++i)
-        if (static_cast<Channel>(i) != Channel::control) connect(links_[i]);
-    } catch (...) {
-      close();
-      throw;
-    }
+    for (int i = 0; i < channel_count; ++i)
+      if (const auto channel = static_cast<Channel>(i); channel != Channel::control)
+        connect((*links_)[channel]);
+    register_memory();
     watch_ = std::thread([this] { watch(); });
   }
 
@@ -100,10 +54,8 @@ class NcclTransport final : public Transport {
     closing_now_.notify_all();
     watch_.join();
     // Kernels that wait for a lost rank end when their communicator is aborted.
-    if (error_.empty() && hosts_.trouble().empty())
-      for (ChannelLink& link : links_)
-        if (link.stream != nullptr) cudaStreamSynchronize(link.stream);
-    close();
+    if (!trouble().empty()) links_->abort();
+    links_->wait();
   }
 
   std::string_view kind() const override { return "nccl"; }
@@ -112,6 +64,12 @@ class NcclTransport final : public Transport {
   std::string describe(int rank) const override {
     return fmt::format("{} with {}", hosts_.describe(rank),
                        rank == hosts_.rank() ? to_string(device_) : "its GPU");
+  }
+  std::string details() const override {
+    return fmt::format("NCCL {}, gradients {}", version(),
+                       why_unregistered_.empty()
+                           ? "in registered memory"
+                           : "not in registered memory: " + why_unregistered_);
   }
   bool arrived(int, Channel) override { return true; }
   std::string trouble() const override {
@@ -126,31 +84,43 @@ class NcclTransport final : public Transport {
     hosts_.abort(reason);
   }
   void flush() override {
-    for (ChannelLink& link : links_)
-      while (!settled(link)) std::this_thread::sleep_for(milliseconds(1));
+    if (GraphRecording::current() != nullptr) {
+      if (const auto recorded = recorded_.lock()) recorded->join(stream(device_));
+    } else {
+      for (auto& work : under_way_)
+        while (!settled(work)) std::this_thread::sleep_for(milliseconds(1));
+    }
     hosts_.flush();
   }
 
  private:
+  using Queue = std::deque<std::shared_ptr<UnderWay>>;
+  struct Moved {
+    std::shared_ptr<UnderWay> work;
+    std::vector<Tensor> messages;
+  };
+
   bool over_hosts(Device device, Channel channel) const {
     if (device == cpu_device || channel == Channel::control) return true;
     RV_CHECK(device == device_, "[nccl] the arrays of {} are on {}; got one on {}.",
              hosts_.describe(rank()), device_, device);
     return false;
   }
-  ChannelLink& link(Channel channel) { return links_[static_cast<std::size_t>(channel)]; }
+  std::deque<Tensor>& own_messages(Channel channel) {
+    return own_messages_[static_cast<std::size_t>(channel)];
+  }
 
   void do_send(const Tensor& message, int to, Channel channel) override {
     if (over_hosts(message.device(), channel)) return hosts_.send(message, to, channel);
-    if (to == rank()) return link(channel).own_messages.push_back(clone(message));
-    move(link(channel), {{to, message}}, {});
+    if (to == rank()) return own_messages(channel).push_back(clone(message));
+    move(channel, {{to, message}}, {});
   }
 
   Tensor do_receive(const Shape& shape, const TensorOptions& options, int from,
                     Channel channel) override {
     if (over_hosts(options.device, channel)) return hosts_.receive(shape, options, from, channel);
     if (from == rank()) {
-      std::deque<Tensor>& messages = link(channel).own_messages;
+      std::deque<Tensor>& messages = own_messages(channel);
       if (messages.empty())
         fail(ErrorCode::communication,
              "[nccl] {} waits on channel '{}' for a message of its own that it has not sent.",
@@ -159,9 +129,8 @@ class NcclTransport final : public Transport {
       messages.pop_front();
       return message;
     }
-    auto [done, messages] = move(link(channel), {}, {{from, shape, options}});
-    done->hold_back(stream(device_));
-    return messages[0];
+    auto [work, messages] = move(channel, {}, {{from, shape, options}});
+    return NcclExchange(std::move(work), std::move(messages), device_).finish()[0];
   }
 
   std::unique_ptr<Exchange> do_exchange(const std::vector<ToSend>& sends,
@@ -170,58 +139,112 @@ class NcclTransport final : public Transport {
     for (const ToSend& each : sends) hosts &= over_hosts(each.message.device(), channel);
     for (const Expected& each : expected) hosts &= over_hosts(each.options.device, channel);
     if (hosts) return hosts_.exchange(sends, std::move(expected), channel);
-    auto [done, messages] = move(link(channel), sends, expected);
-    return std::make_unique<NcclExchange>(std::move(done), std::move(messages), device_);
+    auto [work, messages] = move(channel, sends, expected);
+    return std::make_unique<NcclExchange>(std::move(work), std::move(messages), device_);
   }
 
   /// Asks for messages as one group: none of them waits for another.
-  std::pair<std::shared_ptr<Event>, std::vector<Tensor>> move(
-      ChannelLink& link, const std::vector<ToSend>& sends, const std::vector<Expected>& expected) {
-    UnderWay work{std::make_shared<Event>(), {}};
-    std::vector<Tensor> messages;
-    for (const Expected& each : expected) messages.push_back(empty(each.shape, each.options));
-    settled(link);
+  Moved move(Channel channel, const std::vector<ToSend>& sends,
+             const std::vector<Expected>& expected) {
+    const auto work = std::make_shared<UnderWay>();
+    Queue& queue = under_way_[static_cast<std::size_t>(channel)];
+    GraphRecording* const recording = GraphRecording::current();
+    if (recording == nullptr) settled(queue);
     const std::lock_guard lock(mutex_);
     check_error();
-    work.done->record(stream(device_));  // the arrays are complete, and new ones are free
-    work.done->hold_back(link.stream);
+    const NcclLink& link = (*links_)[channel];
+    std::vector<Tensor> messages = room_for(expected, link);
+    work->done.record(stream(device_));  // the arrays are complete, and new ones are free
+    work->done.hold_back(link.stream);
+    const std::vector<Tensor> sent = readable(sends, link);
+    post(link, sends, sent, expected, messages);
+    work->done.record(link.stream);
+    for (const ToSend& each : sends) work->arrays.push_back(each.message.detach());
+    work->arrays.insert(work->arrays.end(), sent.begin(), sent.end());
+    work->arrays.insert(work->arrays.end(), messages.begin(), messages.end());
+    if (recording == nullptr)
+      queue.push_back(work);
+    else
+      add_to(*recording, work);
+    return {work, std::move(messages)};
+  }
+
+  void post(const NcclLink& link, const std::vector<ToSend>& sends, const std::vector<Tensor>& sent,
+            const std::vector<Expected>& expected, std::vector<Tensor>& messages) {
     ncclResult_t result = ncclGroupStart();
-    for (const auto& [to, message] : sends) {
-      work.arrays.push_back(message.detach());
-      if (result == ncclSuccess && message.nbytes() > 0)
-        result = ncclSend(message.raw_data(), bytes_of(message), ncclUint8, to, link.communicator,
-                          link.stream);
-    }
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-      work.arrays.push_back(messages[i]);
+    for (std::size_t i = 0; i < sends.size(); ++i)
+      if (result == ncclSuccess && sent[i].nbytes() > 0)
+        result = ncclSend(sent[i].raw_data(), bytes_of(sent[i]), ncclUint8, sends[i].to,
+                          link.communicator, link.stream);
+    for (std::size_t i = 0; i < expected.size(); ++i)
       if (result == ncclSuccess && messages[i].nbytes() > 0)
         result = ncclRecv(messages[i].mutable_raw_data(), bytes_of(messages[i]), ncclUint8,
                           expected[i].from, link.communicator, link.stream);
-    }
     const ncclResult_t end = ncclGroupEnd();  // whatever came before
     check_nccl("ncclSend or ncclRecv", result);
     check_nccl("ncclGroupEnd", end);
     wait_until_accepted(link.communicator);
-    work.done->record(link.stream);
-    std::shared_ptr<Event> done = work.done;
-    link.under_way.push_back(std::move(work));
-    return {std::move(done), std::move(messages)};
   }
 
   static std::size_t bytes_of(const Tensor& array) {
     return static_cast<std::size_t>(array.nbytes());
   }
 
-  /// Lets go of the arrays of work that is done; true if all is.
-  bool settled(ChannelLink& link) {
-    const std::lock_guard lock(mutex_);
-    check_error();
-    while (!link.under_way.empty() && link.under_way.front().done->reached())
-      link.under_way.pop_front();
-    return link.under_way.empty();
+  /// Arrays for NCCL to write to.
+  static std::vector<Tensor> room_for(const std::vector<Expected>& expected, const NcclLink& link) {
+    if (link.memory && !expected.empty()) {
+      const detail::MessageLayout layout = detail::lay_out(expected);
+      return layout.in(registered_block(layout.bytes, link));
+    }
+    std::vector<Tensor> room;
+    for (const Expected& each : expected) room.push_back(empty(each.shape, each.options));
+    return room;
   }
 
-  void connect(ChannelLink& link) {
+  /// What is sent, where NCCL may read it: on a link with registered memory both ends of a message
+  /// have to lie in it.
+  static std::vector<Tensor> readable(const std::vector<ToSend>& sends, const NcclLink& link) {
+    if (link.memory && !sends.empty()) {
+      const detail::MessageLayout layout = detail::lay_out(sends);
+      const std::shared_ptr<Storage> block = registered_block(layout.bytes, link);
+      for (const auto& [source, from, to, at] : layout.spans)
+        check("nccl", cudaMemcpyAsync(block->data() + at, source->data() + from,
+                                      static_cast<std::size_t>(to - from), cudaMemcpyDeviceToDevice,
+                                      link.stream));
+      return layout.in(block);
+    }
+    std::vector<Tensor> messages;
+    for (const ToSend& each : sends) messages.push_back(each.message.detach());
+    return messages;
+  }
+
+  static std::shared_ptr<Storage> registered_block(std::int64_t bytes, const NcclLink& link) {
+    std::shared_ptr<Storage> block = link.memory->take(bytes);
+    if (GraphRecording* const recording = GraphRecording::current()) recording->keep(block);
+    return block;
+  }
+
+  void add_to(GraphRecording& recording, const std::shared_ptr<UnderWay>& work) {
+    work->recorded = true;
+    std::shared_ptr<RecordedWork> recorded = recorded_.lock();
+    if (!recorded) {  // the first of this recording, which holds it
+      recorded = std::make_shared<RecordedWork>();
+      recorded_ = recorded;
+      recording.keep(links_);
+      recording.before_end([recorded, device = device_] { recorded->join(stream(device)); });
+    }
+    recorded->add(work);
+  }
+
+  /// Lets go of the arrays of work that is done; true if all is.
+  bool settled(Queue& queue) {
+    const std::lock_guard lock(mutex_);
+    check_error();
+    while (!queue.empty() && queue.front()->done.reached()) queue.pop_front();
+    return queue.empty();
+  }
+
+  void connect(NcclLink& link) {
     ncclUniqueId id{};
     if (rank() == 0) check_nccl("ncclGetUniqueId", ncclGetUniqueId(&id));
     Tensor bytes = empty({sizeof id}, {.dtype = DType::u8});
@@ -238,6 +261,22 @@ class NcclTransport final : public Transport {
     check_nccl("ncclCommInitRankConfig",
                ncclCommInitRankConfig(&link.communicator, size(), id, rank(), &config));
     wait_until_accepted(link.communicator);
+  }
+
+  /// On all ranks or on none, as one end of a message may not be registered alone.
+  void register_memory() {
+    std::string why_not;
+    for (const Channel channel : registered_channels)
+      if (why_not.empty())
+        (*links_)[channel].memory =
+            NcclMemory::open((*links_)[channel].communicator, device_, why_not);
+    const std::vector<std::string> all = all_gather_text(Group::all(hosts_), why_not);
+    for (int other = 0; other < size() && why_unregistered_.empty(); ++other)
+      if (const std::string& why = all[static_cast<std::size_t>(other)]; !why.empty())
+        why_unregistered_ = fmt::format("{} ({})", why, hosts_.describe(other));
+    if (why_unregistered_.empty()) return;
+    for (const Channel channel : registered_channels)
+      if (auto memory = std::exchange((*links_)[channel].memory, nullptr)) memory->deregister();
   }
 
   /// Calls return before NCCL has done what they ask of it; the next may come when it has.
@@ -261,7 +300,7 @@ class NcclTransport final : public Transport {
     while (!closing_now_.wait_for(lock, milliseconds(100),
                                   [this] { return closing_ || !error_.empty(); })) {
       std::string trouble = hosts_.trouble();
-      for (const ChannelLink& link : links_) {
+      for (const NcclLink& link : *links_) {
         ncclResult_t state = ncclSuccess;
         if (link.communicator == nullptr) continue;
         ncclCommGetAsyncError(link.communicator, &state);
@@ -275,21 +314,16 @@ class NcclTransport final : public Transport {
   // With the mutex. Ends the kernels that wait for other ranks.
   void give_up(const std::string& reason) {
     if (error_.empty()) error_ = reason;
-    for (ChannelLink& link : links_)
-      if (link.communicator != nullptr) ncclCommAbort(std::exchange(link.communicator, nullptr));
-  }
-
-  void close() {
-    for (ChannelLink& link : links_) {
-      if (link.communicator != nullptr)  // nothing is under way, so that this waits for nobody
-        ncclCommAbort(std::exchange(link.communicator, nullptr));
-      if (link.stream != nullptr) cudaStreamDestroy(std::exchange(link.stream, nullptr));
-    }
+    links_->abort();
   }
 
   Transport& hosts_;
   const Device device_;
-  std::array<ChannelLink, channel_count> links_;
+  const std::shared_ptr<NcclLinks> links_;
+  std::string why_unregistered_;
+  std::array<Queue, channel_count> under_way_;
+  std::array<std::deque<Tensor>, channel_count> own_messages_;  // from this rank to itself
+  std::weak_ptr<RecordedWork> recorded_;                        // of the recording that is going on
 
   mutable std::mutex mutex_;  // of the communicators and what follows
   std::condition_variable closing_now_;
@@ -297,12 +331,6 @@ class NcclTransport final : public Transport {
   std::string error_;
   std::thread watch_;
 };
-
-std::string version() {
-  int number = 0;
-  check_nccl("ncclGetVersion", ncclGetVersion(&number));
-  return fmt::format("{}.{}.{}", number / 10000, number / 100 % 100, number % 100);
-}
 
 std::unique_ptr<Transport> open(Transport& hosts, Device device) {
   return std::make_unique<NcclTransport>(hosts, device);
