@@ -2,6 +2,7 @@
 
 #include "ranvier/layers/batch_norm.h"
 #include "ranvier/layers/conv2d.h"
+#include "ranvier/layers/delay.h"
 #include "ranvier/layers/dropout.h"
 #include "ranvier/layers/flatten.h"
 #include "ranvier/layers/linear.h"
@@ -26,6 +27,7 @@ struct Hidden {
   std::int64_t inputs;
   const std::vector<std::int64_t>& sizes;
   double dropout;
+  std::int64_t max_delay;
 };
 
 /// Returns the width of the last one.
@@ -39,6 +41,8 @@ std::int64_t add_hidden(Sequential& network, const Hidden& layers, const Neuron&
     else
       network.add(own_neurons(neuron));
     add_dropout(network, layers.dropout);
+    if (layers.max_delay != 0)
+      network.add(Delay({.features = size, .max_delay = layers.max_delay}));
     width = size;
   }
   return width;
@@ -52,14 +56,16 @@ void add_readout(Sequential& network, std::int64_t width, std::int64_t classes, 
 
 Sequential event_mlp(const EventMlpOptions& o) {
   Sequential network;
-  const std::int64_t width = add_hidden(network, {o.inputs, o.hidden, o.dropout}, o.neuron, false);
+  const std::int64_t width =
+      add_hidden(network, {o.inputs, o.hidden, o.dropout, o.max_delay}, o.neuron, false);
   network.add(Linear({.in = width, .out = o.classes})).add(own_neurons(o.neuron));
   return network;
 }
 
 Sequential recurrent_net(const RecurrentNetOptions& o) {
   Sequential network;
-  const std::int64_t width = add_hidden(network, {o.inputs, o.hidden, o.dropout}, o.neuron, true);
+  const std::int64_t width =
+      add_hidden(network, {o.inputs, o.hidden, o.dropout, o.max_delay}, o.neuron, true);
   add_readout(network, width, o.classes, o.readout_tau);
   return network;
 }
@@ -67,7 +73,7 @@ Sequential recurrent_net(const RecurrentNetOptions& o) {
 Sequential adaptive_net(const AdaptiveNetOptions& o) {
   Sequential network;
   const std::int64_t width =
-      add_hidden(network, {o.inputs, o.hidden, o.dropout}, o.neuron, o.recurrent);
+      add_hidden(network, {o.inputs, o.hidden, o.dropout, o.max_delay}, o.neuron, o.recurrent);
   add_readout(network, width, o.classes, o.readout_tau);
   return network;
 }

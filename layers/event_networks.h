@@ -16,7 +16,8 @@ struct EventMlpOptions {
   std::int64_t classes = 35;
   /// Of every layer; what it learns, each layer learns for itself. As it is: Sinabs' IAF.
   Neuron neuron = IFOptions{.v_reset = std::nullopt, .surrogate = surrogate::SingleExponential{}};
-  double dropout = 0;  ///< after each hidden layer, the same neurons at all steps; 0: none
+  double dropout = 0;          ///< after each hidden layer, the same neurons at all steps; 0: none
+  std::int64_t max_delay = 0;  ///< in steps, of learned delays after each hidden layer; 0: none
 };
 
 /// [T, B, inputs] to output spikes [T, B, classes]; the tutorials take their sum over time as
@@ -30,8 +31,9 @@ struct RecurrentNetOptions {
   std::int64_t classes = 20;
   /// Of the hidden layers; what it learns, each layer learns for itself.
   Neuron neuron = LIFOptions{.tau = 10.0, .decay_input = false, .v_reset = std::nullopt};
-  double dropout = 0;         ///< after each hidden layer, the same neurons at all steps; 0: none
-  double readout_tau = 20.0;  ///< time constant of the readout in steps
+  double dropout = 0;          ///< after each hidden layer, the same neurons at all steps; 0: none
+  std::int64_t max_delay = 0;  ///< in steps, of learned delays after each hidden layer; 0: none
+  double readout_tau = 20.0;   ///< time constant of the readout in steps
 };
 
 /// [T, B, inputs] to membranes of a leaky readout [T, B, classes]: hidden layers whose neurons hear
@@ -44,9 +46,10 @@ struct AdaptiveNetOptions {
   std::vector<std::int64_t> hidden{128, 128};
   std::int64_t classes = 20;
   ALIFOptions neuron = {.tau = 10.0, .decay_input = false};
-  bool recurrent = true;      ///< false: the neurons of a layer do not hear each other
-  double dropout = 0;         ///< as in `RecurrentNetOptions`
-  double readout_tau = 20.0;  ///< time constant of the readout in steps
+  bool recurrent = true;       ///< false: the neurons of a layer do not hear each other
+  double dropout = 0;          ///< as in `RecurrentNetOptions`
+  std::int64_t max_delay = 0;  ///< as in `RecurrentNetOptions`
+  double readout_tau = 20.0;   ///< time constant of the readout in steps
 };
 
 /// As `recurrent_net`.

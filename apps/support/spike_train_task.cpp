@@ -44,6 +44,7 @@ void check(const SpikeTrainOptions& o) {
   positive("input-gain", o.input_gain);
   RV_CHECK(o.time_step >= 0 && o.duration >= 0 && o.duration < 1e9,
            "--time-step and --duration must be >= 0; got {} and {}.", o.time_step, o.duration);
+  RV_CHECK(o.delays >= 0 && o.delays < 1e9, "--delays must be >= 0; got {}.", o.delays);
   RV_CHECK(o.hidden >= 1 && o.layers >= 1 && o.layers <= 64,
            "--hidden must be >= 1 and --layers in [1, 64]; got {} and {}.", o.hidden, o.layers);
   const std::int64_t shift = o.channel_shift.value_or(0);
@@ -76,9 +77,13 @@ EventTransform variations(const SpikeTrainOptions& o) {
 Sequential network(const SpikeTrainOptions& o, std::int64_t classes) {
   const std::vector<std::int64_t> hidden(static_cast<std::size_t>(o.layers), o.hidden);
   const auto steps = [&](double milliseconds) { return milliseconds / o.time_step; };
+  const std::int64_t max_delay = std::llround(std::ceil(steps(o.delays)));
   if (o.model == "mlp")
-    return event_mlp(
-        {.inputs = o.train.channels, .hidden = hidden, .classes = classes, .dropout = o.dropout});
+    return event_mlp({.inputs = o.train.channels,
+                      .hidden = hidden,
+                      .classes = classes,
+                      .dropout = o.dropout,
+                      .max_delay = max_delay});
   if (o.model == "recurrent")
     return recurrent_net(
         {.inputs = o.train.channels,
@@ -86,6 +91,7 @@ Sequential network(const SpikeTrainOptions& o, std::int64_t classes) {
          .classes = classes,
          .neuron = LIFOptions{.tau = steps(o.tau), .decay_input = false, .v_reset = std::nullopt},
          .dropout = o.dropout,
+         .max_delay = max_delay,
          .readout_tau = steps(o.readout_tau)});
   return adaptive_net(
       {.inputs = o.train.channels,
@@ -93,6 +99,7 @@ Sequential network(const SpikeTrainOptions& o, std::int64_t classes) {
        .classes = classes,
        .neuron = {.tau = steps(o.tau), .tau_adapt = steps(o.tau_adapt), .decay_input = false},
        .dropout = o.dropout,
+       .max_delay = max_delay,
        .readout_tau = steps(o.readout_tau)});
 }
 
@@ -128,6 +135,7 @@ std::vector<std::pair<std::string, std::string>> recipe(const SpikeTrainOptions&
           {"tau-adapt", text(o.tau_adapt)},
           {"readout-tau", text(o.readout_tau)},
           {"readout", o.readout},
+          {"delays", text(o.delays)},
           {"input-gain", text(o.input_gain)},
           {"dropout", text(o.dropout)},
           {"channel-shift", text(*o.channel_shift)},
@@ -164,6 +172,7 @@ void add_spike_options(CLI::App& app, SpikeTrainOptions& o) {
       ->group("Network");
   add("--input-gain", o.input_gain, "Network",
       "Times the weights that the first layer begins with");
+  add("--delays", o.delays, "Network", "Longest learned delay of hidden spikes in ms; 0: none");
   add("--dropout", o.dropout, "Network", "Share of hidden neurons left out in training");
 }
 

@@ -23,6 +23,7 @@ struct SpikeTrainOptions {
   std::string model = "adaptive";      ///< "mlp", "recurrent" or "adaptive"
   std::int64_t hidden = 256, layers = 2;
   double tau = 30, tau_adapt = 100, readout_tau = 20;  ///< milliseconds
+  double delays = 0;  ///< milliseconds, the longest learned delay after a hidden layer; 0: none
   double dropout = 0.1;
   double input_gain = 3;     ///< times the weights that the first layer begins with
   std::string readout = "";  ///< "": that of the model and the data set

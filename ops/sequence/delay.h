@@ -32,11 +32,12 @@ void check_max_delay(std::int64_t max_delay);
 ///     y[t] = (1 - f) x[t - n] + f x[t - n - 1],  n = floor(d), f = d - n
 ///
 /// with the steps before the first from `state` [max_delay, ..., C], or zeros if that is undefined.
-/// Rounded, f is 0 or 1. For f32 and f64 (16-bit floats count as f32), of which all have one.
+/// Rounded, f is 0 or 1. All are f32, or all are f64; 16-bit floats in x count as f32.
 ///
-/// Differentiable in x and the state, transposed, and in d, by sum g[t] (x[t - n - 1] - x[t - n]),
-/// whether rounded or not: the slope to the right of a whole d, but at max_delay that to the left.
-/// A d beyond a limit has the gradient of the limit, so that it can find its way back.
+/// Differentiable in x and the state, by the shift transposed, and in d, by the sum of
+/// g[t] (x[t - n - 1] - x[t - n]), whether rounded or not: the slope to the right of a whole d, but
+/// at max_delay that to the left. A d beyond a limit has the gradient of the limit, so that it can
+/// find its way back.
 ///
 /// Cutting time anywhere, also into shards shorter than max_delay, and carrying the state gives the
 /// same output and the same gradients of x and state, bit for bit; the gradient of d is a sum over

@@ -8,6 +8,7 @@
 #include "apps/support/spike_train_task.h"
 #include "apps/support/training.h"
 #include "ranvier/data/checkpoint.h"
+#include "ranvier/layers/delay.h"
 #include "tests/apps/small_event_sets.h"
 #include "tests/support/catch.h"
 #include "tests/support/cuda.h"
@@ -102,6 +103,23 @@ TEST_CASE("the votes of the steps train as well, and are summed over a recording
   CHECK(to_vector(scores)[3] == 0.5);
 }
 
+TEST_CASE("ranvier-shd delays the spikes of hidden layers by whole time steps at most") {
+  const SmallTrains set;
+  SpikeTrainOptions o = set.options("delays");
+  o.layers = 2;
+  o.delays = 7;  // of 2 ms
+  for (const char* model : {"mlp", "recurrent", "adaptive"}) {
+    INFO(model);
+    o.model = model;
+    Task task = spike_train_task(completed(o));
+    std::vector<std::int64_t> longest;
+    for (std::size_t i = 0; i < task.network.size(); ++i)
+      if (const Delay* layer = task.network.module(i).as<Delay>())
+        longest.push_back(layer->options.max_delay);
+    CHECK(longest == std::vector<std::int64_t>{4, 4});
+  }
+}
+
 TEST_CASE("recordings from the file, the disk cache and the device train the same bits") {
   const SmallTrains set;
   for (const char* feed : {"file", "disk", "device"}) CHECK(train(set.options(feed, feed)) == 0);
@@ -133,6 +151,7 @@ TEST_CASE("an event trainer that was stopped and resumed is the one that never w
     SpikeTrainOptions o = set.options(run, "disk");
     o.channel_shift = 2, o.time_skew = 0.2, o.time_jitter = 1;
     o.drop = 0.2, o.drop_time = 0.1, o.drop_channels = 0.1;
+    o.delays = 12;
     return o;
   };
   CHECK(train(varied("whole")) == 0);
@@ -175,6 +194,7 @@ TEST_CASE("options of ranvier-shd out of range are refused by name") {
   refuses([](O& o) { o.feed.feed = "tape"; }, "--feed must be file, disk or device; got 'tape'.");
   refuses([](O& o) { o.tau = 0; }, "--tau must be > 0; got 0.");
   refuses([](O& o) { o.time_step = -1; }, "--time-step and --duration must be >= 0; got -1 and 0.");
+  refuses([](O& o) { o.delays = -1; }, "--delays must be >= 0; got -1.");
   refuses([](O& o) { o.layers = 0; }, "--layers in [1, 64]; got 256 and 0.");
   refuses([](O& o) { o.readout = "first"; },
           "--readout must be sum, mean, last, max or softmax; got 'first'.");

@@ -4,6 +4,7 @@
 #include "ranvier/core/random.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/layers/batch_norm.h"
+#include "ranvier/layers/delay.h"
 #include "ranvier/layers/dropout.h"
 #include "ranvier/layers/recurrent.h"
 #include "ranvier/ops/loss/loss.h"
@@ -80,6 +81,21 @@ TEST_CASE("networks for events have dropout where they are asked for it") {
   Sequential cnn = event_cnn({.frame = {4, 4, 2}, .channels = {3}, .dropout = 0.5});
   CHECK(kinds_of(cnn) == std::vector<std::string>{"Conv2d", "BatchNorm", "Neuron", "MaxPool2d",
                                                   "Flatten", "Dropout", "Linear", "Neuron"});
+}
+
+TEST_CASE("networks for events delay spikes between layers where they are asked to") {
+  Sequential mlp = event_mlp({.hidden = {8, 6}, .max_delay = 5});
+  CHECK(kinds_of(mlp) == std::vector<std::string>{"Linear", "Neuron", "Delay", "Linear", "Neuron",
+                                                  "Delay", "Linear", "Neuron"});
+  CHECK(mlp.module(5).as<Delay>()->options.features == 6);
+  CHECK(mlp.module(5).as<Delay>()->options.max_delay == 5);
+  Sequential recurrent = recurrent_net({.hidden = {8}, .dropout = 0.1, .max_delay = 7});
+  CHECK(kinds_of(recurrent) ==
+        std::vector<std::string>{"Linear", "Recurrent", "Dropout", "Delay", "Linear", "Neuron"});
+  Sequential adaptive = adaptive_net({.hidden = {8}, .recurrent = false, .max_delay = 7});
+  CHECK(kinds_of(adaptive) ==
+        std::vector<std::string>{"Linear", "Neuron", "Delay", "Linear", "Neuron"});
+  CHECK_ERROR(event_mlp({.max_delay = -1}), ErrorCode::invalid_argument, "[delay] max_delay");
 }
 
 TEST_CASE("networks with memory end in a readout, and may be cut anywhere") {
