@@ -16,19 +16,22 @@ struct DelayLayerOptions {
 /// Axonal delays over a shard of time, as `delay` (ops/sequence/delay.h) computes them: ([T, ...,
 /// features], state) -> ([T, ..., features], state'). The state holds the last max_delay inputs.
 ///
-/// Delays begin uniform in [0, max_delay), as those of Hammouamri et al. (2024). An optimizer may
-/// move them beyond their limits: where gradients are recorded, the layer first moves them back to
-/// the limit, as lava-dl's Delay does, and the gradient of the limit can lead them on from there.
-/// A weight decay draws them to 0. Errors: features < 1; max_delay outside [1, 2^16]; a static
-/// input, which has no time axis.
+/// What is learned is each delay's share of max_delay, so that it moves from limit to limit by
+/// steps of the size of a weight's, and one optimizer serves both. Shares begin uniform in [0, 1),
+/// as delays of Hammouamri et al. (2024) do over their range. Where gradients are recorded, the
+/// layer first moves those that an optimizer took beyond [0, 1] back to the limit, as lava-dl's
+/// Delay does, and the gradient of the limit can lead them on from there. Errors: features < 1;
+/// max_delay outside [1, 2^16]; a static input, which has no time axis.
 struct Delay {
   static constexpr std::string_view kind = "Delay";
 
   explicit Delay(DelayLayerOptions options);
   Shard operator()(const Tensor& x, const State& state);
-  void visit(Visitor& visitor) { visitor.parameter("delay", delay); }
+  void visit(Visitor& visitor) { visitor.parameter("delay", share); }
+  /// The delays in time steps, [features]; differentiable.
+  Tensor steps() const;
 
-  Tensor delay;  ///< [features], in steps
+  Tensor share;  ///< [features], delays as shares of max_delay
   DelayLayerOptions options;
 };
 

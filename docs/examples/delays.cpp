@@ -1,5 +1,6 @@
 // The code of docs/delays.md.
 #include <cmath>
+#include <vector>
 
 #include "ranvier/core/random.h"
 #include "ranvier/core/tape.h"
@@ -19,20 +20,18 @@ Sequential make_network() {
                     LeakyIntegrator({.tau = 10.0}));
 }
 
-// Delays move by steps where weights move by hundredths.
 void train(Sequential& network, const Tensor& x, const Tensor& labels) {
-  NamedTensors weights, delays;
-  for (const NamedTensor& parameter : parameters(network))
-    (parameter.name.ends_with(".delay") ? delays : weights).push_back(parameter);
-  Adam of_weights(weights, {.lr = 1e-3, .weight_decay = 1e-5});
-  Adam of_delays(delays, {.lr = 0.1});
-
+  Adam adam(parameters(network), {.lr = 1e-3});
   for (int i = 0; i < 20; ++i) {
     zero_grad(parameters(network));
     cross_entropy(read_out(Readout::mean, network(x)), labels).backward();
-    of_weights.step();
-    of_delays.step();
+    adam.step();
   }
+}
+
+std::vector<double> learned(Sequential& network) {
+  const Tensor steps = network.module(2).as<Delay>()->steps();  // [64], in [0, 25]
+  return to_vector(steps);
 }
 
 // What hardware with whole delays would compute.
@@ -47,9 +46,8 @@ int main() {
   Sequential network = make_network();
   const Tensor x = uniform({50, 4, 16}, 0, 1);  // [T, B, channels]
   const Tensor labels = from_vector(std::vector<std::int64_t>{0, 1, 0, 1}, {4});
-  const double before = to_vector(network.module(2).as<Delay>()->delay)[0];
+  const std::vector<double> before = learned(network);
   train(network, x, labels);
-  const double after = to_vector(network.module(2).as<Delay>()->delay)[0];
   const Tensor y = with_whole_delays(network, x);
-  return after != before && std::isfinite(to_vector(y)[0]) ? 0 : 1;
+  return learned(network) != before && std::isfinite(to_vector(y)[0]) ? 0 : 1;
 }

@@ -34,10 +34,6 @@ Sequential small_network(bool rounded = false) {
                     Linear({.in = 20, .out = 4}), LeakyIntegrator());
 }
 
-Tensor& delays_of(Sequential& network, std::size_t index) {
-  return network.module(index).as<Delay>()->delay;
-}
-
 }  // namespace
 
 TEST_CASE("a layer of delays names them, and they begin all over their range") {
@@ -48,9 +44,9 @@ TEST_CASE("a layer of delays names them, and they begin all over their range") {
   CHECK(names ==
         std::vector<std::string>{"0.delay", "1.weight", "1.bias", "3.delay", "4.weight", "4.bias"});
   const Delay layer({.features = 1000, .max_delay = 25});
-  CHECK(layer.delay.requires_grad());
+  CHECK(layer.share.requires_grad());
   double least = 25, most = 0, total = 0;
-  for (const double d : to_vector(layer.delay)) {
+  for (const double d : to_vector(layer.steps())) {
     least = std::min(least, d);
     most = std::max(most, d);
     total += d;
@@ -121,18 +117,18 @@ TEST_CASE("gradients of a network with delays do not depend on cuts, and end whe
 
 TEST_CASE("a layer moves delays that an optimizer took too far back to their limits") {
   Delay layer({.features = 3, .max_delay = 4});
-  float* const d = layer.delay.mutable_data<float>();
-  const auto set = [&] { d[0] = -2, d[1] = 1.5f, d[2] = 9; };
+  float* const share = layer.share.mutable_data<float>();
+  share[0] = -2, share[1] = 0.25f, share[2] = 9;
   const Tensor x = test::random_values({5, 1, 3}, 1);
-  set();
   {
     const NoGradGuard no_grad;
     const Tensor y = layer(x, {}).output;
-    CHECK(to_vector(layer.delay) == std::vector<double>{-2, 1.5, 9});  // as it was
-    CHECK(y.data<float>()[0] == x.data<float>()[0]);                   // but applied as 0
+    CHECK(to_vector(layer.share) == std::vector<double>{-2, 0.25, 9});  // as it was
+    CHECK(y.data<float>()[0] == x.data<float>()[0]);                    // but applied as 0
   }
   layer(x, {});
-  CHECK(to_vector(layer.delay) == std::vector<double>{0, 1.5, 4});
+  CHECK(to_vector(layer.share) == std::vector<double>{0, 0.25, 1});
+  CHECK(to_vector(layer.steps()) == std::vector<double>{0, 1, 4});
 }
 
 TEST_CASE("neurons before delays are computed as elsewhere") {
@@ -186,17 +182,18 @@ TEST_CASE("delays learn how much earlier one spike train is than another") {
     INFO("lag " << lag << " from " << first << " and " << second);
     const Tensor trains = concat({spikes, late(lag)}, 2);
     Sequential network(Delay({.features = 2, .max_delay = 14}), LeakyIntegrator({.tau = 8}));
-    float* const d = delays_of(network, 0).mutable_data<float>();
-    d[0] = static_cast<float>(first), d[1] = static_cast<float>(second);
-    Adam optimizer(parameters(network), {.lr = 0.2});
+    Delay& layer = *network.module(0).as<Delay>();
+    float* const share = layer.share.mutable_data<float>();
+    share[0] = static_cast<float>(first / 14), share[1] = static_cast<float>(second / 14);
+    Adam optimizer(parameters(network), {.lr = 0.015});
     for (int i = 0; i < 300; ++i) {
-      optimizer.set_lr(0.2 * (300 - i) / 300);
+      optimizer.set_lr(0.015 * (300 - i) / 300);
       zero_grad(optimizer.parameters());
       const Tensor traces = network(trains);
       mean(square(slice(traces, 2, 0, 1) - slice(traces, 2, 1, 2))).backward();
       optimizer.step();
     }
-    const std::vector<double> learned = to_vector(delays_of(network, 0));
+    const std::vector<double> learned = to_vector(layer.steps());
     CHECK(std::abs(learned[0] - learned[1] - lag) < 0.1);
   }
 }
