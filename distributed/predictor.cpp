@@ -129,7 +129,8 @@ class Row {
     if (plan_.state_pieces > 0) return plan_.state_pieces;
     const std::int64_t steps = Slice::of(plan_.steps, 0, plan_.mesh.time).length();
     return state_pieces(
-        static_cast<std::int64_t>(static_cast<double>(stage.state_bytes) * batch_share_), steps);
+        static_cast<std::int64_t>(static_cast<double>(stage.state_bytes) * batch_share_), steps,
+        plan_.mesh.time);
   }
 
   // Batch norm's sums of `numbers`: over time, all ranks meet for them; otherwise returns how long

@@ -38,14 +38,15 @@ class Stopwatch {
 /// the pass before, a gradient is zero.
 class PretendedRelay final : public StateRelay {
  public:
-  PretendedRelay(bool has_before, std::int64_t pieces) : has_before_(has_before), pieces_(pieces) {}
+  /// `pieces` as `ShardOptions::state_pieces`.
+  PretendedRelay(int ranks, std::int64_t pieces) : ranks_(ranks), pieces_(pieces) {}
   void set_steps(std::int64_t steps) { steps_ = steps; }
 
-  bool has_before() const override { return has_before_; }
+  bool has_before() const override { return ranks_ > 1; }
   bool has_after() const override { return true; }
   std::int64_t pieces(std::int64_t bytes) override {
     in_pieces_ = true;
-    return pieces_ > 0 ? pieces_ : state_pieces(bytes, steps_);
+    return pieces_ > 0 && ranks_ > 1 ? pieces_ : state_pieces(bytes, steps_, ranks_);
   }
   Tensor receive_state(const Shape& shape, const TensorOptions& options) override {
     const std::size_t place = received_++;
@@ -78,7 +79,7 @@ class PretendedRelay final : public StateRelay {
  private:
   void expect_backward(const Tensor&) override {}
 
-  const bool has_before_;
+  const int ranks_;
   const std::int64_t pieces_;
   std::int64_t steps_ = 1;
   std::vector<Tensor> left_, sent_;
@@ -162,7 +163,7 @@ class Profiler {
         input_(input),
         options_(options),
         restore_(network),
-        relay_(options.mesh.time > 1, options.mesh.time > 1 ? options.state_pieces : 1) {
+        relay_(options.mesh.time, options.state_pieces) {
     const std::int64_t shown = network.shown_steps();
     const int time = options.mesh.time;
     context_.steps =

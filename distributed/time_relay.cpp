@@ -1,6 +1,7 @@
 #include "ranvier/distributed/time_relay.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/shape/concat.h"
@@ -30,11 +31,14 @@ struct GatherStepsBackward final : Node {
 
 }  // namespace
 
-std::int64_t state_pieces(std::int64_t bytes, std::int64_t steps) {
-  // A scan takes about half a nanosecond for each byte of its state and step, a message some tens
-  // of microseconds of those who move it: a piece is worth 100.
-  constexpr std::int64_t piece_work = 200'000, most = 8;  // bytes times steps
-  return std::clamp<std::int64_t>(bytes * steps / piece_work, 1, most);
+// The last of R ranks waits for (R - 1) pieces of a scan, in all a K-th of (R - 1) N, and each
+// sends K messages: together the least where both are the same.
+std::int64_t state_pieces(std::int64_t bytes, std::int64_t steps, int ranks) {
+  constexpr double scan = 2e-10;    // seconds for each byte and step: twice forward, half backward
+  constexpr double message = 4e-5;  // seconds, of both who exchange it over `mpi`
+  constexpr double most = 32;       // as the kernels' pace falls with very short pieces
+  const double waits = (ranks - 1) * scan * static_cast<double>(bytes) * static_cast<double>(steps);
+  return static_cast<std::int64_t>(std::clamp(std::sqrt(waits / message), 1.0, most));
 }
 
 void TimeRelay::begin(const Slice& steps) {
@@ -43,7 +47,7 @@ void TimeRelay::begin(const Slice& steps) {
 }
 
 std::int64_t TimeRelay::pieces(std::int64_t bytes) {
-  return pieces_ > 0 ? pieces_ : state_pieces(bytes, steps_);
+  return pieces_ > 0 ? pieces_ : state_pieces(bytes, steps_, row_.size());
 }
 
 Tensor TimeRelay::receive_state(const Shape& shape, const TensorOptions& options) {

@@ -9,10 +9,10 @@
 
 namespace ranvier {
 
-/// Into how many pieces ranks cut a state of `bytes` behind a scan of `steps` steps, those of the
-/// rank that has most: about as many as cost the least, if messages cost a rank about as much as
-/// they do over `mpi`. Fewer come where a layer has fewer blocks of neurons.
-std::int64_t state_pieces(std::int64_t bytes, std::int64_t steps);
+/// Into how many pieces a row of `ranks` cuts a state of `bytes` behind a scan of `steps` steps,
+/// those of the rank that has most: as many as cost the least, by and large. Fewer come where a
+/// layer has fewer blocks of neurons.
+std::int64_t state_pieces(std::int64_t bytes, std::int64_t steps, int ranks);
 
 /// Messages of states and their gradients between the neighbours of a row.
 class TimeRelay final : public StateRelay {

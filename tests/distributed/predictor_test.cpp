@@ -128,19 +128,21 @@ TEST_CASE("ranks that guess states wait for repairs instead of scans") {
 }
 
 TEST_CASE("states go in as many pieces as trainers cut them into, unless a plan says otherwise") {
-  // A piece is worth its messages.
-  CHECK(state_pieces(1000, 10) == 1);
-  CHECK(state_pieces(1 << 20, 1) > 1);
-  CHECK(state_pieces(1 << 30, 1000) == state_pieces(1 << 20, 1000));
+  CHECK(state_pieces(1 << 30, 1000, 1) == 1);
+  CHECK(state_pieces(1000, 10, 2) == 1);  // a message takes longer than a piece
+  CHECK(state_pieces(1 << 20, 64, 2) > 8);
+  CHECK(state_pieces(1 << 30, 1000, 8) == state_pieces(1 << 24, 1000, 8));
   for (std::int64_t bytes = 4; bytes < 1 << 24; bytes *= 2) {
-    CHECK(state_pieces(bytes, 16) <= state_pieces(2 * bytes, 16));
-    CHECK(state_pieces(bytes, 16) <= state_pieces(bytes, 32));
+    const std::int64_t pieces = state_pieces(bytes, 16, 3);
+    CHECK(pieces <= state_pieces(2 * bytes, 16, 3));
+    CHECK(pieces <= state_pieces(bytes, 32, 3));
+    CHECK(pieces <= state_pieces(bytes, 16, 4));
   }
   for (const std::int64_t bytes : {1 << 10, 1 << 14, 1 << 16, 1 << 20}) {
     NetworkProfile profile = network({{.plain = 1, .chained = 8, .state_bytes = bytes}});
     Plan plan{.mesh = {.time = 8}, .steps = steps, .batch = batch, .link = wire};
     const double by_rule = predict(profile, plan).step;
-    plan.state_pieces = state_pieces(bytes, Slice::of(steps, 0, 8).length());
+    plan.state_pieces = state_pieces(bytes, Slice::of(steps, 0, 8).length(), 8);
     CHECK(predict(profile, plan).step == by_rule);
     profile.stages[1].in_pieces = false;
     plan.state_pieces = 4;
