@@ -13,6 +13,7 @@
 #include "ranvier/ops/sequence/readout.h"
 #include "ranvier/ops/shape/slice.h"
 #include "tests/support/catch.h"
+#include "tests/support/errors.h"
 #include "tests/support/forwarding_transport.h"
 #include "tests/support/sharded_cases.h"
 #include "tests/support/values.h"
@@ -116,17 +117,16 @@ TEST_CASE("an error between two pieces of a state reaches all ranks") {
                                [](const test::ShardedCase& c) { return c.name == "wide"; });
   for (const Channel channel : {Channel::state, Channel::state_gradient}) {
     std::vector<std::string> errors(3);
-    run_local(3, [&](Transport& local) {
+    const auto step = [&](Transport& local) {
       FailingTransport transport(local, channel, local.rank() == 1 ? 3 : 1'000'000);
-      std::string& error = errors[static_cast<std::size_t>(local.rank())];
       try {
         test::sharded_messages(*of, Mesh(transport, {.time = 3}), {.state_pieces = 5});
-      } catch (const Error& caught) {
-        error = caught.what();
-        if (local.rank() == 1) local.abort(error);
+      } catch (const Error& error) {
+        errors[static_cast<std::size_t>(local.rank())] = error.what();
+        throw;
       }
-    });
-    CHECK_THAT(errors[1], Catch::Matchers::Contains("no more messages"));
+    };
+    CHECK_ERROR(run_local(3, step), ErrorCode::communication, "rank 1: [test] no more messages");
     for (const std::size_t rank : {0, 2})
       CHECK_THAT(errors[rank], Catch::Matchers::Contains("rank 1 ") &&
                                    Catch::Matchers::Contains("gave up: [test] no more messages"));
