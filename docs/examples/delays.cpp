@@ -44,7 +44,7 @@ Tensor with_whole_delays(Sequential& network, const Tensor& x) {
 int main() {
   seed(1);
   Sequential network = make_network();
-  const Tensor x = uniform({50, 4, 16}, 0, 1);  // [T, B, channels]
+  const Tensor x = uniform({50, 4, 16}, 0, 6);  // [T, B, channels]
   const Tensor labels = from_vector(std::vector<std::int64_t>{0, 1, 0, 1}, {4});
   const std::vector<double> before = learned(network);
   train(network, x, labels);
