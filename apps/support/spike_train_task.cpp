@@ -172,7 +172,7 @@ void add_spike_options(CLI::App& app, SpikeTrainOptions& o) {
       ->group("Network");
   add("--input-gain", o.input_gain, "Network",
       "Times the weights that the first layer begins with");
-  add("--delays", o.delays, "Network", "Longest learned delay of hidden spikes in ms; 0: none");
+  add("--delays", o.delays, "Network", "Longest learned delay of hidden spikes; ms");
   add("--dropout", o.dropout, "Network", "Share of hidden neurons left out in training");
 }
 
