@@ -34,8 +34,8 @@ struct GatherStepsBackward final : Node {
 // The last of R ranks waits for (R - 1) pieces of a scan, in all a K-th of (R - 1) N, and each
 // sends K messages: together the least where both are the same.
 std::int64_t state_pieces(std::int64_t bytes, std::int64_t steps, int ranks) {
-  constexpr double scan = 2e-10;    // seconds for each byte and step: twice forward, half backward
-  constexpr double message = 4e-5;  // seconds, of both who exchange it over `mpi`
+  constexpr double scan = 2e-10;    // seconds for each byte and step: between forward and backward
+  constexpr double message = 2e-4;  // seconds, over `mpi` to one who has gone to sleep
   constexpr double most = 32;       // as the kernels' pace falls with very short pieces
   const double waits = (ranks - 1) * scan * static_cast<double>(bytes) * static_cast<double>(steps);
   return static_cast<std::int64_t>(std::clamp(std::sqrt(waits / message), 1.0, most));

@@ -130,7 +130,7 @@ TEST_CASE("ranks that guess states wait for repairs instead of scans") {
 TEST_CASE("states go in as many pieces as trainers cut them into, unless a plan says otherwise") {
   CHECK(state_pieces(1 << 30, 1000, 1) == 1);
   CHECK(state_pieces(1000, 10, 2) == 1);  // a message takes longer than a piece
-  CHECK(state_pieces(1 << 20, 64, 2) > 8);
+  CHECK(state_pieces(1 << 20, 64, 2) > 4);
   CHECK(state_pieces(1 << 30, 1000, 8) == state_pieces(1 << 24, 1000, 8));
   for (std::int64_t bytes = 4; bytes < 1 << 24; bytes *= 2) {
     const std::int64_t pieces = state_pieces(bytes, 16, 3);
