@@ -173,7 +173,7 @@ namespace {
 void fill_cpu(Tensor& target, double value) {
   detail::visit_numeric(target.dtype(), [&]<class T>(detail::Type<T>) {
     T* out = target.mutable_data<T>();
-    const T element = detail::from_double<T>(value);
+    const T element = detail::convert<double, T>(value);
     parallel_for(0, target.numel(), grain, [&](std::int64_t begin, std::int64_t end) {
       std::fill(out + begin, out + end, element);
     });
@@ -209,7 +209,7 @@ std::vector<double> to_vector(const Tensor& source) {
   std::vector<double> values(static_cast<std::size_t>(source.numel()));
   detail::visit_numeric(source.dtype(), [&]<class T>(detail::Type<T>) {
     std::transform(source.data<T>(), source.data<T>() + source.numel(), values.begin(),
-                   [](T x) { return detail::to_double(x); });
+                   [](T x) { return detail::convert<T, double>(x); });
   });
   return values;
 }

@@ -12,7 +12,7 @@ using ranvier::detail::Type;
 // nvcc wants device lambdas in functions of their own, not within the lambdas that visit dtypes.
 template <class T>
 void fill_elements(Tensor& target, double value) {
-  const T element = ranvier::detail::from_double<T>(value);
+  const T element = ranvier::detail::convert<double, T>(value);
   map(
       "fill", target.device(), target.numel(), [=] __device__() { return element; },
       mutable_elements<T>("fill", target));

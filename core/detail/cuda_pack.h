@@ -60,9 +60,6 @@ __device__ __forceinline__ void store(R* to, const Pack<R, lanes>& values) {
     *reinterpret_cast<Word*>(to) = std::bit_cast<Word>(values);
 }
 
-template <class S>
-inline constexpr bool is_half = std::is_same_v<S, bfloat16> || std::is_same_v<S, float16>;
-
 /// A stored value in the type R that is computed with, and back, rounded to nearest even.
 template <class R, class S>
 __device__ __forceinline__ R widen(S value) {
@@ -135,7 +132,7 @@ __device__ __forceinline__ std::uint32_t narrow_pair(float low, float high) {
 }
 template <class S, class R, int lanes>
 __device__ __forceinline__ Pack<S, lanes> narrow(const Pack<R, lanes>& values) {
-  if constexpr (is_half<S> && lanes % 2 == 0) {
+  if constexpr (ranvier::detail::is_half<S> && lanes % 2 == 0) {
     Words<S, lanes> words;
 #pragma unroll
     for (int i = 0; i < lanes; i += 2)

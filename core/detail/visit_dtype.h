@@ -1,8 +1,7 @@
 // From a run-time dtype to a compile-time element type.
 #pragma once
 
-#include <type_traits>
-
+#include "ranvier/core/detail/convert_value.h"
 #include "ranvier/core/dtype.h"
 #include "ranvier/core/error.h"
 
@@ -49,32 +48,6 @@ decltype(auto) visit_floating(const char* op, DType dtype, Body&& body) {
   if (dtype == DType::f16) return body(Type<float16>{});
   if (dtype == DType::bf16) return body(Type<bfloat16>{});
   return visit_real(op, dtype, body);
-}
-
-/// What operations compute in with values that are stored as T: f32 for 16-bit floats.
-template <class T>
-using Computed =
-    std::conditional_t<std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>, float, T>;
-inline DType computed_dtype(DType stored) {
-  return stored == DType::f16 || stored == DType::bf16 ? DType::f32 : stored;
-}
-
-template <class T>
-T from_double(double value) {
-  if constexpr (std::is_same_v<T, float16>)
-    return to_float16(static_cast<float>(value));
-  else if constexpr (std::is_same_v<T, bfloat16>)
-    return to_bfloat16(static_cast<float>(value));
-  else
-    return static_cast<T>(value);
-}
-
-template <class T>
-double to_double(T value) {
-  if constexpr (std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>)
-    return to_float(value);
-  else
-    return static_cast<double>(value);
 }
 
 }  // namespace ranvier::detail

@@ -52,7 +52,7 @@ void from_bits_cpu(const Tensor& spikes, Tensor& result) {
         T* values = result.mutable_data<T>();
         for (std::int64_t row = 0; row < rows; ++row, words += words_per_row(columns))
           for (std::int64_t i = 0; i < columns; ++i)
-            *values++ = detail::from_double<T>(static_cast<double>(words[i / 64] >> (i % 64) & 1));
+            *values++ = detail::convert<std::uint64_t, T>(words[i / 64] >> (i % 64) & 1);
       });
 }
 

@@ -89,7 +89,7 @@ void unpack(const Tensor& spikes, Tensor& y) {
   visit_numeric(y.dtype(), [&]<class T>(Type<T>) {
     constexpr int lanes = cuda::full_lanes<T>;
     T* const out = cuda::mutable_elements<T>(op, y);
-    const T one = from_double<T>(1);
+    const T one = convert<double, T>(1);
     if (cuda::in_packs<T>(size.columns, {out}))
       cuda::launch(op, y.device(), cuda::grid_for(y.numel() / lanes), unpack_words<T, lanes>,
                    y.numel() / lanes, size.columns, words, one, out);

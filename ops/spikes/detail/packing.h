@@ -10,7 +10,7 @@ namespace ranvier::detail {
 /// Anything but zero.
 template <class T>
 RV_HD bool is_spike(T value) {
-  if constexpr (std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>)
+  if constexpr (is_half<T>)
     return convert<T, float>(value) != 0;
   else
     return value != T(0);
