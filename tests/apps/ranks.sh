@@ -162,8 +162,8 @@ case $case in
     ;;
   slurm)
     command -v srun >/dev/null || skip 'srun is not installed'
-    srun -n 2 --mpi=pmix --immediate=10 true 2>/dev/null ||
-      skip 'no SLURM here has two free processors and PMIx'
+    srun -n 2 --mpi=pmix --immediate=10 "$trainer" --help >/dev/null 2>&1 ||
+      skip 'no SLURM here has PMIx and two free processors that find the program'
     tasks() {  # RUN ARGUMENTS...
       timeout --kill-after=1 100 srun -n 2 --mpi=pmix --job-name "$1" \
         "${train[@]}" --output-dir "$folder/$1" "${@:2}" >"$folder/$1.log" 2>&1
