@@ -35,7 +35,7 @@ class Stopwatch {
 };
 
 /// A middle rank's neighbours, who are not there: a state is what this rank sent in its place in
-/// the pass before, a gradient is zero.
+/// an earlier pass, a gradient is zero.
 class PretendedRelay final : public StateRelay {
  public:
   /// `pieces` as `ShardOptions::state_pieces`.
@@ -67,9 +67,12 @@ class PretendedRelay final : public StateRelay {
 
   /// A pass begins.
   void begin() {
-    left_ = std::exchange(sent_, {});
+    sent_.clear();
     received_ = 0;
   }
+  /// What the last pass sent is received by all to come. Were it always that of the pass before,
+  /// neurons that nobody excites would fade to numbers that processors are slow with.
+  void leave() { left_ = std::exchange(sent_, {}); }
 
   /// Sent since the last call.
   std::int64_t take_bytes() { return std::exchange(bytes_, 0); }
@@ -186,8 +189,9 @@ class Profiler {
 
   NetworkProfile run() {
     const ShardContextGuard part(context_);
-    step();  // warms up
     const std::vector<double> repaired = repaired_shares();
+    step();  // warms up
+    relay_.leave();
     std::vector<TimedStep> steps;
     for (int i = 0; i < options_.runs; ++i) steps.push_back(step());
     const auto median = [&](auto&& value) {
@@ -218,7 +222,8 @@ class Profiler {
     std::vector<double> shares;
     network_.observe_groups({});
     relay_.begin();
-    network_(input_);  // now what may speculate leaves its states whole
+    network_(input_);
+    relay_.leave();
     counts = {};
     relay_.begin();
     network_.observe_groups([&](const GroupObservation&) {
