@@ -70,8 +70,7 @@ class PretendedRelay final : public StateRelay {
     sent_.clear();
     received_ = 0;
   }
-  /// What the last pass sent is received by all to come. Were it always that of the pass before,
-  /// neurons that nobody excites would fade to numbers that processors are slow with.
+  /// What the last pass sent is received by all to come, so that they are alike.
   void leave() { left_ = std::exchange(sent_, {}); }
 
   /// Sent since the last call.

@@ -272,6 +272,7 @@ Tensor backward_cpu(Device /*device*/, const Input<R>& in, const GradInput<R>& g
     RangeScratch scratch = neurons::scratch_for<R>(BackwardPass<R>::memory_elements(plan));
     parallel_for(
         part_of(first), part_of(last - 1) + 1, 1, [&](std::int64_t begin, std::int64_t end) {
+          const neurons::FlushSubnormals flush;
           BackwardPass<R> pass(plan, scratch.take<R>());
           for (std::int64_t part = begin; part < end; ++part) {
             double* const share = first_share + part * (sums + learnables);

@@ -115,6 +115,7 @@ void forward_cpu(Device /*device*/, const Input<R>& in, const Output<R>& out) {
   in_bands(in.pieces, tiles, in.geometry.neurons(), [&](std::int64_t first, std::int64_t last) {
     RangeScratch scratch = neurons::scratch_for<R>(ForwardPass<R>::memory_elements(in, tiles));
     parallel_for(first, last, 1, [&](std::int64_t begin, std::int64_t end) {
+      const neurons::FlushSubnormals flush;
       ForwardPass<R> pass(in, out, tiles, scale, shift, scratch.take<R>());
       for (std::int64_t tile = begin; tile < end; ++tile) pass.run(tile);
       neurons::fence_streams();

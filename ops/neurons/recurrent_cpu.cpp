@@ -267,6 +267,7 @@ void forward_cpu(Device, const RecurrentInput<R>& in, const RecurrentOutput<R>& 
   const auto run = [&](std::int64_t first, std::int64_t last) {
     RangeScratch scratch = scratch_for<R>(ForwardRows<R>::memory_elements(in, blocks));
     parallel_for(first, last, 1, [&](std::int64_t begin, std::int64_t end) {
+      const FlushSubnormals flush;
       ForwardRows<R> pass(in, out, blocks, scratch.take<R>());
       for (std::int64_t b = begin; b < end; ++b) pass.run(b);
     });
@@ -287,6 +288,7 @@ void backward_cpu(Device, const RecurrentInput<R>& in, const R* currents,
     const auto run = [&](std::int64_t first, std::int64_t last) {
       RangeScratch scratch = scratch_for<R>(BackwardRows<R>::memory_elements(in, cut));
       parallel_for(first, last, 1, [&](std::int64_t begin, std::int64_t end) {
+        const FlushSubnormals flush;
         BackwardRows<R> pass(in, currents, grad_in, grad_out, blocks, cut, scratch.take<R>());
         for (std::int64_t b = begin; b < end; ++b)
           pass.run(b, shares.data() + blocks.first(b) * learnables);

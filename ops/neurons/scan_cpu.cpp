@@ -278,6 +278,7 @@ std::int64_t pass_forward(const ScanInput<R>& in, const ScanOutput<R>& out, Pass
   const auto run = [&](std::int64_t first, std::int64_t last) {
     RangeScratch scratch = scratch_for<R>(ForwardPass<R>::memory_elements(in, blocks));
     parallel_for(first, last, 1, [&](std::int64_t begin, std::int64_t end) {
+      const FlushSubnormals flush;
       ForwardPass<R> range(in, out, pass, blocks, scratch.take<R>());
       std::int64_t own = 0;
       for (std::int64_t b = begin; b < end; ++b) own += range.run(b);
@@ -311,6 +312,7 @@ void backward_cpu(Device, const ScanInput<R>& in, const ScanGradInput<R>& grad_i
   const auto run = [&](std::int64_t first, std::int64_t last) {
     RangeScratch scratch = scratch_for<R>(BackwardPass<R>::memory_elements(in, cut));
     parallel_for(first, last, 1, [&](std::int64_t begin, std::int64_t end) {
+      const FlushSubnormals flush;
       BackwardPass<R> pass(in, grad_in, grad_out, cut, scratch.take<R>());
       for (std::int64_t b = begin; b < end; ++b) pass.run(b, shares.data() + b * learnables);
       fence_streams();

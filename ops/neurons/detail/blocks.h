@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstdint>
 
+#include "ranvier/core/detail/flush_subnormals.h"
 #include "ranvier/core/detail/prefetch.h"
 #include "ranvier/core/scratch.h"
 #include "ranvier/ops/neurons/detail/isa_kernels.h"
@@ -40,6 +41,7 @@ RangeScratch scratch_for(std::int64_t elements) {
   return RangeScratch(static_cast<std::size_t>(elements) * sizeof(R));
 }
 
+using ranvier::detail::FlushSubnormals;
 using ranvier::detail::prefetch;
 
 /// The state of neurons [first, first + count) at the start of a shard: what was given, else rest.
