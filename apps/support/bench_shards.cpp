@@ -77,7 +77,7 @@ void compare(const std::string& name, const std::function<Sequential()>& network
   run_local(2, [&](Transport& transport) {
     const Mesh mesh(transport, {.time = 2});
     Trained waiting(mesh, network(), {}), guessing(mesh, network(), {.speculate = true});
-    const Slice part = Slice::of(steps, transport.rank(), 2);
+    const Slice part = Slice::of(steps, mesh.time_index(), mesh.shape().time);
     const Tensor own = slice(x, 0, part.begin, part.end);
     for (int run = 0; run < runs; ++run)
       for (Trained* trained : {&waiting, &guessing}) trained->step(own, labels);

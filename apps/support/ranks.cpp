@@ -80,8 +80,7 @@ std::string device_of_rank(const std::string& device) {
   if (count > 0 && *number >= count)
     fail(ErrorCode::device,
          "this machine has {} GPU(s), but rank number {} of it was started; start no more ranks "
-         "than "
-         "GPUs on each machine, or name one for all by --device cuda:0.",
+         "than GPUs on each machine, or name one for all by --device cuda:0.",
          count, *number + 1);
   return fmt::format("cuda:{}", *number);
 }

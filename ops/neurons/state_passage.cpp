@@ -15,12 +15,15 @@ Tensor part_of(const Tensor& variable, std::int64_t first, std::int64_t last) {
   return slice(reshape(variable, {variable.numel()}), 0, first, last);
 }
 
+/// Whether others have steps before these, or after.
+bool shares_time(const StateRelay* relay) { return has_before(relay) || has_after(relay); }
+
 }  // namespace
 
 StatePassage::StatePassage(StateRelay* relay, Way way, std::vector<Tensor> given,
                            std::vector<Tensor> leaving, const Shape& step,
                            const TensorOptions& options)
-    : relay_(has_before(relay) || has_after(relay) ? relay : nullptr),
+    : relay_(shares_time(relay) ? relay : nullptr),
       way_(way),
       options_(options),
       given_(std::move(given)),
@@ -79,12 +82,12 @@ bool has_before(const StateRelay* relay) { return relay != nullptr && relay->has
 bool has_after(const StateRelay* relay) { return relay != nullptr && relay->has_after(); }
 
 bool must_record(std::span<const Tensor> inputs, const StateRelay* relay) {
-  return grad_needed(inputs) || (grad_enabled() && (has_before(relay) || has_after(relay)));
+  return grad_needed(inputs) || (grad_enabled() && shares_time(relay));
 }
 
 void attach_scan(std::shared_ptr<Node> node, std::span<const Tensor> inputs,
                  std::vector<Tensor> outputs, StateRelay* relay) {
-  if (has_before(relay) || has_after(relay))
+  if (shares_time(relay))
     relay->attach_exchange(std::move(node), inputs, std::move(outputs));
   else
     attach(std::move(node), inputs, outputs);
