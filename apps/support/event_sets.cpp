@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "ranvier/core/error.h"
+#include "ranvier/data/detail/cache_folder.h"
 #include "ranvier/data/event_sets/cifar10_dvs.h"
 #include "ranvier/data/event_sets/dvs128_gesture.h"
 #include "ranvier/data/event_sets/n_mnist.h"
@@ -47,9 +48,14 @@ Opened open_event_set(const std::string& name, const DatasetSource& source) {
 }
 
 std::filesystem::path randman_folder(const std::filesystem::path& folder, std::uint64_t seed) {
-  const std::filesystem::path own = folder / fmt::format("randman-{}", seed);
-  if (!std::filesystem::exists(own / "train.h5") || !std::filesystem::exists(own / "test.h5"))
-    write_randman(own, {.seed = seed});
+  namespace fs = std::filesystem;
+  const fs::path own = folder / fmt::format("randman-{}", seed);
+  const auto is_there = [&] { return fs::exists(own / "train.h5") && fs::exists(own / "test.h5"); };
+  if (is_there()) return own;
+  std::error_code ignored;
+  fs::create_directories(folder, ignored);  // the lock says why it is not there
+  const detail::NameLock lock(own);         // of several programs one generates, the others wait
+  if (!is_there()) write_randman(own, {.seed = seed});
   return own;
 }
 

@@ -21,7 +21,8 @@ std::shared_ptr<const Recordings> open_event_set(const std::string& name,
                                                  const DatasetSource& source);
 
 /// Writes the default Randman set of `seed` below `folder`, unless it is there, and returns its own
-/// folder. Errors: those of `write_randman`.
+/// folder. Of several programs that ask at once, one writes. Errors: those of `write_randman`; the
+/// folder cannot be locked.
 std::filesystem::path randman_folder(const std::filesystem::path& folder, std::uint64_t seed);
 
 /// What is done to the recordings of `sensor` once, before a cache: they get `width` columns or

@@ -1,8 +1,6 @@
 #include "ranvier/data/detail/cache_folder.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -10,24 +8,16 @@
 #include <vector>
 
 #include "ranvier/core/error.h"
+#include "ranvier/data/detail/file_lock.h"
 
 namespace ranvier::detail {
 namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int lock_flags = O_RDWR | O_NOFOLLOW;
+
 fs::path lock_name(const fs::path& target) { return target.string() + ".lock"; }
-
-/// True if `file` is still the one that `name` names: its last holder removes it.
-bool is_current(const UniqueFd& file, const fs::path& name) {
-  struct stat held = {}, named = {};
-  return fstat(file.get(), &held) == 0 && stat(name.c_str(), &named) == 0 &&
-         held.st_ino == named.st_ino && held.st_dev == named.st_dev;
-}
-
-UniqueFd open_lock(const fs::path& name) {
-  return UniqueFd(open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
-}
 
 struct CacheOfFolder {
   fs::path path;
@@ -37,22 +27,16 @@ struct CacheOfFolder {
 
 }  // namespace
 
-NameLock::NameLock(const fs::path& target) : name_(lock_name(target)) {
-  do {
-    file_ = open_lock(name_);
-    int status = -1;
-    while (file_.valid() && (status = flock(file_.get(), LOCK_EX)) != 0 && errno == EINTR) {
-    }
-    if (status != 0)
-      fail(ErrorCode::io, "[cache] cannot lock {}: {}.", name_.string(), std::strerror(errno));
-  } while (!is_current(file_, name_));
+NameLock::NameLock(const fs::path& target)
+    : name_(lock_name(target)), file_(open_held(name_, lock_flags, IfHeld::wait)) {
+  if (!file_.valid())
+    fail(ErrorCode::io, "[cache] cannot lock {}: {}.", name_.string(), std::strerror(errno));
 }
 
 std::optional<NameLock> NameLock::if_free(const fs::path& target) {
   const fs::path name = lock_name(target);
-  UniqueFd file = open_lock(name);
-  if (!file.valid() || flock(file.get(), LOCK_EX | LOCK_NB) != 0 || !is_current(file, name))
-    return std::nullopt;
+  UniqueFd file = open_held(name, lock_flags, IfHeld::leave);
+  if (!file.valid()) return std::nullopt;
   return NameLock(name, std::move(file));
 }
 
@@ -79,6 +63,8 @@ void shrink_folder(const fs::path& folder, const fs::path& kept, std::int64_t ma
   for (const CacheOfFolder& cache : caches) {
     if (total <= max_bytes) return;
     if (cache.path == kept) continue;
+    const auto lock = NameLock::if_free(cache.path);
+    if (!lock.has_value()) continue;  // who built it has yet to open it
     if (fs::remove(cache.path, gone)) total -= cache.bytes;
   }
 }

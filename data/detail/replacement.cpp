@@ -8,15 +8,19 @@
 #include <cstring>
 
 #include "ranvier/core/error.h"
+#include "ranvier/data/detail/file_lock.h"
 
 namespace ranvier::detail {
 
 Replacement::Replacement(const char* writer, std::filesystem::path target)
-    : writer_(writer),
-      target_(std::move(target)),
-      name_(target_.string() + ".tmp"),
-      file_(open(name_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
-  if (!file_.valid()) give_up("create");
+    : writer_(writer), target_(std::move(target)) {
+  for (int number = 1; !file_.valid(); ++number) {
+    name_ = target_.string() + ".tmp" + (number == 1 ? "" : std::to_string(number));
+    file_ = open_held(name_, O_WRONLY, IfHeld::leave);
+    if (!file_.valid() && errno != EWOULDBLOCK) give_up("create");
+  }
+  // What a writer that died has left. EINVAL: no regular file, so it has no end.
+  if (ftruncate(file_.get(), 0) != 0 && errno != EINVAL) give_up("empty");
 }
 
 Replacement::~Replacement() {
@@ -45,6 +49,7 @@ void Replacement::overwrite(std::uint64_t offset, std::span<const std::uint8_t> 
 
 void Replacement::finish() {
   if (fsync(file_.get()) != 0) give_up("sync");
+  held_ = UniqueFd(fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
   if (file_.close() != 0) give_up("close");
   if (rename(name_.c_str(), target_.c_str()) != 0) give_up("rename");
   done_ = true;

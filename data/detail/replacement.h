@@ -11,8 +11,10 @@
 namespace ranvier::detail {
 
 /// Writes "<target>.tmp" and renames it: a crash or a full disk at any moment leaves `target`
-/// whole, old or new. Errors (io) are tagged with `writer`, name file and reason, and leave
-/// `target` alone.
+/// whole, old or new. Who writes the same target at the same time, in any process, takes
+/// "<target>.tmp2" and so on, and the last one to finish counts. What a writer that died has left
+/// is written over. Errors (io) are tagged with `writer`, name file and reason, and leave `target`
+/// alone.
 class Replacement {
  public:
   /// Error: the temporary file cannot be created.
@@ -32,8 +34,9 @@ class Replacement {
 
   const char* writer_;
   const std::filesystem::path target_;
-  const std::string name_;
+  std::string name_;
   UniqueFd file_;
+  UniqueFd held_;  // the same file, so that nobody takes its name before it is renamed
   bool done_ = false;
 };
 

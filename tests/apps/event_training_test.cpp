@@ -2,8 +2,12 @@
 #include <algorithm>
 #include <cmath>
 #include <csignal>
+#include <mutex>
 #include <sstream>
+#include <thread>
+#include <vector>
 
+#include "apps/support/event_sets.h"
 #include "apps/support/program.h"
 #include "apps/support/spike_train_task.h"
 #include "apps/support/training.h"
@@ -226,6 +230,22 @@ TEST_CASE("Randman is generated once, where its caches lie") {
   const auto made = fs::last_write_time(file);
   spike_train_task(first);
   CHECK(fs::last_write_time(file) == made);
+}
+
+TEST_CASE("programs that want the same generated data at once generate it once") {
+  const test::TemporaryFolder folder;
+  std::mutex mutex;
+  std::vector<fs::file_time_type> made;
+  std::vector<std::thread> programs;
+  for (int i = 0; i < 3; ++i)
+    programs.emplace_back([&] {
+      const auto time = fs::last_write_time(randman_folder(folder.path(), 7) / "train.h5");
+      const std::lock_guard lock(mutex);
+      made.push_back(time);
+    });
+  for (std::thread& program : programs) program.join();
+  REQUIRE(made.size() == 3);
+  CHECK(made == std::vector<fs::file_time_type>(3, made[0]));
 }
 
 TEST_CASE("a CUDA device learns from recordings of any length by one recorded step", "[cuda]") {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <thread>
 
+#include "ranvier/data/detail/cache_folder.h"
 #include "ranvier/data/event_dataset.h"
 #include "tests/data/event_examples.h"
 #include "tests/support/catch.h"
@@ -305,6 +306,11 @@ TEST_CASE("the folder of caches keeps to its limit, the least recently used goin
   CHECK(fs::exists(folder / "notes.txt"));
   CHECK(same_recordings(*oldest, *applied(*source, JoinChannels{.group = 2})));  // still open
 
+  {
+    const detail::NameLock opening(first);  // by another process, which has just built it
+    cache(4, bytes + bytes / 2);
+    CHECK(fs::exists(first));
+  }
   cache(4, bytes + bytes / 2);
   CHECK(caches_in(folder.path()).size() == 2);
   CHECK_ERROR(cache(10, bytes / 2), invalid, "recordings of demo take ");
