@@ -14,9 +14,9 @@ const char* op_of(const AdamOptions& options) {
 
 }  // namespace
 
-Adam::Adam(NamedTensors parameters, const AdamOptions& options)
-    : Optimizer(op_of(options), optim::Rule::adam, std::move(parameters), options.lr,
-                {"mean", "square"}),
+Adam::Adam(NamedTensors parameters, const AdamOptions& options, const ParameterGroups& groups)
+    : Optimizer(op_of(options), optim::Rule::adam, std::move(parameters),
+                {options.lr, options.weight_decay}, groups, {"mean", "square"}),
       options_(options) {
   const char* op = op_of(options);
   const auto in_unit = [](double beta) { return beta >= 0 && beta < 1; };
@@ -25,11 +25,9 @@ Adam::Adam(NamedTensors parameters, const AdamOptions& options)
            options.beta2);
   RV_CHECK(std::isfinite(options.eps) && options.eps >= 0,
            "[{}] eps must be >= 0 and finite; got {}.", op, options.eps);
-  RV_CHECK(std::isfinite(options.weight_decay) && options.weight_decay >= 0,
-           "[{}] weight_decay must be >= 0 and finite; got {}.", op, options.weight_decay);
 }
 
-void Adam::write_factors(std::int64_t step, float* factors) const {
+void Adam::write_factors(std::int64_t step, const Rates& rates, float* factors) const {
   const AdamOptions& o = options_;
   const auto t = static_cast<double>(step);
   const bool decoupled = o.decay == WeightDecay::decoupled;
@@ -39,9 +37,9 @@ void Adam::write_factors(std::int64_t step, float* factors) const {
       .new1 = f(1 - o.beta1),
       .beta2 = f(o.beta2),
       .new2 = f(1 - o.beta2),
-      .weight_decay = f(decoupled ? 0 : o.weight_decay),
-      .shrink = f(decoupled ? 1 - lr() * o.weight_decay : 1),
-      .rate = f(lr() / (1 - std::pow(o.beta1, t))),
+      .weight_decay = f(decoupled ? 0 : rates.weight_decay),
+      .shrink = f(decoupled ? 1 - rates.lr * rates.weight_decay : 1),
+      .rate = f(rates.lr / (1 - std::pow(o.beta1, t))),
       .scale = f(1 / std::sqrt(1 - std::pow(o.beta2, t))),
       .eps = f(o.eps),
   };

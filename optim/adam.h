@@ -23,13 +23,14 @@ struct AdamOptions {
 /// PyTorch's Adam and AdamW: at a parameter's t-th step m = beta1 m + (1 - beta1) g,
 /// v = beta2 v + (1 - beta2) g^2 and
 /// w -= lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps).
-/// Errors: options outside the above.
+/// Errors: options outside the above; a group that names a parameter which is not there.
 class Adam final : public Optimizer {
  public:
-  explicit Adam(NamedTensors parameters, const AdamOptions& options = {});
+  explicit Adam(NamedTensors parameters, const AdamOptions& options = {},
+                const ParameterGroups& groups = {});
 
  private:
-  void write_factors(std::int64_t step, float* factors) const override;
+  void write_factors(std::int64_t step, const Rates& rates, float* factors) const override;
 
   AdamOptions options_;
 };

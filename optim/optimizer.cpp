@@ -8,6 +8,7 @@
 #include "ranvier/optim/adam.h"
 #include "ranvier/optim/detail/distinct.h"
 #include "ranvier/optim/detail/named.h"
+#include "ranvier/optim/detail/parameter_rates.h"
 #include "ranvier/optim/detail/update.h"
 #include "ranvier/optim/sgd.h"
 
@@ -27,20 +28,25 @@ void check_parameters(const char* op, const NamedTensors& parameters) {
   }
 }
 
-using Make = std::unique_ptr<Optimizer> (*)(NamedTensors, const OptimizerOptions&);
+using Make = std::unique_ptr<Optimizer> (*)(NamedTensors, const OptimizerOptions&,
+                                            const ParameterGroups&);
 
 template <WeightDecay decay>
-std::unique_ptr<Optimizer> make_adam(NamedTensors parameters, const OptimizerOptions& o) {
+std::unique_ptr<Optimizer> make_adam(NamedTensors parameters, const OptimizerOptions& o,
+                                     const ParameterGroups& groups) {
   return std::make_unique<Adam>(
       std::move(parameters),
-      AdamOptions{.lr = o.lr, .weight_decay = o.weight_decay, .decay = decay});
+      AdamOptions{.lr = o.lr, .weight_decay = o.weight_decay, .decay = decay}, groups);
 }
 
-std::unique_ptr<Optimizer> make_sgd(NamedTensors parameters, const OptimizerOptions& o) {
-  return std::make_unique<Sgd>(std::move(parameters), SgdOptions{.lr = o.lr,
-                                                                 .momentum = o.momentum,
-                                                                 .weight_decay = o.weight_decay,
-                                                                 .nesterov = o.nesterov});
+std::unique_ptr<Optimizer> make_sgd(NamedTensors parameters, const OptimizerOptions& o,
+                                    const ParameterGroups& groups) {
+  return std::make_unique<Sgd>(std::move(parameters),
+                               SgdOptions{.lr = o.lr,
+                                          .momentum = o.momentum,
+                                          .weight_decay = o.weight_decay,
+                                          .nesterov = o.nesterov},
+                               groups);
 }
 
 constexpr optim::Named<Make> known[] = {{"sgd", make_sgd},
@@ -49,12 +55,13 @@ constexpr optim::Named<Make> known[] = {{"sgd", make_sgd},
 
 }  // namespace
 
-Optimizer::Optimizer(const char* op, optim::Rule rule, NamedTensors parameters, double lr,
-                     const std::vector<const char*>& slots)
+Optimizer::Optimizer(const char* op, optim::Rule rule, NamedTensors parameters, const Rates& rates,
+                     const ParameterGroups& groups, const std::vector<const char*>& slots)
     : op_(op), rule_(rule) {
   check_parameters(op, parameters);
-  set_lr(lr);
+  set_lr(rates.lr);
   parameters_ = optim::distinct(std::move(parameters));
+  rates_ = optim::rates_of(op, parameters_, rates.weight_decay, groups);
   RV_ASSERT(slots.size() <= optim::max_slots, "[{}] {} slots", op, slots.size());
   for (const char* slot : slots) {
     NamedTensors& tensors = slots_.emplace_back();
@@ -99,7 +106,8 @@ void Optimizer::prepare_step() {
   auto* factors = factors_.mutable_data<float>();
   for (std::size_t i = 0; i < parameters_.size(); ++i, factors += factors_.size(1)) {
     if (parameters_[i].tensor.grad().defined()) ++steps[i];
-    write_factors(std::max<std::int64_t>(steps[i], 1), factors);
+    const auto& [lr_factor, weight_decay] = rates_[i];
+    write_factors(std::max<std::int64_t>(steps[i], 1), {lr_factor * lr_, weight_decay}, factors);
   }
   if (!device_factors_.is_same(factors_)) copy_into(device_factors_, factors_);
 }
@@ -144,8 +152,9 @@ NamedTensors Optimizer::state() const {
 }
 
 std::unique_ptr<Optimizer> make_optimizer(std::string_view name, NamedTensors parameters,
-                                          const OptimizerOptions& options) {
-  return optim::find_named("optimizer", known, name)(std::move(parameters), options);
+                                          const OptimizerOptions& options,
+                                          const ParameterGroups& groups) {
+  return optim::find_named("optimizer", known, name)(std::move(parameters), options, groups);
 }
 
 std::vector<std::string> optimizer_names() { return optim::names_of(known); }

@@ -11,11 +11,13 @@
 
 #include "ranvier/core/named_tensor.h"
 #include "ranvier/optim/loss_scale.h"
+#include "ranvier/optim/parameter_group.h"
 
 namespace ranvier {
 
 namespace optim {
 enum class Rule : std::uint8_t;
+struct ParameterRates;
 struct Update;
 }  // namespace optim
 
@@ -42,7 +44,8 @@ class Optimizer {
   void launch_step();
 
   double lr() const { return lr_; }
-  /// What a schedule sets before each step. Error: negative or not finite.
+  /// What a schedule sets before each step; groups have their factor of it. Error: negative or not
+  /// finite.
   void set_lr(double lr);
 
   /// From now on gradients are those of a loss that was scaled by `scale`, of the parameters'
@@ -59,21 +62,29 @@ class Optimizer {
   NamedTensors state() const;
 
  protected:
+  /// What all optimizers are told.
+  struct Rates {
+    double lr, weight_decay;
+  };
+
   /// `op` tags errors; `slots` names the tensors kept for each parameter, zero at first. Errors: no
   /// parameters; one that is not f32, or on another device than the first; a name that is used
-  /// twice; an `lr` that `set_lr` refuses.
-  Optimizer(const char* op, optim::Rule rule, NamedTensors parameters, double lr,
-            const std::vector<const char*>& slots);
+  /// twice; rates that are negative or not finite; a group that names a parameter which is not
+  /// there.
+  Optimizer(const char* op, optim::Rule rule, NamedTensors parameters, const Rates& rates,
+            const ParameterGroups& groups, const std::vector<const char*>& slots);
 
-  /// Writes the numbers that the rule takes at a parameter's `step`-th move, the first being 1.
-  virtual void write_factors(std::int64_t step, float* factors) const = 0;
+  /// Writes the numbers that the rule takes at the `step`-th move of a parameter that has these
+  /// rates, the first being 1.
+  virtual void write_factors(std::int64_t step, const Rates& rates, float* factors) const = 0;
 
  private:
   const char* op_;
   optim::Rule rule_;
   double lr_ = 0;
   NamedTensors parameters_;
-  std::vector<NamedTensors> slots_;  // [slot][parameter]
+  std::vector<optim::ParameterRates> rates_;  // of each parameter
+  std::vector<NamedTensors> slots_;           // [slot][parameter]
   Tensor steps_;
   Tensor factors_;         // [parameters, numbers of the rule]
   Tensor device_factors_;  // the same on the parameters' device
@@ -93,7 +104,8 @@ struct OptimizerOptions {
 /// The optimizer called `name`: "sgd", "adam" or "adamw". Errors: another name; what its
 /// constructor refuses.
 std::unique_ptr<Optimizer> make_optimizer(std::string_view name, NamedTensors parameters,
-                                          const OptimizerOptions& options = {});
+                                          const OptimizerOptions& options = {},
+                                          const ParameterGroups& groups = {});
 
 /// The names that `make_optimizer` knows.
 std::vector<std::string> optimizer_names();

@@ -1,6 +1,5 @@
 #include "ranvier/optim/sgd.h"
 
-#include <cmath>
 #include <cstring>
 
 #include "ranvier/optim/detail/update.h"
@@ -20,21 +19,20 @@ optim::Rule rule_of(const SgdOptions& options) {
 
 }  // namespace
 
-Sgd::Sgd(NamedTensors parameters, const SgdOptions& options)
-    : Optimizer("sgd", rule_of(options), std::move(parameters), options.lr, slots_of(options)),
+Sgd::Sgd(NamedTensors parameters, const SgdOptions& options, const ParameterGroups& groups)
+    : Optimizer("sgd", rule_of(options), std::move(parameters), {options.lr, options.weight_decay},
+                groups, slots_of(options)),
       options_(options) {
   RV_CHECK(options.momentum >= 0 && options.momentum < 1,
            "[sgd] momentum must be in [0, 1); got {}.", options.momentum);
-  RV_CHECK(std::isfinite(options.weight_decay) && options.weight_decay >= 0,
-           "[sgd] weight_decay must be >= 0 and finite; got {}.", options.weight_decay);
   RV_CHECK(!options.nesterov || options.momentum > 0,
            "[sgd] nesterov needs a momentum > 0; got {}.", options.momentum);
 }
 
-void Sgd::write_factors(std::int64_t, float* factors) const {
-  const optim::SgdFactors values{.lr = static_cast<float>(lr()),
+void Sgd::write_factors(std::int64_t, const Rates& rates, float* factors) const {
+  const optim::SgdFactors values{.lr = static_cast<float>(rates.lr),
                                  .momentum = static_cast<float>(options_.momentum),
-                                 .weight_decay = static_cast<float>(options_.weight_decay)};
+                                 .weight_decay = static_cast<float>(rates.weight_decay)};
   std::memcpy(factors, &values, sizeof(values));
 }
 

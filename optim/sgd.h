@@ -13,13 +13,15 @@ struct SgdOptions {
 };
 
 /// PyTorch's SGD: g = grad + lambda w, m = mu m + g, w -= lr m; with Nesterov's momentum
-/// w -= lr (g + mu m). Errors: options outside the above.
+/// w -= lr (g + mu m). Errors: options outside the above; a group that names a parameter
+/// which is not there.
 class Sgd final : public Optimizer {
  public:
-  explicit Sgd(NamedTensors parameters, const SgdOptions& options = {});
+  explicit Sgd(NamedTensors parameters, const SgdOptions& options = {},
+               const ParameterGroups& groups = {});
 
  private:
-  void write_factors(std::int64_t step, float* factors) const override;
+  void write_factors(std::int64_t step, const Rates& rates, float* factors) const override;
 
   SgdOptions options_;
 };

@@ -73,6 +73,7 @@ void training() {
   Sequential net = leaky_mlp({.steps = 5, .inputs = 64, .hidden = 16, .classes = 4});
   Adam adam(parameters(net), {.lr = 5e-4});
   Sgd sgd(parameters(net), {.lr = 0.1, .momentum = 0.9});
+  Adam grouped(parameters(net), {.weight_decay = 0.1}, {{.names = {"bias"}, .weight_decay = 0}});
   const Schedule schedule = cosine_schedule(0.1, {.length = 64});
   const Tensor labels = zeros({2}, {.dtype = DType::i64});
   const Tensor spikes = net(uniform({2, 8, 8, 1}, 0, 1));

@@ -21,7 +21,9 @@ Sequential make_network() {
 }
 
 void train(Sequential& network, const Tensor& x, const Tensor& labels) {
-  Adam adam(parameters(network), {.lr = 1e-3});
+  Adam adam(parameters(network),
+            {.lr = 1e-3, .weight_decay = 0.01, .decay = WeightDecay::decoupled},
+            {{.names = {"delay"}, .weight_decay = 0}});
   for (int i = 0; i < 20; ++i) {
     zero_grad(parameters(network));
     cross_entropy(read_out(Readout::mean, network(x)), labels).backward();

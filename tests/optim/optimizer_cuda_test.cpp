@@ -41,7 +41,10 @@ TEST_CASE("optimizers on a CUDA device give the CPU's bits", "[cuda]") {
     for (const OptimizerOptions& o : options) {
       CAPTURE(name, o.momentum, o.nesterov);
       const NamedTensors on_cpu = parameters_on(cpu_device), on_cuda = parameters_on(cuda_device);
-      const auto cpu = make_optimizer(name, on_cpu, o), cuda = make_optimizer(name, on_cuda, o);
+      const ParameterGroups groups{{.names = {"1000", "small7"}, .lr_factor = 3},
+                                   {.names = {"300001"}, .weight_decay = 0.5}};
+      const auto cpu = make_optimizer(name, on_cpu, o, groups);
+      const auto cuda = make_optimizer(name, on_cuda, o, groups);
       for (std::uint64_t step = 0; step < 4; ++step) {
         set_gradients(on_cpu, step);
         set_gradients(on_cuda, step);

@@ -47,6 +47,27 @@ void check_path(Optimizer&& optimizer, const Rows& expected) {
   }
 }
 
+// Parameters that begin as `one_parameter` and take the same gradients: "w" as the optimizer says,
+// "delay" with four times its rate and no decay, "gamma" with a decay of its own.
+void check_grouped(const char* name, const OptimizerOptions& options, const Rows& ends) {
+  INFO(name);
+  NamedTensors parameters;
+  for (const char* path : {"0.w", "1.delay", "2.gamma"})
+    parameters.push_back({path, one_parameter()[0].tensor});
+  const auto optimizer = make_optimizer(name, parameters, options,
+                                        {{.names = {"delay"}, .lr_factor = 4, .weight_decay = 0},
+                                         {.names = {"gamma"}, .weight_decay = 0.5}});
+  for (const std::vector<double>& gradient : gradients) {
+    for (NamedTensor& parameter : parameters) parameter.tensor.set_grad(row(gradient));
+    optimizer->step();
+  }
+  for (std::size_t p = 0; p < parameters.size(); ++p)
+    for (std::size_t i = 0; i < 3; ++i) {
+      INFO(parameters[p].name << ", element " << i);
+      CHECK(to_vector(parameters[p].tensor)[i] == Approx(ends[p][i]).epsilon(2e-6));
+    }
+}
+
 // A parameter of many elements, with a gradient.
 NamedTensors large_parameter() {
   Generator generator{3, 0};
@@ -107,6 +128,53 @@ TEST_CASE("AdamW goes where PyTorch's goes") {
               {0.332671383, -0.927065502, 1.83794346},
               {0.321732726, -0.927204009, 1.79134255},
               {0.268015767, -0.943193604, 1.72661079}});
+}
+
+TEST_CASE("groups of parameters go where PyTorch's go") {
+  const OptimizerOptions options{.lr = 0.1, .weight_decay = 0.01, .momentum = 0.9};
+  check_grouped("sgd", options,
+                {{0.0634049025, -1.23916851, 1.51910898},
+                 {-1.22594, -2.00622, 0.17858},
+                 {-0.155113281, -0.700123437, 0.412086562}});
+  check_grouped("adam", options,
+                {{0.277632009, -0.975679849, 1.81708294},
+                 {-0.384916894, -0.910123072, 1.2937787},
+                 {0.227388506, -0.884374745, 1.59910262}});
+  check_grouped("adamw", options,
+                {{0.276901259, -0.972813906, 1.81386609},
+                 {-0.384916894, -0.910123072, 1.2937787},
+                 {0.194954872, -0.763779713, 1.38981928}});
+}
+
+TEST_CASE("a group takes whole parts of names, and of two groups the first") {
+  const std::vector<const char*> paths{"weight", "weights", "0.weight", "10.0.weight", "0.bias"};
+  const auto moved = [&](const ParameterGroups& groups) {
+    NamedTensors parameters;
+    for (const char* path : paths) parameters.push_back({path, zeros({1})});
+    Sgd sgd(parameters, {.lr = 1}, groups);
+    for (NamedTensor& parameter : parameters) parameter.tensor.set_grad(full({1}, -1));
+    sgd.step();
+    std::vector<double> all;
+    for (const NamedTensor& parameter : parameters) all.push_back(parameter.tensor.item());
+    return all;
+  };
+  using Moved = std::vector<double>;
+  CHECK(moved({}) == Moved{1, 1, 1, 1, 1});
+  CHECK(moved({{.names = {"weight"}, .lr_factor = 2}}) == Moved{2, 1, 2, 2, 1});
+  CHECK(moved({{.names = {"0"}, .lr_factor = 2}}) == Moved{1, 1, 2, 2, 2});
+  CHECK(moved({{.names = {"10.0", "bias"}, .lr_factor = 2}}) == Moved{1, 1, 1, 2, 2});
+  CHECK(moved({{.names = {"0.weight"}, .lr_factor = 0}, {.names = {"0"}, .lr_factor = 2}}) ==
+        Moved{1, 1, 0, 0, 2});
+}
+
+TEST_CASE("groups follow the learning rate that is set") {
+  Tensor a = zeros({1}), b = zeros({1});
+  Sgd sgd({{"a", a}, {"b", b}}, {.lr = 1}, {{.names = {"b"}, .lr_factor = 0.5}});
+  for (Tensor* tensor : {&a, &b}) tensor->set_grad(full({1}, -1));
+  sgd.set_lr(4);
+  sgd.step();
+  CHECK(a.item() == 4);
+  CHECK(b.item() == 2);
 }
 
 TEST_CASE("momentum under a constant gradient follows its closed form") {
@@ -307,6 +375,20 @@ TEST_CASE("optimizers refuse options outside their ranges") {
   CHECK_ERROR(adam({.eps = -1}), invalid, "[adam] eps must be >= 0 and finite; got -1.");
   CHECK_ERROR(adam({.weight_decay = -1, .decay = WeightDecay::decoupled}), invalid,
               "[adamw] weight_decay must be >= 0 and finite; got -1.");
+}
+
+TEST_CASE("optimizers refuse groups that make no sense") {
+  const auto adam = [](const ParameterGroup& group) {
+    Adam({{"0.weight", zeros({2})}, {"1.delay", zeros({2})}}, {}, {group});
+  };
+  CHECK_ERROR(adam({.names = {"dleay"}}), invalid,
+              "[adam] the group 'dleay' has no parameter; they are called 0.weight, 1.delay.");
+  CHECK_ERROR(adam({.names = {"delay", ""}}), invalid, "[adam] the group '' has no parameter");
+  CHECK_ERROR(adam({.names = {}}), invalid, "[adam] a group must name its parameters.");
+  CHECK_ERROR(adam({.names = {"delay"}, .lr_factor = -1}), invalid,
+              "[adam] lr_factor of a group must be >= 0 and finite; got -1.");
+  CHECK_ERROR(adam({.names = {"delay"}, .weight_decay = not_a_number}), invalid,
+              "[adam] weight_decay of a group must be >= 0 and finite; got nan.");
 }
 
 TEST_CASE("an optimizer that nobody knows is refused with the names of those there are") {
