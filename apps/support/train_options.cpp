@@ -31,7 +31,7 @@ void add_learning_options(CLI::App& app, TrainOptions& o, const TrainerNames& na
   add("--lr", o.lr, "Learning rate at its highest");
   add("--optimizer", o.optimizer, "sgd, adam or adamw");
   add("--momentum", o.momentum, "Momentum of sgd");
-  add("--weight-decay", o.weight_decay, "Weight decay");
+  add("--weight-decay", o.weight_decay, "Weight decay of weights and biases");
   add("--scheduler", o.scheduler, "constant, step, multistep, cosine or onecycle");
   add("--warmup", o.warmup, "Epochs in which the rate rises linearly");
   add("--seed", o.seed, "Seed of weights, shuffling and augmentation");

@@ -70,6 +70,16 @@ Task& prepared(Task& task, const TrainOptions& options) {
   return task;
 }
 
+/// Weight decay is for weights and biases. Delays, the scales and shifts of batch norm and what
+/// neurons learn are no smaller for being nearer to 0.
+ParameterGroups groups_of(const NamedTensors& parameters) {
+  ParameterGroup undecayed{.names = {}, .weight_decay = 0};
+  for (const auto& [path, tensor] : parameters)
+    if (!path.ends_with("weight") && !path.ends_with("bias")) undecayed.names.push_back(path);
+  if (undecayed.names.empty()) return {};
+  return {undecayed};
+}
+
 std::string machine(Device device) {
   if (device != cpu_device) return describe(device);
   return fmt::format("{} thread(s)", num_threads());
@@ -93,7 +103,8 @@ Training::Training(Task& task, const TrainOptions& options, const Ranks& ranks)
       test_feed_(task.test->feed(test_batches(options, ranks.batch_part()))),
       optimizer_(make_optimizer(
           options.optimizer, parameters(task.network),
-          {.lr = options.lr, .weight_decay = options.weight_decay, .momentum = options.momentum})),
+          {.lr = options.lr, .weight_decay = options.weight_decay, .momentum = options.momentum},
+          groups_of(parameters(task.network)))),
       schedule_(
           make_schedule(options.scheduler, {.lr = options.lr,
                                             .length = options.epochs * train_feed_->batches(),

@@ -13,6 +13,8 @@
 #include "apps/support/training.h"
 #include "ranvier/data/checkpoint.h"
 #include "ranvier/layers/delay.h"
+#include "ranvier/ops/pointwise/pointwise.h"
+#include "ranvier/ops/reduce/sum.h"
 #include "tests/apps/small_event_sets.h"
 #include "tests/support/catch.h"
 #include "tests/support/cuda.h"
@@ -49,6 +51,26 @@ std::vector<std::vector<double>> weights(const fs::path& folder) {
   for (const auto& [name, tensor] : load_checkpoint(folder / "checkpoint.h5").tensors)
     all.push_back(to_vector(tensor));
   return all;
+}
+
+/// Trains at a rate that moves nothing, with a decay that halves what it is for in every step.
+void check_decay(Task&& task, TrainOptions o) {
+  o.batch_size = 4;
+  o.lr = 1e-5;
+  o.weight_decay = 5e4;
+  o.scheduler = "constant";
+  const NamedTensors learned = parameters(task.network);
+  std::vector<double> before;
+  const auto size = [](const Tensor& tensor) { return sum(square(tensor.detach())).item(); };
+  for (const auto& [name, tensor] : learned) before.push_back(size(tensor));
+  REQUIRE(test::run_training(task, o) == 0);
+  for (std::size_t i = 0; i < learned.size(); ++i) {
+    const std::string& name = learned[i].name;
+    INFO(name);
+    const bool decays = name.ends_with("weight") || name.ends_with("bias");
+    CHECK(size(learned[i].tensor) ==
+          test::Approx(decays ? 0 : before[i]).margin(before[i] / 2 + 1e-6));
+  }
 }
 
 /// The numbers of the last row.
@@ -122,6 +144,16 @@ TEST_CASE("ranvier-shd delays the spikes of hidden layers by whole time steps at
         longest.push_back(layer->options.max_delay);
     CHECK(longest == std::vector<std::int64_t>{4, 4});
   }
+}
+
+TEST_CASE("trainers' weight decay is for weights and biases alone") {
+  const SmallTrains trains;
+  SpikeTrainOptions spikes = trains.options("decay");
+  spikes.delays = 7;
+  check_decay(spike_train_task(completed(spikes)), completed(spikes).train);
+  const SmallDigits digits;
+  const CameraOptions camera = digits.options("decay");
+  check_decay(camera_task(camera), camera.train);
 }
 
 TEST_CASE("recordings from the file, the disk cache and the device train the same bits") {
