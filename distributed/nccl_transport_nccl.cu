@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <mutex>
@@ -25,10 +26,27 @@ namespace {
 
 using std::chrono::milliseconds;
 
-std::string version() {
+int version_number() {
   int number = 0;
   check_nccl("ncclGetVersion", ncclGetVersion(&number));
+  return number;
+}
+
+std::string version() {
+  const int number = version_number();
   return fmt::format("{}.{}.{}", number / 10000, number / 100 % 100, number % 100);
+}
+
+/// Messages of communicators that share a GPU may wait for each other for ever, unless all ranks ask
+/// for them in one order and NCCL launches them in it. It does so if it is told before its first.
+void keep_order_of_launches() {
+  if (version_number() < NCCL_VERSION(2, 26, 0))
+    fail(ErrorCode::communication,
+         "[nccl] NCCL {} does not keep the order of messages of several channels; it must be 2.26 "
+         "or later.",
+         version());
+  constexpr int unless_set = 0;
+  ::setenv("NCCL_LAUNCH_ORDER_IMPLICIT", "1", unless_set);
 }
 
 /// Of gradients: they are large, and the same arrays in every step.
@@ -333,6 +351,7 @@ class NcclTransport final : public Transport {
 };
 
 std::unique_ptr<Transport> open(Transport& hosts, Device device) {
+  keep_order_of_launches();
   return std::make_unique<NcclTransport>(hosts, device);
 }
 

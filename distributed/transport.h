@@ -60,7 +60,7 @@ struct Expected {
 class Exchange {
  public:
   virtual ~Exchange() = default;
-  /// Whether `finish` would return at once.
+  /// Whether `finish` is known to return at once with messages that are there; over `nccl` never.
   virtual bool ready() = 0;
   /// Waits for the messages and returns them in the order in which they were asked for. Once.
   /// Errors as `Transport::receive`.

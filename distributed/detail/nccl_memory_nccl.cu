@@ -8,13 +8,6 @@
 namespace ranvier::cuda {
 namespace {
 
-#if NCCL_VERSION_CODE < NCCL_VERSION(2, 19, 0)
-ncclResult_t ncclMemAlloc(void**, std::size_t) { return ncclInvalidUsage; }
-ncclResult_t ncclMemFree(void*) { return ncclInvalidUsage; }
-ncclResult_t ncclCommRegister(ncclComm_t, void*, std::size_t, void**) { return ncclInvalidUsage; }
-ncclResult_t ncclCommDeregister(ncclComm_t, void*) { return ncclInvalidUsage; }
-#endif
-
 constexpr std::size_t granularity = std::size_t{2} << 20;  // of ncclMemAlloc
 
 }  // namespace

@@ -46,8 +46,9 @@ class NcclExchange final : public Exchange {
   NcclExchange(std::shared_ptr<UnderWay> work, std::vector<Tensor> messages, Device device)
       : work_(std::move(work)), messages_(std::move(messages)), device_(device) {}
 
-  // Of what is recorded nothing is done yet.
-  bool ready() override { return !work_->recorded && work_->done.reached(); }
+  // Never said. Who acts on it would ask NCCL for something at a moment that no other rank knows,
+  // and NCCL wants all to ask in one order.
+  bool ready() override { return false; }
   std::vector<Tensor> finish() override {
     work_->done.hold_back(stream(device_));
     if (work_->recorded) work_->arrays.clear();  // who gets their memory comes after this

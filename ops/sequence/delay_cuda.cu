@@ -6,6 +6,7 @@
 #include "ranvier/core/detail/cuda_launch.h"
 #include "ranvier/core/detail/cuda_pack.h"
 #include "ranvier/core/detail/visit_dtype.h"
+#include "ranvier/ops/sequence/detail/delay_geometry.h"
 #include "ranvier/ops/sequence/detail/delay_kernels.h"
 
 namespace ranvier::cuda {
@@ -14,6 +15,7 @@ namespace {
 using delay_detail::Delays;
 using delay_detail::Tap;
 using delay_detail::tap_of;
+using delay_detail::TimeParts;
 using delay_detail::weighted;
 using ranvier::detail::Type;
 
@@ -25,7 +27,7 @@ template <class R>
 struct Plan {
   const R* delays;
   std::int64_t steps, columns, channels, most;
-  std::int64_t parts, part_steps;  // pieces of time, and how long they are
+  TimeParts parts;
   bool rounded;
 
   Plan(const Tensor& sequence, std::int64_t walked, const Delays& by)
@@ -34,12 +36,8 @@ struct Plan {
         columns(sequence.shape().sub(1, sequence.rank()).numel()),
         channels(by.steps.numel()),
         most(by.most),
-        rounded(by.rounded) {
-    constexpr std::int64_t enough_threads = 1 << 17, shortest = 16;
-    const std::int64_t wanted = enough_threads / std::max<std::int64_t>(columns, 1);
-    parts = std::clamp<std::int64_t>(steps / shortest, 1, std::max<std::int64_t>(wanted, 1));
-    part_steps = (steps + parts - 1) / parts;
-  }
+        parts(TimeParts::of(steps, columns)),
+        rounded(by.rounded) {}
 };
 
 /// The values of x [T, columns] at step k, and of the steps before it.
@@ -71,9 +69,9 @@ template <int lanes, class R, class Values, class Step>
 __device__ __forceinline__ void walk(const Plan<R>& plan, std::int64_t item, const Values& values,
                                      Step step) {
   const std::int64_t packs = plan.columns / lanes, first = item % packs * lanes;
-  const std::int64_t begin = item / packs * plan.part_steps;
+  const std::int64_t begin = item / packs * plan.parts.length;
   const std::int64_t end =
-      begin + plan.part_steps < plan.steps ? begin + plan.part_steps : plan.steps;
+      begin + plan.parts.length < plan.steps ? begin + plan.parts.length : plan.steps;
   Tap<R> taps[lanes];
   Pack<R, lanes> last;
 #pragma unroll
@@ -177,7 +175,7 @@ Onwards<R> onwards(const Plan<R>& plan, const Tensor& x, const Tensor& state) {
 /// Calls `body` for every thread that `plan` needs.
 template <int lanes, class R, class Body>
 void run(Device device, const Plan<R>& plan, const Body& body) {
-  for_each(op, device, plan.columns / lanes * plan.parts, body);
+  for_each(op, device, plan.columns / lanes * plan.parts.number, body);
 }
 
 void forward(const Tensor& x, const Tensor& state, const Delays& delays, Tensor& y) {
@@ -213,7 +211,7 @@ Tensor delay_gradient(const Tensor& grad, const Tensor& x, const Tensor& state,
     const Plan<R> plan(x, x.size(0), delays);
     const std::int64_t rows = x.shape().sub(1, x.rank() - 1).numel();
     Tensor parts =
-        empty({plan.parts * rows, x.size(-1)}, {.dtype = DType::f64, .device = x.device()});
+        empty({plan.parts.number * rows, x.size(-1)}, {.dtype = DType::f64, .device = x.device()});
     const R* const g = elements<R>(op, grad);
     double* const sums = mutable_elements<double>(op, parts);
     visit_lanes<R>(plan.columns, {g}, [&]<int lanes>(std::integral_constant<int, lanes>) {

@@ -96,7 +96,7 @@ TEST_CASE("a rank over NCCL exchanges messages with itself", "[cuda]") {
     const std::vector<Tensor> got = exchange->finish();
     check_same(got[0], small, 0);
     check_same(got[1], large, 0);
-    CHECK(exchange->ready());
+    CHECK_FALSE(exchange->ready());  // the order of what ranks ask for must not depend on it
   }
   const Tensor packed = any_bits({5, 70}, DType::bits, 3);
   transport->send(packed.to(cuda_device), 0, Channel::state);

@@ -6,6 +6,7 @@
 #include "ranvier/ops/pointwise/pointwise.h"
 #include "ranvier/ops/reduce/sum.h"
 #include "ranvier/ops/sequence/delay.h"
+#include "ranvier/ops/sequence/detail/delay_geometry.h"
 #include "ranvier/ops/sequence/detail/delay_kernels.h"
 #include "ranvier/ops/shape/concat.h"
 #include "ranvier/ops/shape/slice.h"
@@ -277,6 +278,20 @@ TEST_CASE("the rows of delays have the same bits on every instruction set") {
   };
   compare(float());
   compare(double());
+}
+
+TEST_CASE("parts of delayed time hold every step, and none is empty") {
+  using delay_detail::TimeParts;
+  for (const std::int64_t columns : {0, 1, 4, 1000, 1 << 20})
+    for (std::int64_t steps = 1; steps < 1500; ++steps) {
+      const auto [length, number] = TimeParts::of(steps, columns);
+      CAPTURE(columns, steps, length, number);
+      REQUIRE(number * length >= steps);
+      REQUIRE((number - 1) * length < steps);
+    }
+  CHECK(TimeParts::of(0, 4).number == 0);
+  CHECK(TimeParts::of(1600, 4).number == 100);
+  CHECK(TimeParts::of(1600, 1 << 20).number == 1);
 }
 
 TEST_CASE("the state of delays keeps no view of what made it, and no more than it needs") {
