@@ -37,8 +37,9 @@ std::string version() {
   return fmt::format("{}.{}.{}", number / 10000, number / 100 % 100, number % 100);
 }
 
-/// Messages of communicators that share a GPU may wait for each other for ever, unless all ranks ask
-/// for them in one order and NCCL launches them in it. It does so if it is told before its first.
+/// Messages of communicators that share a GPU may wait for each other for ever, unless all ranks
+/// ask for them in one order and NCCL launches them in it. It does so if it is told before its
+/// first.
 void keep_order_of_launches() {
   if (version_number() < NCCL_VERSION(2, 26, 0))
     fail(ErrorCode::communication,

@@ -1,8 +1,12 @@
 #include "ranvier/distributed/sharded_network.h"
 
 #include <algorithm>
+#include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
+#include <set>
+#include <tuple>
 
 #include "ranvier/core/random.h"
 #include "ranvier/distributed/local_transport.h"
@@ -38,6 +42,82 @@ class FailingTransport final : public test::ForwardingTransport {
   const Channel channel_;
   int left_;
 };
+
+/// What ranks ask a transport for, one thing after the other: the messages of each, which are from,
+/// to, channel, and the number among those.
+using Message = std::tuple<int, int, Channel, int>;
+using Asked = std::deque<std::set<Message>>;
+
+/// Writes down what its rank asks for. As over NCCL, nothing depends on what has arrived.
+class ListingTransport final : public test::ForwardingTransport {
+ public:
+  explicit ListingTransport(Transport& inner) : ForwardingTransport(inner), inner_(inner) {}
+
+  bool arrived(int, Channel) override { return true; }
+  const Asked& asked() const { return asked_; }
+
+ private:
+  struct NeverReady final : Exchange {
+    explicit NeverReady(std::unique_ptr<Exchange> exchange) : inner(std::move(exchange)) {}
+    bool ready() override { return false; }
+    std::vector<Tensor> finish() override { return inner->finish(); }
+    std::unique_ptr<Exchange> inner;
+  };
+
+  void do_send(const Tensor& message, int to, Channel channel) override {
+    asked_.push_back({next(rank(), to, channel)});
+    inner_.send(message, to, channel);
+  }
+  Tensor do_receive(const Shape& shape, const TensorOptions& options, int from,
+                    Channel channel) override {
+    asked_.push_back({next(from, rank(), channel)});
+    return inner_.receive(shape, options, from, channel);
+  }
+  std::unique_ptr<Exchange> do_exchange(const std::vector<ToSend>& sends,
+                                        std::vector<Expected> expected, Channel channel) override {
+    std::set<Message>& group = asked_.emplace_back();
+    for (const ToSend& each : sends) group.insert(next(rank(), each.to, channel));
+    for (const Expected& each : expected) group.insert(next(each.from, rank(), channel));
+    return std::make_unique<NeverReady>(inner_.exchange(sends, std::move(expected), channel));
+  }
+  Message next(int from, int to, Channel channel) {
+    return {from, to, channel, numbers_[{from, to, channel}]++};
+  }
+
+  Transport& inner_;
+  std::map<std::tuple<int, int, Channel>, int> numbers_;
+  Asked asked_;
+};
+
+/// Whether ranks come to the end that do one thing at a time, in their order, and pass a message
+/// when both of its ends have come to it.
+bool one_order(std::vector<Asked> ranks) {
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (Asked& rank : ranks)
+      for (; !rank.empty() && rank.front().empty(); moved = true) rank.pop_front();
+    for (Asked& a : ranks)
+      for (Asked& b : ranks)
+        if (&a != &b && !a.empty() && !b.empty())
+          moved |= std::erase_if(a.front(), [&](const Message& message) {
+                     return b.front().erase(message) > 0;
+                   }) > 0;
+  }
+  return std::all_of(ranks.begin(), ranks.end(), [](const Asked& rank) { return rank.empty(); });
+}
+
+/// Its gradients fill several buckets, which are added up while backward goes on.
+test::ShardedCase many_weights() {
+  return {.name = "many weights",
+          .network =
+              [] {
+                return Sequential(
+                    Linear({.in = 6, .out = 1100}), LIF(), Linear({.in = 1100, .out = 1100}), LIF(),
+                    Linear({.in = 1100, .out = 1000}), LIF(), Linear({.in = 1000, .out = 4}));
+              },
+          .x = test::random_values({11, 6, 6}, 1),
+          .labels = from_vector<std::int64_t>({0, 1, 2, 3, 0, 1}, {6})};
+}
 
 /// What all ranks of a mesh of threads find to differ.
 std::string mismatch_over_local(const test::ShardedCase& of, MeshShape shape, int steps = 3,
@@ -99,6 +179,22 @@ TEST_CASE("data shards compute what one rank computes, and so do shards of both"
   for (const test::ShardedCase& of : test::sharded_cases())
     for (const MeshShape shape : {MeshShape{2, 1}, MeshShape{4, 1}, MeshShape{2, 2}})
       CHECK(mismatch_over_local(of, shape) == "");
+}
+
+TEST_CASE("all ranks ask for messages in one order, so that none of them stops others for ever") {
+  std::vector<test::ShardedCase> cases = test::sharded_cases();
+  cases.push_back(many_weights());
+  for (const test::ShardedCase& of : cases)
+    for (const MeshShape shape : {MeshShape{1, 3}, MeshShape{2, 2}, MeshShape{3, 1}}) {
+      CAPTURE(of.name, shape.data, shape.time);
+      std::vector<Asked> asked(static_cast<std::size_t>(shape.ranks()));
+      run_local(shape.ranks(), [&](Transport& local) {
+        ListingTransport transport(local);
+        test::sharded_messages(of, Mesh(transport, shape), {.state_pieces = 1});
+        asked[static_cast<std::size_t>(local.rank())] = transport.asked();
+      });
+      CHECK(one_order(asked));
+    }
 }
 
 TEST_CASE("two hundred steps of shared training follow the loss of one rank") {
