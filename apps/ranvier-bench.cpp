@@ -18,12 +18,17 @@ namespace {
 using namespace ranvier::apps;
 using Group = std::function<std::vector<Measurement>(const BenchOptions&)>;
 
-const std::map<std::string, Group> groups{
-    {"copy", bench_copy},         {"neurons", bench_neurons},
-    {"fused", bench_fused},       {"linear-lif", bench_linear_lif},
-    {"products", bench_products}, {"feed", bench_feed},
-    {"csnn", bench_csnn},         {"mlp", bench_mlp},
-    {"ssc", bench_ssc},           {"shards", bench_shards}};
+const std::map<std::string, Group> groups{{"copy", bench_copy},
+                                          {"neurons", bench_neurons},
+                                          {"delays", bench_delays},
+                                          {"fused", bench_fused},
+                                          {"linear-lif", bench_linear_lif},
+                                          {"products", bench_products},
+                                          {"feed", bench_feed},
+                                          {"csnn", bench_csnn},
+                                          {"mlp", bench_mlp},
+                                          {"ssc", bench_ssc},
+                                          {"shards", bench_shards}};
 
 std::string machine(ranvier::Device device) {
   if (device != ranvier::cpu_device) return ranvier::describe(device);
@@ -77,9 +82,10 @@ int main(int argc, char** argv) {
   bool json = false, compares = false;
   CompareOptions compare;
   std::string device = "cpu";
-  app.add_option("groups", names,
-                 "What to time (default: all): copy, csnn, feed,\nfused, linear-lif, mlp, neurons, "
-                 "products, shards, ssc")
+  app.add_option(
+         "groups", names,
+         "What to time (default: all): copy, csnn, delays,\nfeed, fused, linear-lif, mlp, neurons, "
+         "products,\nshards, ssc")
       ->check(CLI::IsMember(groups).description(""));
   app.add_option("--runs", options.runs, "Counted runs of each; the median is given")
       ->capture_default_str()

@@ -8,6 +8,7 @@
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/neurons/detail/scan_kernels.h"
 #include "ranvier/ops/neurons/scan.h"
+#include "ranvier/ops/sequence/delay.h"
 
 namespace ranvier::apps {
 namespace {
@@ -88,6 +89,30 @@ void add_scans(std::int64_t steps, DType dtype, const Measurement& copy, const B
   results.push_back(both);
 }
 
+// Motivation: each value of a delayed sequence is read and written once; backward, that is done to
+// the gradient of the output, which is read once more along with x for that of the delays.
+void add_delays(std::int64_t steps, const Measurement& copy, const BenchOptions& o,
+                std::vector<Measurement>& results) {
+  constexpr std::int64_t channels = 256, most = 25;
+  const Shape shape{steps, o.neurons / channels, channels};
+  Tensor x = uniform(shape, -1, 1).to(o.device), delays = uniform({channels}, 0, most).to(o.device);
+  const Tensor seed = uniform(shape, -1, 1).to(o.device);
+  const auto delayed = [&] { return delay(x, delays, {}, {.max_delay = most}).output; };
+  const auto add = [&](const std::string& pass, double bytes, const auto& body) {
+    Measurement m = measure(fmt::format("delay_{}_T{}", pass, steps), o.runs, body, o.device);
+    add_bandwidth(m, steps, bytes, copy, o);
+    results.push_back(m);
+  };
+  add("forward", 8, delayed);
+  x.set_requires_grad(true);
+  delays.set_requires_grad(true);
+  add("forward_backward", 24, [&] {
+    x.set_grad({});
+    delays.set_grad({});
+    delayed().backward(seed);
+  });
+}
+
 }  // namespace
 
 std::vector<Measurement> bench_copy(const BenchOptions& o) {
@@ -109,6 +134,13 @@ std::vector<Measurement> bench_neurons(const BenchOptions& o) {
     add_scans(steps, DType::f32, copy, o, results);
     if (o.device != cpu_device) add_scans(steps, DType::f16, copy, o, results);
   }
+  return results;
+}
+
+std::vector<Measurement> bench_delays(const BenchOptions& o) {
+  constexpr std::int64_t steps = 64;
+  std::vector<Measurement> results{measure_copy(steps, o)};
+  add_delays(steps, Measurement(results[0]), o, results);
   return results;
 }
 

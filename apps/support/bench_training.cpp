@@ -97,6 +97,11 @@ std::vector<Measurement> bench_csnn(const BenchOptions& o) {
   const StepBench bench(o, network, *optimizer, images, loss);
   std::vector<Measurement> results;
   bench.run("csnn_step_f32", DType::f32, results);
+  if (o.device != cpu_device) {
+    set_tf32(true);
+    bench.run("csnn_step_tf32", DType::f32, results);
+    set_tf32(false);
+  }
   if (multiplies_bf16(o.device)) bench.run("csnn_step_bf16", DType::bf16, results);
   return results;
 }

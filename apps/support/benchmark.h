@@ -64,6 +64,7 @@ struct BenchOptions {
 /// The groups of benchmarks; each returns its measurements in order.
 std::vector<Measurement> bench_copy(const BenchOptions& options);
 std::vector<Measurement> bench_neurons(const BenchOptions& options);
+std::vector<Measurement> bench_delays(const BenchOptions& options);
 std::vector<Measurement> bench_fused(const BenchOptions& options);
 std::vector<Measurement> bench_linear_lif(const BenchOptions& options);
 std::vector<Measurement> bench_products(const BenchOptions& options);
