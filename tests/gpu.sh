@@ -91,9 +91,11 @@ run() {  # SECONDS COMMAND...: a listing that may not take longer
   local limit=$1 log
   shift
   log=$(mktemp)
-  timeout --signal=INT "$limit" "$@" >"$log" 2>&1
-  local status=$?
-  { printf '```\n$ %s\n' "$(basename "$1") ${*:2}"; cat "$log"; printf '```\n'; } | tee -a "$report"
+  timeout --signal=INT --kill-after=10 "$limit" "$@" >"$log" 2>&1
+  local status=$? ending=''
+  ((status == 0)) || ending="Exit status $status; limit $limit s."
+  { printf '```\n$ %s\n' "$(basename "$1") ${*:2}"; cat "$log"; printf '```\n%s\n' "$ending"; } |
+    tee -a "$report"
   rm -f "$log"
   return $status
 }
@@ -114,8 +116,10 @@ fi
 if wanted sanitizer; then
   section 'compute-sanitizer'
   if command -v compute-sanitizer >/dev/null; then
-    run 90 compute-sanitizer --report-api-errors no --error-exitcode 9 "$bin"/ranvier_test_core '[cuda]' || failed=1
-    run 90 compute-sanitizer --report-api-errors no --error-exitcode 9 "$bin"/ranvier_test_ops '[memcheck]' || failed=1
+    for tests in 'core [cuda]' 'ops [memcheck]' 'data [memcheck]'; do
+      run 90 compute-sanitizer --report-api-errors no --error-exitcode 9 \
+        "$bin"/ranvier_test_${tests% *} "${tests#* }" || failed=1
+    done
   else
     echo 'compute-sanitizer is not on this machine.' | tee -a "$report"
   fi
@@ -123,7 +127,7 @@ fi
 
 if wanted bench; then
   section 'Benchmarks'
-  run 120 "$bin"/ranvier-bench --device cuda copy neurons fused linear-lif csnn mlp ssc || failed=1
+  run 120 "$bin"/ranvier-bench --device cuda copy neurons delays fused linear-lif csnn mlp ssc || failed=1
 fi
 
 if wanted train; then

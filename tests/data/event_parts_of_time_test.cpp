@@ -145,7 +145,8 @@ TEST_CASE("a rank keeps the events of its steps, and they make the whole batches
   check_resident_parts(cpu_device);
 }
 
-TEST_CASE("a CUDA device keeps the events of a rank's steps and makes the batches", "[cuda]") {
+TEST_CASE("a CUDA device keeps the events of a rank's steps and makes the batches",
+          "[cuda][memcheck]") {
   RV_NEEDS_CUDA();
   check_resident_parts(cuda_device);
 }
