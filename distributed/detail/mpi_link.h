@@ -1,4 +1,4 @@
-// The thread that makes all MPI calls of a process.
+// How a process talks to others by MPI.
 #pragma once
 
 #include <mpi.h>
@@ -13,7 +13,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -26,7 +28,8 @@ namespace ranvier::detail {
 /// Moves messages between this process and the others of an MPI launch.
 ///
 /// A message is a packet, which says what comes and holds it if it is small; a large one follows
-/// in pieces. Packets and pieces of one sender are taken in the order they were sent, ahead of
+/// in pieces. Who sends hands it to MPI; a thread of the link's own completes it if that takes
+/// longer, and takes packets and pieces of each sender in the order they were sent, ahead of
 /// anybody asking for them, into the mailboxes.
 class MpiLink {
  public:
@@ -41,9 +44,9 @@ class MpiLink {
   int size() const { return size_; }
   Mailboxes& mailboxes() const { return *mailboxes_; }
 
-  /// Queues a message that is in host memory, which nobody may write to until it was received.
+  /// Sends a message that is in host memory, which nobody may write to until it was received.
   void send(int to, Channel channel, const Tensor& message);
-  /// Waits until what was queued was taken by MPI. Error: as waiting for a message.
+  /// Waits until MPI has done with what was sent. Error: as waiting for a message.
   void flush();
   [[noreturn]] void abort(const std::string& reason);
 
@@ -61,7 +64,6 @@ class MpiLink {
   };
   static constexpr std::size_t most_inline = 8 << 10;  // bytes of a message that fits its packet
   struct Outgoing {
-    int to = 0;
     std::vector<std::byte> packet;
     Tensor message;  // undefined if it is in the packet
     std::vector<MPI_Request> requests;
@@ -71,16 +73,19 @@ class MpiLink {
     std::vector<MPI_Request> pieces;
   };
 
-  void queue(int to, const Header& header, const void* content, std::size_t bytes, Tensor rest);
-  void queue_to_others(const Header& header, const std::string& text = {});
+  void tell_others(const Header& header, const std::string& text = {});
   void await(bool on);
+
+  // With `calls_` held.
+  void post(int to, const Header& header, std::span<const std::byte> content, Tensor rest);
+  void post_to_others(const Header& header, std::string_view text = {});
 
   // Of the link's thread.
   void run();
   void start();
   void serve();
-  bool post_queued();
-  void post(Outgoing& outgoing);
+  bool move_messages();
+  void listen();
   bool take_packets();
   void take_packet(int from, std::size_t bytes);
   bool take_pieces();
@@ -95,11 +100,13 @@ class MpiLink {
   const double patience_;
   const std::chrono::duration<double> beat_interval_;
 
-  // Of the link's thread.
+  std::mutex calls_;  // of MPI, one at a time; locked before `mutex_`
   MPI_Comm world_ = MPI_COMM_NULL;
+  std::list<Outgoing> under_way_;
+
+  // Of the link's thread.
   MPI_Request packet_request_ = MPI_REQUEST_NULL;
   std::vector<std::byte> packet_;
-  std::list<Outgoing> under_way_;
   std::map<std::pair<int, Channel>, std::deque<Incoming>> incoming_;  // none is empty
   std::vector<int> leaving_;  // ranks that end when what they sent has come
   Clock::time_point last_beat_, last_move_;
@@ -113,9 +120,9 @@ class MpiLink {
   std::mutex mutex_;
   std::condition_variable work_, settled_;
   enum class State : std::uint8_t { starting, running, over } state_ = State::starting;
-  std::deque<Outgoing> queued_;
-  std::size_t unsettled_ = 0;  // queued or under way
+  std::size_t unsettled_ = 0;  // messages under way
   bool awaited_ = false;       // the caller's thread waits
+  Clock::time_point awaited_since_;
   bool ending_ = false;
   bool giving_up_ = false;
 

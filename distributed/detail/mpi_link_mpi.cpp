@@ -23,7 +23,7 @@ MpiLink::MpiLink(const TransportOptions& options)
 // The link's thread leaves when all ranks have ended. As a destructor cannot throw, trouble ends
 // all of them.
 MpiLink::~MpiLink() {
-  queue_to_others({.kind = Kind::ended});
+  tell_others({.kind = Kind::ended});
   std::unique_lock lock(mutex_);
   ending_ = true;
   while (state_ == State::running) {
@@ -43,36 +43,24 @@ void MpiLink::send(int to, Channel channel, const Tensor& message) {
                 .dtype = message.dtype(),
                 .axes = static_cast<std::uint8_t>(message.rank())};
   std::copy(message.shape().begin(), message.shape().end(), header.extents);
-  const auto bytes = static_cast<std::size_t>(message.nbytes());
-  if (bytes <= most_inline)
-    queue(to, header, message.raw_data(), bytes, {});
-  else
-    queue(to, header, nullptr, 0, message);
+  const std::span content(message.raw_data(), static_cast<std::size_t>(message.nbytes()));
+  const bool fits = content.size() <= most_inline;
+  const std::lock_guard calls(calls_);
+  post(to, header, fits ? content : content.first(0), fits ? Tensor() : message);
 }
 
-void MpiLink::queue(int to, const Header& header, const void* content, std::size_t bytes,
-                    Tensor rest) {
-  Outgoing outgoing{.to = to, .packet = {}, .message = std::move(rest), .requests = {}};
-  outgoing.packet.resize(sizeof header + bytes);
-  std::memcpy(outgoing.packet.data(), &header, sizeof header);
-  if (bytes > 0) std::memcpy(outgoing.packet.data() + sizeof header, content, bytes);
-  {
-    const std::lock_guard lock(mutex_);
-    queued_.push_back(std::move(outgoing));
-    ++unsettled_;
-  }
-  work_.notify_one();
-}
-
-void MpiLink::queue_to_others(const Header& header, const std::string& text) {
-  for (int other = 0; other < size_; ++other)
-    if (other != rank_) queue(other, header, text.data(), std::min(text.size(), most_inline), {});
+// Whom it does not reach, learns it from the silence.
+void MpiLink::tell_others(const Header& header, const std::string& text) try {
+  const std::lock_guard calls(calls_);
+  post_to_others(header, text);
+} catch (const Error&) {
 }
 
 void MpiLink::await(bool on) {
   {
     const std::lock_guard lock(mutex_);
     awaited_ = on;
+    awaited_since_ = Clock::now();
   }
   work_.notify_one();
 }
@@ -96,7 +84,7 @@ void MpiLink::abort(const std::string& reason) {
   // One write, so that the lines of several ranks do not mix.
   const std::string line = fmt::format("{}: {}\n", mailboxes_->name(rank_), reason);
   std::fwrite(line.data(), 1, line.size(), stderr);
-  queue_to_others({.kind = Kind::gave_up}, reason);
+  tell_others({.kind = Kind::gave_up}, reason);
   {
     const std::lock_guard lock(mutex_);
     giving_up_ = true;

@@ -77,7 +77,9 @@ void MpiLink::start() {
   RV_MPI(MPI_Initialized, &used);
   if (used != 0)
     fail(ErrorCode::communication, "[mpi] MPI can be used once per process, and it was already.");
-  RV_MPI(MPI_Init_thread, nullptr, nullptr, MPI_THREAD_FUNNELED, &level);
+  RV_MPI(MPI_Init_thread, nullptr, nullptr, MPI_THREAD_SERIALIZED, &level);
+  if (level < MPI_THREAD_SERIALIZED)
+    fail(ErrorCode::communication, "[mpi] this MPI serves one thread only, not several in turn.");
   RV_MPI(MPI_Comm_set_errhandler, MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   RV_MPI(MPI_Comm_dup, MPI_COMM_WORLD, &world_);
   RV_MPI(MPI_Comm_rank, world_, &rank_);
@@ -94,53 +96,69 @@ void MpiLink::start() {
   mailboxes_->report_waits([this](const Doing& doing) { await(doing.waits_for >= 0); });
   for (int other = 0; other < size_; ++other)
     if (other != rank_) mailboxes_->heard(other);
+  packet_.resize(sizeof(Header) + most_inline);
+  listen();
+}
+
+void MpiLink::listen() {
+  RV_MPI(MPI_Irecv, packet_.data(), static_cast<int>(packet_.size()), MPI_BYTE, MPI_ANY_SOURCE,
+         packet_tag, world_, &packet_request_);
 }
 
 void MpiLink::serve() {
-  packet_.resize(sizeof(Header) + most_inline);
-  RV_MPI(MPI_Irecv, packet_.data(), static_cast<int>(packet_.size()), MPI_BYTE, MPI_ANY_SOURCE,
-         packet_tag, world_, &packet_request_);
   // Who gives up leaves the others a moment to say whom they lost.
   constexpr auto moment = std::chrono::seconds(1);
   Clock::time_point leave_at = Clock::time_point::max();
   while (Clock::now() < leave_at) {
-    bool moved = post_queued();
-    moved |= take_packets();
-    moved |= take_pieces();
-    let_leave();
-    moved |= complete_sends();
-    if (Clock::now() - last_beat_ >= beat_interval_) beat();
+    std::unique_lock calls(calls_);
+    const bool moved = move_messages();
     if (giving_up()) {
       leave_at = std::min(leave_at, Clock::now() + moment);
     } else if (finished()) {
       return close();
     }
+    calls.unlock();
     rest(moved);
   }
 }
 
-bool MpiLink::post_queued() {
-  std::deque<Outgoing> queued;
+void MpiLink::post(int to, const Header& header, std::span<const std::byte> content, Tensor rest) {
+  Outgoing& outgoing = under_way_.emplace_back();
+  auto& [packet, message, requests] = outgoing;
+  packet.resize(sizeof header + content.size());
+  std::memcpy(packet.data(), &header, sizeof header);
+  if (!content.empty()) std::memcpy(&packet[sizeof header], content.data(), content.size());
+  requests.push_back(MPI_REQUEST_NULL);
+  RV_MPI(MPI_Isend, packet.data(), static_cast<int>(packet.size()), MPI_BYTE, to, packet_tag,
+         world_, &requests.back());
+  if (rest.defined()) {
+    message = std::move(rest);
+    post_pieces(const_cast<std::byte*>(message.raw_data()), message.nbytes(), requests,
+                [&](const std::byte* piece, int count, MPI_Request* request) {
+                  RV_MPI(MPI_Isend, piece, count, MPI_BYTE, to, piece_tag, world_, request);
+                });
+  }
+  if (all_done(requests)) return under_way_.pop_back();
   {
     const std::lock_guard lock(mutex_);
-    queued.swap(queued_);
+    ++unsettled_;
   }
-  for (Outgoing& outgoing : queued) {
-    under_way_.push_back(std::move(outgoing));
-    post(under_way_.back());
-  }
-  return !queued.empty();
+  work_.notify_one();
 }
 
-void MpiLink::post(Outgoing& outgoing) {
-  outgoing.requests.push_back(MPI_REQUEST_NULL);
-  RV_MPI(MPI_Isend, outgoing.packet.data(), static_cast<int>(outgoing.packet.size()), MPI_BYTE,
-         outgoing.to, packet_tag, world_, &outgoing.requests.back());
-  if (!outgoing.message.defined()) return;
-  post_pieces(const_cast<std::byte*>(outgoing.message.raw_data()), outgoing.message.nbytes(),
-              outgoing.requests, [&](const std::byte* piece, int count, MPI_Request* request) {
-                RV_MPI(MPI_Isend, piece, count, MPI_BYTE, outgoing.to, piece_tag, world_, request);
-              });
+void MpiLink::post_to_others(const Header& header, std::string_view text) {
+  const auto bytes = std::as_bytes(std::span(text.substr(0, most_inline)));
+  for (int other = 0; other < size_; ++other)
+    if (other != rank_) post(other, header, bytes, {});
+}
+
+bool MpiLink::move_messages() {
+  bool moved = take_packets();
+  moved |= take_pieces();
+  let_leave();
+  moved |= complete_sends();
+  if (Clock::now() - last_beat_ >= beat_interval_) beat();
+  return moved;
 }
 
 bool MpiLink::take_packets() {
@@ -152,8 +170,7 @@ bool MpiLink::take_packets() {
     if (done == 0) break;
     RV_MPI(MPI_Get_count, &status, MPI_BYTE, &bytes);
     take_packet(status.MPI_SOURCE, static_cast<std::size_t>(bytes));
-    RV_MPI(MPI_Irecv, packet_.data(), static_cast<int>(packet_.size()), MPI_BYTE, MPI_ANY_SOURCE,
-           packet_tag, world_, &packet_request_);
+    listen();
     moved = true;
   }
   return moved;
@@ -236,29 +253,30 @@ void MpiLink::beat() {
     const std::lock_guard lock(mutex_);
     if (unsettled_ > 0) header.doing.waits_for = -1;  // others may wait for what is under way
   }
-  queue_to_others(header);
+  post_to_others(header);
   mailboxes_->pass_time(beat_interval_.count());
 }
 
-// Sleeps for an eighth of the time since something moved, so that a wait is not much longer for it
-// and a thread that computes beside this one is not disturbed.
+// In a wait, sleeps for an eighth of the time since something moved, so that the wait is not much
+// longer for it. What nobody waits for may lie: each look takes some 20 us from the thread that
+// computes beside this one.
 void MpiLink::rest(bool moved) {
   using std::chrono::microseconds;
   const Clock::time_point now = Clock::now();
   if (moved) last_move_ = now;
-  const auto still = std::chrono::duration_cast<microseconds>(now - last_move_);
   std::unique_lock lock(mutex_);
-  if (!queued_.empty()) return;
   const bool awaited = awaited_;
+  const auto still =
+      std::chrono::duration_cast<microseconds>(now - std::max(last_move_, awaited_since_));
   if (awaited && still < microseconds(50)) {
     lock.unlock();
     sched_yield();
     return;
   }
-  const bool busy = !under_way_.empty() || !incoming_.empty();
-  work_.wait_for(lock, std::clamp(still / 8, microseconds(20), microseconds(busy ? 50 : 1000)),
-                 [&] { return !queued_.empty() || (awaited_ && !awaited); });
-  if (awaited_ && !awaited) last_move_ = Clock::now();
+  const std::size_t unsettled = unsettled_;
+  const microseconds longest(unsettled > 0 || !incoming_.empty() ? 50 : 1000);
+  work_.wait_for(lock, awaited ? std::clamp(still / 8, microseconds(20), longest) : longest,
+                 [&] { return unsettled_ > unsettled || (awaited_ && !awaited); });
 }
 
 bool MpiLink::giving_up() {
