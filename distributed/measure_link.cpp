@@ -54,14 +54,15 @@ class PingPong {
   int other_;
 };
 
-/// Seconds that adding up an array of the longest message's size takes.
+/// Seconds that adding up two gradients takes that share a bucket of the longest message's size.
 double all_reduce_seconds(const Group& group, Device device) {
-  const Tensor values = zeros({longest / 4}, {.device = device});
+  const Tensor first = zeros({longest / 8}, {.device = device}), second = clone(first);
   std::vector<double> seconds;
   for (int run = 0; run < 7; ++run) {
     const auto start = Clock::now();
     AllReduce sums(group);
-    sums.add(values);
+    sums.add(first);
+    sums.add(second);
     sums.finish();
     synchronize(device);
     seconds.push_back(seconds_since(start));
@@ -82,7 +83,7 @@ Link measure_link(const Group& group, Device device) {
     // A long message may look shorter where the link is as fast as the clock is coarse.
     link.bandwidth = static_cast<double>(longest) / std::max(whole - answered, 1e-7);
     // In training a message meets a rank that has waited for long, and whose thread may sleep.
-    constexpr double pause = 2e-3;
+    constexpr double pause = 5e-4;
     link.latency = std::max(answered, messages.round_trip(shortest, 31, pause) - answered);
   }
   barrier(group);

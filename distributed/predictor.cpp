@@ -74,11 +74,13 @@ class Row {
   // Returns how long the sums of gradients go on when backward is done.
   double run_backward() {
     link_free_.assign(now_.size(), 0);
-    double summed = 0;  // when the sums that were started are done
+    double sent = 0, summed = 0;  // when the messages of the sums so far, and these, are done
     const auto start_sum = [&](std::int64_t numbers) {
       if (plan_.mesh.ranks() == 1) return;
-      summed = std::max(summed, latest()) + all_reduce(numbers * 4, plan_.mesh.ranks());
-      for (double& now : now_) now += plan_.link.summing * static_cast<double>(numbers * 4);
+      const double summing = plan_.link.summing * static_cast<double>(numbers * 4);
+      sent = std::max(sent, latest()) + all_reduce(numbers * 4, plan_.mesh.ranks());
+      summed = sent + summing;  // which comes between the messages
+      for (double& now : now_) now += summing;
     };
     detail::GradientBuckets buckets(start_sum);
     for (std::size_t i = profile_.stages.size(); i-- > 0;) {

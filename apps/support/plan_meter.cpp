@@ -15,7 +15,7 @@ std::int64_t largest(std::int64_t total, int parts) { return Slice::of(total, 0,
 }  // namespace
 
 OptimizerOptions plan_optimizer_options(const std::string& name) {
-  return {.momentum = name == "sgd" ? 0.9 : 0.0};
+  return {.lr = 0, .momentum = name == "sgd" ? 0.9 : 0.0};
 }
 
 void profile_optimizer(NetworkProfile& profile, const NamedTensors& weights,

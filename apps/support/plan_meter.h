@@ -48,7 +48,8 @@ class PlanMeter {
   bool has_reckoned_ = false;
 };
 
-/// Options of the optimizer called `name` as plans use it.
+/// Options of the optimizer called `name` as plans use it: weights stay as they are, for with other
+/// weights neurons spike more or less than when they were timed.
 OptimizerOptions plan_optimizer_options(const std::string& name);
 
 /// Completes `profile` with what a step of the optimizer called `name` takes and keeps: the median

@@ -270,6 +270,9 @@ TEST_CASE("ranks spend time on adding gradients up, one rank has none to add") {
   const double shared = predict(profile, plan).step;
   plan.link.summing = 0;
   CHECK(shared == Approx(predict(profile, plan).step + 1));
+  // Nothing is left to do beside the last sum: 1 s of messages, and 1 s of adding up in between.
+  plan.link = {0, 1e3, 1e-3};
+  CHECK(predict(profile, plan).step == Approx(shared + 1));
   plan = {.steps = steps, .batch = batch, .link = {0, 1e12, 1e-3}};
   CHECK(predict(profile, plan).step == Approx(6));
 }
