@@ -6,9 +6,9 @@
 #include <map>
 #include <optional>
 
-#include "apps/support/benchmark.h"
-#include "apps/support/compare.h"
-#include "apps/support/program.h"
+#include "apps/bench/benchmark.h"
+#include "apps/bench/compare.h"
+#include "apps/support/run_program.h"
 #include "ranvier/core/build_info.h"
 #include "ranvier/core/dispatch.h"
 #include "ranvier/core/parallel.h"

@@ -1,8 +1,8 @@
 // Looks into files of events, converts, makes and draws them.
 #include <CLI/CLI.hpp>
 
-#include "apps/support/data_commands.h"
-#include "apps/support/program.h"
+#include "apps/data/commands.h"
+#include "apps/support/run_program.h"
 
 int main(int argc, char** argv) {
   using namespace ranvier::apps;

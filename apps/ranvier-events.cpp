@@ -1,8 +1,9 @@
 // Trains a spiking convolutional network on recordings of event cameras.
 #include <CLI/CLI.hpp>
 
-#include "apps/support/camera_task.h"
-#include "apps/support/program.h"
+#include "apps/support/run_program.h"
+#include "apps/tasks/camera_task.h"
+#include "apps/training/train.h"
 
 int main(int argc, char** argv) {
   using namespace ranvier::apps;

@@ -2,8 +2,9 @@
 // example): 93.46 % after 64 epochs there.
 #include <CLI/CLI.hpp>
 
-#include "apps/support/image_samples.h"
-#include "apps/support/program.h"
+#include "apps/support/run_program.h"
+#include "apps/tasks/image_samples.h"
+#include "apps/training/train.h"
 #include "ranvier/layers/networks.h"
 #include "ranvier/ops/loss/loss.h"
 #include "ranvier/ops/loss/one_hot.h"

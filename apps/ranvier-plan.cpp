@@ -1,8 +1,8 @@
 // Predicts what a training step takes over several ranks, and which mesh of them is the fastest.
 #include <CLI/CLI.hpp>
 
-#include "apps/support/plan.h"
-#include "apps/support/program.h"
+#include "apps/plan/plan.h"
+#include "apps/support/run_program.h"
 #include "ranvier/distributed/mpi_transport.h"
 
 int main(int argc, char** argv) {

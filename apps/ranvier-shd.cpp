@@ -1,8 +1,9 @@
 // Trains spiking networks on spike trains of channels: SHD, SSC, FSDD-spikes, or generated ones.
 #include <CLI/CLI.hpp>
 
-#include "apps/support/program.h"
-#include "apps/support/spike_train_task.h"
+#include "apps/support/run_program.h"
+#include "apps/tasks/spike_train_task.h"
+#include "apps/training/train.h"
 
 int main(int argc, char** argv) {
   using namespace ranvier::apps;

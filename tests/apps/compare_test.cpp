@@ -1,8 +1,8 @@
-#include "apps/support/compare.h"
+#include "apps/bench/compare.h"
 
 #include <fstream>
 
-#include "apps/support/child_lines.h"
+#include "apps/bench/child_lines.h"
 #include "tests/support/catch.h"
 #include "tests/support/errors.h"
 #include "tests/support/temporary_folder.h"

@@ -1,4 +1,4 @@
-#include "apps/support/data_commands.h"
+#include "apps/data/commands.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -6,8 +6,8 @@
 
 #include <sstream>
 
-#include "apps/support/camera_task.h"
-#include "apps/support/spike_train_task.h"
+#include "apps/tasks/camera_task.h"
+#include "apps/tasks/spike_train_task.h"
 #include "ranvier/data/event_sets/spike_file.h"
 #include "ranvier/data/events/memory_recordings.h"
 #include "tests/support/catch.h"

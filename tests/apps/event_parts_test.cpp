@@ -1,5 +1,5 @@
 // Which recordings are trained on and tested on.
-#include "apps/support/event_parts.h"
+#include "apps/tasks/event_parts.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "apps/support/event_plot.h"
+#include "apps/data/event_plot.h"
 
 #include <algorithm>
 

@@ -7,10 +7,10 @@
 #include <thread>
 #include <vector>
 
-#include "apps/support/event_sets.h"
-#include "apps/support/program.h"
-#include "apps/support/spike_train_task.h"
-#include "apps/support/training.h"
+#include "apps/tasks/event_sets.h"
+#include "apps/tasks/spike_train_task.h"
+#include "apps/training/train.h"
+#include "apps/training/training.h"
 #include "ranvier/data/checkpoint.h"
 #include "ranvier/layers/delay.h"
 #include "ranvier/ops/pointwise/pointwise.h"

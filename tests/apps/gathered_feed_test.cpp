@@ -1,4 +1,4 @@
-#include "apps/support/gathered_feed.h"
+#include "apps/tasks/gathered_feed.h"
 
 #include "tests/support/catch.h"
 #include "tests/support/values.h"

@@ -1,4 +1,4 @@
-#include "apps/support/metrics.h"
+#include "apps/report/metrics.h"
 
 #include <limits>
 

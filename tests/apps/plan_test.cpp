@@ -1,13 +1,13 @@
-#include "apps/support/plan.h"
+#include "apps/plan/plan.h"
 
 #include <CLI/CLI.hpp>
 
 #include <sstream>
 
-#include "apps/support/plan_meter.h"
-#include "apps/support/plan_text.h"
-#include "apps/support/plan_timeline.h"
-#include "apps/support/plan_trial.h"
+#include "apps/plan/meter.h"
+#include "apps/plan/text.h"
+#include "apps/plan/timeline.h"
+#include "apps/plan/trial.h"
 #include "ranvier/distributed/local_transport.h"
 #include "tests/apps/markup.h"
 #include "tests/support/catch.h"

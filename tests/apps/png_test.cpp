@@ -1,4 +1,4 @@
-#include "apps/support/png.h"
+#include "apps/drawing/png.h"
 
 #include <png.h>
 

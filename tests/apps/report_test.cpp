@@ -1,10 +1,10 @@
-#include "apps/support/report.h"
+#include "apps/report/report.h"
 
 #include <fmt/core.h>
 
 #include <limits>
 
-#include "apps/support/report_sections.h"
+#include "apps/report/sections.h"
 #include "tests/apps/markup.h"
 #include "tests/support/catch.h"
 #include "tests/support/errors.h"
@@ -185,14 +185,6 @@ TEST_CASE("scores that are all zero have no bars") {
   const std::string section = examples_section(report);
   CHECK(markup_fault(section) == "");
   CHECK(occurrences(section, R"(width="0.00")") == 6);
-}
-
-TEST_CASE("counts are grouped by thousands") {
-  CHECK(grouped(0) == "0");
-  CHECK(grouped(999) == "999");
-  CHECK(grouped(1000) == "1,000");
-  CHECK(grouped(-1234567) == "-1,234,567");
-  CHECK(grouped(-123) == "-123");
 }
 
 TEST_CASE("parts of a report that do not fit each other are refused") {

@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <string>
 
-#include "apps/support/camera_task.h"
-#include "apps/support/spike_train_task.h"
+#include "apps/tasks/camera_task.h"
+#include "apps/tasks/spike_train_task.h"
 #include "ranvier/data/event_sets/spike_file_writer.h"
 #include "ranvier/data/transforms/random_stream.h"
 #include "tests/support/temporary_folder.h"

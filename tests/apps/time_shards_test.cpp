@@ -1,6 +1,6 @@
 // The event trainers over several ranks: each loads its own steps, and all together do what one
 // does.
-#include "apps/support/train_step.h"
+#include "apps/training/train_step.h"
 
 #include <functional>
 

@@ -1,4 +1,4 @@
-#include "apps/support/train_options.h"
+#include "apps/tasks/train_options.h"
 
 #include <CLI/CLI.hpp>
 

@@ -1,12 +1,12 @@
-#include "apps/support/training.h"
+#include "apps/training/training.h"
 
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 
-#include "apps/support/image_samples.h"
-#include "apps/support/program.h"
+#include "apps/tasks/image_samples.h"
+#include "apps/training/train.h"
 #include "ranvier/core/random.h"
 #include "ranvier/data/checkpoint.h"
 #include "ranvier/layers/networks.h"

@@ -5,9 +5,9 @@
 #include <map>
 #include <sstream>
 
-#include "apps/support/camera_task.h"
-#include "apps/support/spike_train_task.h"
-#include "apps/support/train_options.h"
+#include "apps/tasks/camera_task.h"
+#include "apps/tasks/spike_train_task.h"
+#include "apps/tasks/train_options.h"
 #include "ranvier/ops/neurons/all.h"
 #include "tests/lint/sources.h"
 #include "tests/support/catch.h"

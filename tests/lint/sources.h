@@ -15,7 +15,12 @@ struct SourceFile {
   std::string path;  // from the root, as "core/tensor.h"
   std::vector<std::string> lines;
 
-  std::string folder() const { return path.substr(0, path.find('/')); }
+  // The outermost `depth` folders, as "apps/plan", or fewer if it lies in fewer.
+  std::string folder(int depth = 1) const {
+    std::size_t end = path.find('/');
+    while (--depth > 0 && path.find('/', end + 1) != path.npos) end = path.find('/', end + 1);
+    return path.substr(0, end);
+  }
   std::string suffix() const { return std::filesystem::path(path).extension(); }
   bool is_header() const { return suffix() == ".h" || suffix() == ".cuh"; }
   bool is_code() const { return is_header() || suffix() == ".cpp" || suffix() == ".cu"; }

@@ -1,8 +1,8 @@
 // Training a task as a program of one rank does.
 #pragma once
 
-#include "apps/support/ranks.h"
-#include "apps/support/training.h"
+#include "apps/training/ranks.h"
+#include "apps/training/training.h"
 #include "ranvier/distributed/self_transport.h"
 
 namespace ranvier::test {

@@ -1,0 +1,74 @@
+// The training loop that all trainers share.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "apps/report/metrics.h"
+#include "apps/support/progress.h"
+#include "apps/support/signals.h"
+#include "apps/tasks/task.h"
+#include "apps/tasks/train_options.h"
+#include "apps/training/ranks.h"
+#include "apps/training/run_state.h"
+#include "apps/training/train_step.h"
+#include "ranvier/optim/optimizer.h"
+#include "ranvier/optim/schedule.h"
+
+namespace ranvier::apps {
+
+/// How the network does on the test set.
+struct Evaluation {
+  Totals totals{};
+  std::vector<std::int64_t> confusion{};  ///< [true class, predicted class]
+};
+
+/// Trains a task as its options say, from the start or from a checkpoint.
+class Training {
+ public:
+  /// Errors: options out of range, a checkpoint that does not fit, an unwritable output directory;
+  /// ranks that are about to do different things.
+  Training(Task& task, const TrainOptions& options, const Ranks& ranks);
+  /// Returns the exit status: 0, or 130 or 143 after SIGINT or SIGTERM.
+  int run();
+
+ private:
+  void resume();
+  void choose_event_thresholds();
+  void print_plan();
+  void print_prediction();
+  void print_measured();
+  void print_speculation() const;
+  ProgressOptions progress_options(std::int64_t already_done) const;
+  bool train_epoch(const StopSignal& stop);
+  std::optional<Evaluation> evaluate(const StopSignal& stop);
+  void finish_epoch(const Totals& test, std::optional<MetricsLog>& metrics);
+  void add_up(Evaluation& result) const;
+  int stopped(const StopSignal& stop);
+  int exit_status(const StopSignal& stop) const;
+  void save();
+  bool try_save();
+  void report(const Evaluation& evaluation);
+  template <class Body>
+  void explaining(const TrainingBatch& batch, Body body);
+  [[noreturn]] void explain_non_finite(const TrainingBatch& batch, const std::string& symptom);
+  std::filesystem::path checkpoint_path() const;
+  std::int64_t step_number() const;
+
+  Task& task_;
+  TrainOptions options_;
+  const Ranks& ranks_;
+  Device device_;
+  std::unique_ptr<Feed> train_feed_, test_feed_;
+  std::unique_ptr<Optimizer> optimizer_;
+  Schedule schedule_;
+  TrainStep step_;
+  RunState state_;
+  bool saved_ = false;               // the checkpoint is that of `state_`
+  std::optional<double> predicted_;  // seconds of a step of several ranks, until it was measured
+};
+
+}  // namespace ranvier::apps
