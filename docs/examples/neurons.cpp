@@ -1,6 +1,7 @@
 // The code of docs/neurons.md.
 #include "ranvier/layers/neurons.h"
 #include "ranvier/core/random.h"
+#include "ranvier/layers/init.h"
 #include "ranvier/layers/linear.h"
 #include "ranvier/layers/recurrent.h"
 #include "ranvier/layers/sequential.h"
@@ -21,8 +22,9 @@ Sequential make_network() {
 }
 
 Sequential make_recurrent() {
-  return Sequential(Linear({.in = 700, .out = 128}),
-                    Recurrent(ALIFOptions{.tau = 10.0, .tau_adapt = 50.0}, {.features = 128}),
+  Recurrent neurons(ALIFOptions{.tau = 10.0, .tau_adapt = 50.0}, {.features = 128});
+  neurons.recurrent_weight = init_orthogonal(128, 128, 0.5);  // instead of uniform numbers
+  return Sequential(Linear({.in = 700, .out = 128}), std::move(neurons),
                     Linear({.in = 128, .out = 20}), LeakyIntegrator({.tau = 20.0}));
 }
 
