@@ -31,9 +31,24 @@ Edge edge_to(const Tensor& input) {
   return {nullptr, 0, input};
 }
 
+/// `given` in `dtype`. Error unless it can stand for a gradient of `shape` and `dtype` on `device`.
+Tensor as_gradient(const char* what, const Tensor& given, const Shape& shape, DType dtype,
+                   Device device) {
+  const bool fits =
+      given.shape() == shape && is_floating(given.dtype()) && given.device() == device;
+  if (!fits)
+    fail(given.device() == device ? ErrorCode::invalid_argument : ErrorCode::device,
+         "[backward] {} must have the tensor's shape {} and its device {}, and be floating; got {} "
+         "{} on {}.",
+         what, shape, device, given.dtype(), given.shape(), given.device());
+  return given.to(dtype);
+}
+
 void run_hooks(const std::vector<Tensor::Hook>& hooks, Tensor& grad) {
   for (const Tensor::Hook& hook : hooks)
-    if (Tensor replaced = hook(grad); replaced.defined()) grad = replaced;
+    if (const Tensor replaced = hook(grad); replaced.defined())
+      grad =
+          as_gradient("what a hook returns", replaced, grad.shape(), grad.dtype(), grad.device());
 }
 
 }  // namespace
@@ -195,8 +210,8 @@ class BackwardWalk {
   void visit(Node& node) {
     if (node.released_)
       fail(ErrorCode::state,
-           "[backward] the graph was walked already ({} has let go of its saved tensors); "
-           "use retain_graph to walk it twice.",
+           "[backward] the graph was walked already ({} has let go of its saved tensors); detach "
+           "what comes from an earlier batch, as a state, or use retain_graph to walk it twice.",
            node.name());
     std::vector<Tensor> grads = std::move(pending_[&node]);
     pending_.erase(&node);
@@ -296,9 +311,11 @@ Tensor& Tensor::set_requires_grad(bool required) {
 }
 
 void Tensor::set_grad(Tensor grad) {
-  RV_CHECK(!grad.defined() || grad.shape() == shape(),
-           "[set_grad] the gradient must have the tensor's shape {}; got {}.", shape(),
-           grad.shape());
+  if (grad.defined())
+    RV_CHECK(grad.shape() == shape() && grad.dtype() == gradient_dtype(dtype()) &&
+                 grad.device() == device(),
+             "[set_grad] the gradient must be {} {} on {}, as the tensor is; got {} {} on {}.",
+             gradient_dtype(dtype()), shape(), device(), grad.dtype(), grad.shape(), grad.device());
   impl().grad = std::move(grad);
 }
 
@@ -311,11 +328,9 @@ void Tensor::backward(const BackwardOptions& options) const {
 void Tensor::backward(const Tensor& seed, const BackwardOptions& options) const {
   RV_CHECK(requires_grad(),
            "[backward] the tensor does not depend on anything that requires a gradient.");
-  RV_CHECK(seed.shape() == shape(), "[backward] the seed must have the tensor's shape {}; got {}.",
-           shape(), seed.shape());
   const NoGradGuard no_grad;
   BackwardWalk walk(options);
-  walk.start(*this, seed);
+  walk.start(*this, as_gradient("the seed", seed, shape(), gradient_dtype(dtype()), device()));
   walk.run();
 }
 

@@ -91,7 +91,10 @@ TEST_CASE("a second backward through the same graph is refused unless it is reta
   y.backward({.retain_graph = true});
   y.backward();
   CHECK(x.grad().item() == 12.0);
-  CHECK_ERROR(y.backward(), ErrorCode::state, "the graph was walked already (SquareBackward");
+  CHECK_ERROR(
+      y.backward(), ErrorCode::state,
+      "the graph was walked already (SquareBackward has let go of its saved tensors); detach "
+      "what comes from an earlier batch");
 }
 
 TEST_CASE("a saved tensor that was overwritten is noticed") {
@@ -107,6 +110,23 @@ TEST_CASE("backward without a graph or with a wrong seed is refused") {
   Tensor x = tensor({1.0f, 2.0f}).set_requires_grad(true);
   CHECK_ERROR(square(x).backward(), ErrorCode::invalid_argument, "needs a seed");
   CHECK_ERROR(square(x).backward(tensor({1.0f})), ErrorCode::invalid_argument, "seed must have");
+  CHECK_ERROR(square(x).backward(zeros({2}, {.dtype = DType::i64})), ErrorCode::invalid_argument,
+              "be floating; got i64 (2,) on cpu");
+}
+
+TEST_CASE("a seed of another floating dtype counts as one of the tensor's") {
+  Tensor x = tensor({1.0f, 2.0f}).set_requires_grad(true);
+  x.backward(full({2}, 3, {.dtype = DType::f64}));
+  square(x).backward(full({2}, 1, {.dtype = DType::f64}));
+  CHECK(x.grad().dtype() == DType::f32);
+  CHECK(to_vector(x.grad()) == std::vector<double>{5, 7});
+}
+
+TEST_CASE("a gradient that is set must be like those of backward") {
+  Tensor x = tensor({1.0f, 2.0f});
+  CHECK_ERROR(x.set_grad(zeros({2}, {.dtype = DType::f64})), ErrorCode::invalid_argument,
+              "[set_grad] the gradient must be f32 (2,) on cpu, as the tensor is; got f64 (2,)");
+  CHECK_ERROR(x.set_grad(zeros({1, 2})), ErrorCode::invalid_argument, "got f32 (1, 2) on cpu");
 }
 
 TEST_CASE("nothing is recorded under a no-grad guard, and recording resumes after it") {
@@ -140,6 +160,17 @@ TEST_CASE("hooks see and may replace the complete gradient of leaves and of resu
   plus(y, y).backward();
   CHECK(seen == 2.0);
   CHECK(x.grad().item() == 0.5);
+}
+
+TEST_CASE("a hook cannot put another shape in the place of a gradient") {
+  for (const bool of_leaf : {true, false}) {
+    Tensor x = tensor({1.0f, 2.0f}).set_requires_grad(true);
+    Tensor y = square(x);
+    (of_leaf ? x : y).register_hook([](const Tensor&) { return tensor({1.0f}); });
+    CHECK_ERROR(y.backward(zeros({2})), ErrorCode::invalid_argument,
+                "[backward] what a hook returns must have the tensor's shape (2,)");
+    CHECK_FALSE(x.grad().defined());
+  }
 }
 
 TEST_CASE("saved tensors are counted while the graph lives and released by the walk") {

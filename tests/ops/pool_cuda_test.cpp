@@ -102,9 +102,9 @@ TEST_CASE("a pool on a CUDA device without images gives none", "[cuda]") {
   CHECK(global_avg_pool2d(x).shape() == Shape{0, 8});
 }
 
-TEST_CASE("a pool wants its operands on one device", "[cuda]") {
+TEST_CASE("a pool wants the gradient of its result on its device", "[cuda]") {
   RV_NEEDS_CUDA();
   const Tensor x = leaf({1, 4, 4, 8}, DType::f32).to(cuda_device);
   CHECK_ERROR(max_pool2d(x).backward(zeros({1, 2, 2, 8})), ErrorCode::device,
-              "all operands must be on one device");
+              "the seed must have the tensor's shape (1, 2, 2, 8) and its device");
 }

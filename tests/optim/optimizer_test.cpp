@@ -6,6 +6,7 @@
 #include "ranvier/core/allocator.h"
 #include "ranvier/core/dispatch.h"
 #include "ranvier/core/random.h"
+#include "ranvier/core/tape.h"
 #include "ranvier/layers/module.h"
 #include "ranvier/optim/adam.h"
 #include "ranvier/optim/detail/kernels.h"
@@ -350,8 +351,15 @@ TEST_CASE("optimizers refuse parameters they cannot move") {
               "[adam] parameters must be f32; 'a.b' is f64.");
   CHECK_ERROR(Sgd({{"a", zeros({2})}, {"a", zeros({3})}}), invalid,
               "[sgd] two parameters are called 'a'.");
-  Tensor w = zeros({2});
-  w.set_grad(zeros({2}, {.dtype = DType::f64}));
+  struct WidenBackward final : Node {
+    const char* name() const override { return "WidenBackward"; }
+    std::vector<Tensor> backward(std::span<const Tensor> grads) override {
+      return {grads[0].to(DType::f64)};
+    }
+  };
+  Tensor w = zeros({2}).set_requires_grad(true), y = zeros({2});
+  attach(std::make_shared<WidenBackward>(), {w}, {y});
+  y.backward(zeros({2}));
   Sgd sgd({{"w", w}});
   CHECK_ERROR(sgd.step(), invalid,
               "[sgd] gradients must be f32 on cpu; that of 'w' is f64 on cpu.");
