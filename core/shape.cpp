@@ -33,6 +33,7 @@ int Shape::normalise_axis(int axis) const {
 }
 
 Shape Shape::with(int axis, std::int64_t extent) const {
+  RV_CHECK(extent >= 0, "[shape] extents must be >= 0; got {} for axis {}.", extent, axis);
   Shape copy = *this;
   copy.extents_[normalise_axis(axis)] = extent;
   return copy;

@@ -17,15 +17,17 @@ constexpr std::int64_t grain = 1 << 15;
 }
 
 std::int64_t array_bytes(const Shape& shape, DType dtype) {
+  std::int64_t number = shape.numel(), bytes_each = 8;
   if (dtype != DType::bits) {
-    std::int64_t bytes = 0;
-    RV_CHECK(!__builtin_mul_overflow(shape.numel(), element_size(dtype), &bytes),
-             "[tensor] {} elements of {} do not fit memory.", shape, dtype);
-    return bytes;
+    bytes_each = element_size(dtype);
+  } else if (shape.rank() > 0) {
+    number = shape.sub(0, shape.rank() - 1).numel();
+    bytes_each = words_per_row(shape[-1]) * 8;
   }
-  if (shape.rank() == 0) return 8;
-  const std::int64_t rows = shape.sub(0, shape.rank() - 1).numel();
-  return rows * words_per_row(shape[-1]) * 8;
+  std::int64_t bytes = 0;
+  RV_CHECK(!__builtin_mul_overflow(number, bytes_each, &bytes),
+           "[tensor] {} elements of {} do not fit memory.", shape, dtype);
+  return bytes;
 }
 
 Tensor::Tensor(std::shared_ptr<Storage> storage, std::int64_t offset, Shape shape, DType dtype)

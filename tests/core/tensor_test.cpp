@@ -57,7 +57,10 @@ TEST_CASE("access with the wrong type is refused") {
 
 TEST_CASE("a size that does not fit 64 bits is refused") {
   CHECK_ERROR(empty({1LL << 40, 1LL << 40}), ErrorCode::invalid_argument, "does not fit 64 bits");
+  CHECK_ERROR(empty({1LL << 61, 1}, {.dtype = DType::bits}), ErrorCode::invalid_argument,
+              "elements of bits do not fit memory");
   CHECK_ERROR(zeros({-1}), ErrorCode::invalid_argument, "extents must be >= 0");
+  CHECK_ERROR(Shape({2, 3}).with(1, -1), ErrorCode::invalid_argument, "extents must be >= 0");
 }
 
 TEST_CASE("values convert between all numeric dtypes") {
