@@ -1,5 +1,6 @@
 #include "ranvier/core/random.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <utility>
@@ -46,11 +47,17 @@ GeneratorScope::~GeneratorScope() { of_this_thread = previous_; }
 void seed(std::uint64_t value) { default_generator() = Generator{value, 0}; }
 
 Tensor uniform(const Shape& shape, double low, double high, Generator& generator) {
-  RV_CHECK(low <= high, "[uniform] low must be <= high; got {} and {}.", low, high);
   const auto offset = static_cast<float>(low);
   const auto range = static_cast<float>(high - low);
+  RV_CHECK(low <= high && std::isfinite(range),
+           "[uniform] low must be <= high, and their distance a number of f32; got {} and {}.", low,
+           high);
+  // Numbers may lie further apart there than in [0, 1), so that the sum rounds to `high`.
+  const float below = std::nextafter(static_cast<float>(high), -INFINITY);
+  const float largest = std::max(offset, below);
   return generate(shape, generator, [=](const PhiloxWords& words, float* out) {
-    for (int i = 0; i < 4; ++i) out[i] = offset + range * uniform_from_bits(words.word[i]);
+    for (int i = 0; i < 4; ++i)
+      out[i] = std::min(offset + range * uniform_from_bits(words.word[i]), largest);
   });
 }
 

@@ -6,6 +6,7 @@
 #include "ranvier/core/parallel.h"
 #include "ranvier/core/philox.h"
 #include "tests/support/catch.h"
+#include "tests/support/errors.h"
 
 using namespace ranvier;
 
@@ -52,6 +53,14 @@ TEST_CASE("uniform and normal numbers have the moments asked for") {
   CHECK(mean == Approx(3).margin(0.02));
   CHECK(std::sqrt(square / static_cast<double>(normals.size())) == Approx(2).margin(0.02));
   for (double x : to_vector(uniform({10'000}, -2, 5, generator))) REQUIRE((x >= -2 && x < 5));
+}
+
+TEST_CASE("uniform numbers stay below the upper limit where its neighbours lie far apart") {
+  Generator generator{5, 0};
+  for (double x : to_vector(uniform({100'000}, 4096, 4097, generator))) REQUIRE(x < 4097);
+  CHECK(to_vector(uniform({2}, 3, 3, generator)) == std::vector<double>{3, 3});
+  CHECK_ERROR(uniform({2}, 1, 0), ErrorCode::invalid_argument, "low must be <= high");
+  CHECK_ERROR(uniform({2}, 0, INFINITY), ErrorCode::invalid_argument, "got 0 and inf");
 }
 
 TEST_CASE("a generator scope holds on its thread and ends with it") {
