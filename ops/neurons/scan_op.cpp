@@ -54,6 +54,9 @@ void check_scan(const Neuron& neuron, const Tensor& x, const NeuronState& state,
     RV_CHECK(variable.shape() == extent.step && variable.dtype() == computed,
              "[{}] the state must be {} {}, as one step of x; got {} {}.", neuron.name(), computed,
              extent.step, variable.dtype(), variable.shape());
+  RV_CHECK(neuron.learnables.size() == neuron.learnable_names().size(),
+           "[{}] the neuron learns {} scalars; it has {} tensors of them.", neuron.name(),
+           neuron.learnable_names().size(), neuron.learnables.size());
   for (std::size_t i = 0; i < neuron.learnables.size(); ++i)
     RV_CHECK(neuron.learnables[i].numel() == 1, "[{}] {} must have one element; its shape is {}.",
              neuron.name(), neuron.learnable_names()[i], neuron.learnables[i].shape());

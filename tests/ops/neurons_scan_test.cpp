@@ -408,6 +408,10 @@ TEST_CASE("a scan's input must fit its neuron") {
   broken.learnables[0] = zeros({3});
   CHECK_ERROR(scan(broken, x), invalid,
               "[parametric_lif] w must have one element; its shape is (3,).");
+  for (const std::size_t number : {0, 2}) {
+    broken.learnables.resize(number);
+    CHECK_ERROR(scan(broken, x), invalid, "[parametric_lif] the neuron learns 1 scalars; it has ");
+  }
 }
 
 TEST_CASE("a state that was not kept cannot start the next shard") {
