@@ -68,8 +68,9 @@ class Sequential {
   const std::string& name(std::size_t index) const { return entries_.at(index).name; }
 
   void set_fuse(bool fuse) { fuse_ = fuse; }
-  /// Calls `observer` after every module, until an empty function takes its place.
-  void observe(Observer observer) { observer_ = std::move(observer); }
+  /// Calls `observer` after every module, until an empty function takes its place. Returns the
+  /// observer before.
+  Observer observe(Observer observer) { return std::exchange(observer_, std::move(observer)); }
   /// Calls `observer` after every group of modules that is computed as one; leaves fusion as it is.
   void observe_groups(GroupObserver observer) { group_observer_ = std::move(observer); }
 
@@ -89,6 +90,20 @@ class Sequential {
   Observer observer_;
   GroupObserver group_observer_;
   bool fuse_ = true;
+};
+
+/// While alive, `observer` takes the place of the network's own.
+class ObserverScope {
+ public:
+  ObserverScope(Sequential& network, Sequential::Observer observer)
+      : network_(network), former_(network.observe(std::move(observer))) {}
+  ~ObserverScope() { network_.observe(std::move(former_)); }
+  ObserverScope(const ObserverScope&) = delete;
+  ObserverScope& operator=(const ObserverScope&) = delete;
+
+ private:
+  Sequential& network_;
+  Sequential::Observer former_;
 };
 
 }  // namespace ranvier

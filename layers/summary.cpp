@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "ranvier/core/tape.h"
 #include "ranvier/layers/conv2d.h"
@@ -32,6 +33,22 @@ std::int64_t multiply_adds_of_batch(AnyModule& module, const Shape& output) {
   return 0;
 }
 
+/// While alive, `network` is in evaluation mode.
+class Evaluation final : public Visitor {
+ public:
+  explicit Evaluation(Sequential& network) { network.visit(*this); }
+  ~Evaluation() override {
+    for (const auto& [flag, before] : flags_) *flag = before;
+  }
+  Evaluation(const Evaluation&) = delete;
+  Evaluation& operator=(const Evaluation&) = delete;
+
+ private:
+  void on_training(bool& flag) override { flags_.emplace_back(&flag, std::exchange(flag, false)); }
+
+  std::vector<std::pair<bool*, bool>> flags_;
+};
+
 std::string with_unit(double value) {
   const char* units[] = {"", " k", " M", " G", " T"};
   int unit = 0;
@@ -45,7 +62,7 @@ std::vector<LayerSummary> summarise(Sequential& network, const Tensor& example,
                                     std::int64_t batch) {
   RV_CHECK(batch >= 1, "[summarise] the batch must have at least one sample; got {}.", batch);
   std::vector<LayerSummary> layers;
-  network.observe([&](const Observation& seen) {
+  const ObserverScope observing(network, [&](const Observation& seen) {
     LayerSummary layer{.name = seen.name,
                        .kind = std::string(seen.kind),
                        .output = seen.output.shape(),
@@ -59,10 +76,8 @@ std::vector<LayerSummary> summarise(Sequential& network, const Tensor& example,
     layers.push_back(std::move(layer));
   });
   const NoGradGuard no_grad;
-  set_training(network, false);
+  const Evaluation evaluation(network);
   network(example);
-  set_training(network, true);
-  network.observe({});
   return layers;
 }
 

@@ -21,7 +21,7 @@ struct LayerSummary {
 };
 
 /// Runs `network` in evaluation mode on `example` (one batch of `batch` samples, no gradients) and
-/// describes each module. Leaves the network as it was, in training mode.
+/// describes each module. Leaves the network as it was.
 std::vector<LayerSummary> summarise(Sequential& network, const Tensor& example, std::int64_t batch);
 
 /// The table as text of at most 80 columns, with totals.

@@ -374,15 +374,14 @@ void Training::explaining(const TrainingBatch& batch, Body body) {
 // Runs the batch again, layer by layer, to name the first one that breaks.
 void Training::explain_non_finite(const TrainingBatch& batch, const std::string& symptom) {
   std::string culprit;
-  task_.network.observe([&](const Observation& seen) {
-    if (culprit.empty() && !finite(seen.output))
-      culprit = fmt::format("layer '{}' ({})", seen.name, seen.kind);
-  });
   {
+    const ObserverScope observing(task_.network, [&](const Observation& seen) {
+      if (culprit.empty() && !finite(seen.output))
+        culprit = fmt::format("layer '{}' ({})", seen.name, seen.kind);
+    });
     const NoGradGuard no_grad;
     task_.network(batch.inputs.to(device_));
   }
-  task_.network.observe({});
   fail(ErrorCode::non_finite,
        "epoch {}, batch {}: {}. The first output that is not finite leaves {}. Try a lower --lr "
        "than {}; the last checkpoint is untouched.",

@@ -53,7 +53,7 @@ Recorded record(const Trained& of, const Tensor& inputs,
                 const std::function<Tensor(const Tensor& spikes)>& reduce) {
   Sequential& network = of.task.network;
   Recorded recorded;
-  network.observe([&](const Observation& seen) {
+  const ObserverScope observing(network, [&](const Observation& seen) {
     const Neuron* neurons = neurons_of(seen.module);
     recorded.output_spikes = neurons != nullptr && neurons->spiking();
     if (recorded.output_spikes)
@@ -62,7 +62,6 @@ Recorded record(const Trained& of, const Tensor& inputs,
   set_training(network, false);
   const Device device = parameters(network).front().tensor.device();
   recorded.output = of.step.evaluate(inputs.to(device)).to(cpu_device);
-  network.observe({});
   for (LayerSpikes& layer : recorded.layers)
     layer.spikes = gather_steps(of.time_row, layer.spikes, recorded.output.size(0));
   return recorded;

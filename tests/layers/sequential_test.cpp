@@ -2,6 +2,7 @@
 
 #include "ranvier/core/random.h"
 #include "ranvier/core/tape.h"
+#include "ranvier/layers/batch_norm.h"
 #include "ranvier/layers/linear.h"
 #include "ranvier/layers/networks.h"
 #include "ranvier/layers/summary.h"
@@ -138,6 +139,19 @@ TEST_CASE("the summary counts parameters, multiply-adds and what sparse input le
     text.erase(0, line.size() + 1);
     CHECK(line.size() <= 80);
   }
+}
+
+TEST_CASE("the summary leaves a network as it was, also if it fails") {
+  Sequential network(Linear({.in = 4, .out = 3}), BatchNorm({.features = 3}), LIF());
+  int seen = 0;
+  network.observe([&](const Observation&) { ++seen; });
+  set_training(network, false);
+  CHECK(summarise(network, zeros({2, 1, 4}), 1).size() == 3);
+  CHECK_THROWS_AS(summarise(network, zeros({2, 1, 5}), 1), Error);
+  CHECK(seen == 0);
+  network(zeros({2, 1, 4}));
+  CHECK(seen == 3);
+  CHECK_FALSE(network.module(1).as<BatchNorm>()->training);
 }
 
 TEST_CASE("networks refuse options that make no sense") {
