@@ -35,8 +35,16 @@ LoaderOptions training_batches(const TrainOptions& o, BatchPart part) {
           .part = part};
 }
 
-LoaderOptions test_batches(const TrainOptions& o, BatchPart part) {
-  return {.batch_size = o.batch_size, .workers = o.workers, .part = part};
+LoaderOptions test_batches(const TrainOptions& o, const Group& testers) {
+  return {.batch_size = o.batch_size,
+          .workers = o.workers,
+          .part = {.index = testers.index(), .count = testers.size()}};
+}
+
+/// The ranks among which the samples of a test are shared: all, or, if they are sequences, those
+/// that have loaded the same steps.
+const Group& testers(Task& task, const Mesh& mesh) {
+  return task.network.shown_steps() > 0 ? mesh.all() : mesh.data_column();
 }
 
 /// Batches that a recorded step gathers are never handed to it; else those of the loader.
@@ -99,8 +107,9 @@ Training::Training(Task& task, const TrainOptions& options, const Ranks& ranks)
       options_(options),
       ranks_(ranks),
       device_(parse_device(options.device)),
+      testers_(testers(task, ranks.mesh())),
       train_feed_(training_feed(task, options, ranks)),
-      test_feed_(task.test->feed(test_batches(options, ranks.batch_part()))),
+      test_feed_(task.test->feed(test_batches(options, testers_))),
       optimizer_(make_optimizer(
           options.optimizer, parameters(task.network),
           {.lr = options.lr, .weight_decay = options.weight_decay, .momentum = options.momentum},
@@ -276,12 +285,14 @@ std::optional<Evaluation> Training::evaluate(const StopSignal& stop) {
                         std::vector<std::int64_t>(static_cast<std::size_t>(classes * classes))};
   Totals& totals = result.totals;
   Progress progress("testing", task_.test->size(), progress_options(0));
+  const bool in_rows = testers_.size() < ranks_.mesh().all().size();  // of ranks, along time
   const auto pass = test_feed_->epoch({});
   while (const TrainingBatch* next = pass->next()) {
     if (ranks_.any(stop.requested())) break;
     if (next->size() == 0) continue;  // the last batch may be too small for all ranks
     const TrainingBatch batch = on_device(*next, device_);
-    const Tensor scores = task_.scores(step_.evaluate(batch.inputs), batch.lengths);
+    const Tensor output = in_rows ? step_.evaluate(batch.inputs) : task_.network(batch.inputs);
+    const Tensor scores = task_.scores(output, batch.lengths);
     const double loss = task_.loss(scores, batch.labels).item();
     add(totals, {.loss = loss * static_cast<double>(batch.size()),
                  .correct = count_correct(scores, batch.labels),
@@ -291,8 +302,7 @@ std::optional<Evaluation> Training::evaluate(const StopSignal& stop) {
     for (std::int64_t i = 0; i < batch.size(); ++i)
       ++result.confusion[static_cast<std::size_t>(labels.data<std::int64_t>()[i] * classes +
                                                   predictions.data<std::int64_t>()[i])];
-    progress.update(totals.samples * ranks_.batch_part().count, totals.mean_loss(),
-                    totals.accuracy());
+    progress.update(totals.samples * testers_.size(), totals.mean_loss(), totals.accuracy());
   }
   if (ranks_.any(stop.requested())) return std::nullopt;
   if (!ranks_.alone()) add_up(result);
@@ -306,7 +316,7 @@ void Training::add_up(Evaluation& result) const {
   values.insert(values.end(), {totals.loss, static_cast<double>(totals.correct),
                                static_cast<double>(totals.samples)});
   Tensor sums = from_vector(values, {static_cast<std::int64_t>(values.size())});
-  ranks_.add_up_samples(sums);
+  all_reduce(testers_, sums);
   const double* const all = sums.data<double>();
   std::copy_n(all, result.confusion.size(), result.confusion.begin());
   totals.loss = all[values.size() - 3];

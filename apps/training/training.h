@@ -62,6 +62,7 @@ class Training {
   TrainOptions options_;
   const Ranks& ranks_;
   Device device_;
+  const Group& testers_;  // among whom the samples of a test are shared
   std::unique_ptr<Feed> train_feed_, test_feed_;
   std::unique_ptr<Optimizer> optimizer_;
   Schedule schedule_;

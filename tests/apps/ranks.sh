@@ -10,6 +10,7 @@ TRAINER is ranvier-shd, TESTS ranvier_test_apps; CASE one of
 
   same      1, 2 and 4 ranks on any mesh follow the same losses
   feeds     so they do from every feed, with recordings of any length, in both event trainers
+  images    ranks test a network for images as one does, whatever they share
   elastic   a run that 2 ranks began goes on with 4, and then with 1
   killed    a rank is killed in an epoch: all end, and the run is resumed as if nothing had been
   stopped   SIGTERM: all finish the step and leave a checkpoint, from which the run goes on
@@ -109,6 +110,20 @@ case $case in
         ranks 3 "$run" --time-shards 3 || { shows "$run"; die 'three ranks fail'; }
         same_metrics "one-$program-$feed" "$run"
       done
+    done
+    ;;
+  images)
+    RANVIER_FOLDER="$folder" "$tests" '[.small-images]' >/dev/null || die 'there is no data'
+    train=("$(dirname "$trainer")/ranvier-fashion-mnist" --data-dir "$folder" --channels 4
+      --batch-size 8 --epochs 1 --deterministic --threads 1)
+    alone one || { shows one; die 'one rank fails'; }
+    tested=(--eval-only --resume "$folder/one/checkpoint.h5")
+    alone again "${tested[@]}" || { shows again; die 'one rank cannot test'; }
+    ranks 3 three "${tested[@]}" --time-shards 3 || { shows three; die 'three ranks cannot test'; }
+    ranks 4 four "${tested[@]}" --time-shards 2 || { shows four; die 'four ranks cannot test'; }
+    for run in three four; do
+      diff <(grep '^test loss' "$folder/again.log") <(grep '^test loss' "$folder/$run.log") ||
+        die "$run has another result"
     done
     ;;
   elastic)

@@ -11,6 +11,7 @@
 #include "ranvier/ops/shape/concat.h"
 #include "ranvier/ops/shape/slice.h"
 #include "tests/apps/small_event_sets.h"
+#include "tests/data/idx_writer.h"
 #include "tests/support/catch.h"
 #include "tests/support/errors.h"
 #include "tests/support/forwarding_transport.h"
@@ -133,6 +134,23 @@ TEST_CASE("small sets of events for tests/apps/ranks.sh", "[.small-events]") {
   std::filesystem::create_directories(path / "trains");
   SmallTrains::write(path / "trains");
   SmallDigits::write(path / "digits");
+}
+
+TEST_CASE("small images for tests/apps/ranks.sh", "[.small-images]") {
+  const char* const folder = std::getenv("RANVIER_FOLDER");
+  REQUIRE(folder != nullptr);
+  const auto write = [&](const std::string& split, std::uint32_t count) {
+    const std::filesystem::path path = folder;
+    test::Bytes pixels(count * 28 * 28), labels(count);
+    for (std::size_t i = 0; i < pixels.size(); ++i)
+      pixels[i] = static_cast<std::uint8_t>(i * i / 3);
+    for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<std::uint8_t>(i % 10);
+    test::write_file(path / (split + "-images-idx3-ubyte"),
+                     test::idx_file({count, 28, 28}, pixels));
+    test::write_file(path / (split + "-labels-idx1-ubyte"), test::idx_file({count}, labels));
+  };
+  write("train", 16);
+  write("t10k", 42);
 }
 
 }  // namespace ranvier::apps
