@@ -1,15 +1,13 @@
 #include "ranvier/ops/pointwise/pointwise.h"
 
 #include <memory>
-#include <vector>
 
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/dispatch.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/pointwise/detail/device_kernels.h"
 #include "ranvier/ops/pointwise/detail/functors.h"
-#include "ranvier/ops/reduce/sum.h"
-#include "ranvier/ops/shape/shape_ops.h"
+#include "ranvier/ops/reduce/detail/sum_to.h"
 
 namespace ranvier {
 namespace {
@@ -25,8 +23,7 @@ constexpr const char* node_name = nullptr;
 #define RV_BINARY(function, Functor) RV_SCALAR(Functor)
 #include "ranvier/ops/pointwise/detail/functions.def"
 
-// --- one tensor
-// -----------------------------------------------------------------------------------
+// --- one tensor ---------------------------------------------------------------------------------
 
 template <class F>
 struct UnaryBackward final : Node {
@@ -59,18 +56,7 @@ Tensor unary(const char* op, const Tensor& given, const F& f) {
   return result;
 }
 
-// --- two tensors
-// ----------------------------------------------------------------------------------
-
-/// `full` summed over the axes on which `shape` was broadcast.
-Tensor sum_to(const Tensor& full, const Shape& shape) {
-  if (full.shape() == shape) return full;
-  std::vector<int> axes;
-  const int new_axes = full.rank() - shape.rank();
-  for (int axis = 0; axis < full.rank(); ++axis)
-    if (axis < new_axes || shape[axis - new_axes] != full.size(axis)) axes.push_back(axis);
-  return reshape(sum(full, axes), shape);
-}
+// --- two tensors --------------------------------------------------------------------------------
 
 template <class F>
 struct BinaryBackward final : Node {
@@ -92,11 +78,11 @@ struct BinaryBackward final : Node {
   Tensor gradient(const Tensor& grad) const {
     const Shape& shape = by_a ? shape_a : shape_b;
     const auto constant = by_a ? F().derivative_a(0.0, 0.0) : F().derivative_b(0.0, 0.0);
-    if (F::from == From::nothing && constant == 1) return sum_to(grad, shape);
+    if (F::from == From::nothing && constant == 1) return detail::sum_to(grad, shape);
     Tensor result = empty_like(grad);
     const auto& kernels = by_a ? Binary<F>::gradient_a : Binary<F>::gradient_b;
     kernel_for(name(), grad.device(), kernels)(name(), grad, a.get(), b.get(), result);
-    return sum_to(result, shape);
+    return detail::sum_to(result, shape);
   }
 };
 

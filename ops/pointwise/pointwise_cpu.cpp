@@ -12,8 +12,7 @@ using ranvier::detail::visit_real;
 
 constexpr std::int64_t grain = 1 << 14;
 
-// --- one tensor
-// -----------------------------------------------------------------------------------
+// --- one tensor ---------------------------------------------------------------------------------
 
 template <class F, class R>
 UnaryKernels<R> unary_kernels() {
@@ -47,8 +46,7 @@ void unary_gradient(const char* op, const F& f, const Tensor& grad, const Tensor
   });
 }
 
-// --- two tensors
-// ----------------------------------------------------------------------------------
+// --- two tensors --------------------------------------------------------------------------------
 
 template <class F, class R>
 BinaryKernels<R> binary_kernels() {

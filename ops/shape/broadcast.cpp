@@ -1,10 +1,9 @@
 #include "ranvier/ops/shape/broadcast.h"
 
 #include "ranvier/core/tape.h"
-#include "ranvier/ops/reduce/sum.h"
+#include "ranvier/ops/reduce/detail/sum_to.h"
 #include "ranvier/ops/shape/detail/copy_kernels.h"
 #include "ranvier/ops/shape/detail/layout.h"
-#include "ranvier/ops/shape/shape_ops.h"
 
 namespace ranvier {
 namespace {
@@ -15,12 +14,7 @@ struct BroadcastBackward final : Node {
 
   const char* name() const override { return "BroadcastBackward"; }
   std::vector<Tensor> backward(std::span<const Tensor> grads) override {
-    const Tensor& gy = grads[0];
-    const int added = gy.rank() - shape.rank();
-    std::vector<int> repeated;
-    for (int axis = 0; axis < gy.rank(); ++axis)
-      if (axis < added || shape[axis - added] != gy.size(axis)) repeated.push_back(axis);
-    return {reshape(repeated.empty() ? gy : sum(gy, repeated), shape).to(gy.dtype())};
+    return {detail::sum_to(grads[0], shape).to(grads[0].dtype())};
   }
 };
 

@@ -18,8 +18,7 @@ enum class From {
   both,    ///< binary: a and b
 };
 
-// --- of one tensor: `derivative` gets x, y or 0, as `from` says
-// -----------------------------------
+// --- of one tensor: `derivative` gets x, y or 0, as `from` says ---------------------------------
 
 struct Neg {
   static constexpr From from = From::nothing;
@@ -160,8 +159,7 @@ struct ScalarDiv {
   }
 };
 
-// --- of two tensors: both derivatives may read of a and b what `from` says
-// ------------------------
+// --- of two tensors: both derivatives may read of a and b what `from` says ----------------------
 
 struct Add {
   static constexpr From from = From::nothing;
