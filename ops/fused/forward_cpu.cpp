@@ -86,12 +86,12 @@ class ForwardPass {
       writer_.write(spikes, out_.spikes + first_row * g.channels + tile_.channel,
                     tile_.out_pixels * tile_.columns);
     if (out_.words == nullptr) return;
-    const std::int64_t words_per_row = (g.channels + 63) / 64;
-    std::uint64_t* const words = out_.words + first_row * words_per_row + tile_.channel / 64;
+    const std::int64_t row_words = words_per_row(g.channels);
+    std::uint64_t* const words = out_.words + first_row * row_words + tile_.channel / 64;
     const bool gapless = g.channels % 64 == 0 && tile_.columns == g.channels;
     const std::int64_t rows = gapless ? 1 : tile_.out_pixels;
     for (std::int64_t row = 0; row < rows; ++row)
-      isa_kernels<R>().pack(spikes + row * tile_.columns, words + row * words_per_row,
+      isa_kernels<R>().pack(spikes + row * tile_.columns, words + row * row_words,
                             gapless ? tile_.out_pixels * tile_.columns : tile_.columns);
   }
 

@@ -1,7 +1,10 @@
 #include "ranvier/ops/fused/detail/pool_rows.h"
+#include "ranvier/ops/pool/detail/windows.h"
 
 namespace ranvier::fused::RV_ISA_NAMESPACE {
 namespace {
+
+using ranvier::detail::beats;
 
 // Calls body(position in the window, value of its first channel in the tile) in row order.
 template <class Body>
@@ -10,12 +13,6 @@ inline void for_window(const WindowRow& row, std::int64_t pixel, Body body) {
   for (std::int64_t r = 0; r < row.kernel; ++r)
     for (std::int64_t q = 0; q < row.kernel; ++q)
       body(position++, r * row.run + (pixel * row.kernel + q) * row.channels);
-}
-
-// NaN wins, as in max_pool2d, so that it is noticed.
-template <class R>
-inline bool beats(R value, R best) {
-  return value > best || value != value;
 }
 
 template <class R>

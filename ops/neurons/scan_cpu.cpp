@@ -106,11 +106,11 @@ class ForwardPass {
   }
 
   void pack(std::int64_t t) {
-    const std::int64_t words_per_row = (out_.columns + 63) / 64;
+    const std::int64_t row_words = words_per_row(out_.columns);
     const std::int64_t first_row = t * (in_.neurons / out_.columns) + block_.row;
     for (std::int64_t r = 0; r < block_.rows; ++r)
       isa_kernels<R>().pack(spikes_ + r * block_.columns,
-                            out_.words + (first_row + r) * words_per_row + block_.column / 64,
+                            out_.words + (first_row + r) * row_words + block_.column / 64,
                             block_.columns);
   }
 

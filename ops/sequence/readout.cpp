@@ -7,6 +7,7 @@
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/scratch.h"
 #include "ranvier/core/tape.h"
+#include "ranvier/ops/reduce/detail/reduce_kernels.h"
 #include "ranvier/ops/sequence/detail/lengths.h"
 #include "ranvier/ops/sequence/detail/sequence_kernels.h"
 
@@ -56,7 +57,7 @@ void largest_steps(const Sequences& s, const T* x, T* y, std::int64_t* step) {
       for (std::int64_t t = 1; t < s.own_steps(b); ++t)
         for (std::int64_t i = 0; i < s.inner; ++i) {
           const T value = x[s.at(t, b) + i];
-          if (value > best[i] || (value != value && best[i] == best[i])) {
+          if (detail::beats<detail::Extremum::largest>(value, best[i])) {
             best[i] = value;
             where[i] = t;
           }
