@@ -23,9 +23,9 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels,
 /// both. Errors: shapes or dtypes that differ; no elements.
 Tensor mse_loss(const Tensor& prediction, const Tensor& target);
 
-/// How many rows of scores [B, C] are largest at their label, of equal scores the first counts: an
-/// i64 scalar on their device. Errors as `cross_entropy`, but that the batch may be empty; on a
-/// CUDA device a label outside [0, C) is never correct.
+/// How many rows of scores [B, C] are largest at their label, of equal scores the first counts, and
+/// NaN is larger than none: an i64 scalar on their device. Errors as `cross_entropy`, but that the
+/// batch may be empty; on a CUDA device a label outside [0, C) is never correct.
 Tensor correct(const Tensor& scores, const Tensor& labels);
 
 /// Adds what a batch achieved to `totals`, f64 [2] on the device of the scores: the sum of its

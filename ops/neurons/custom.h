@@ -2,11 +2,11 @@
 //
 //   Neuron neuron = custom_neuron<MyModel>({.tau = 5.0}, surrogate::ATan{});
 //
-// runs in the engine like the library's own. A model has `Options`, `name`, `spiking`, templates
-// `Params`, `State`, `Learnable` over the number type, and the functions `params`, `rest`, `step`
-// and `adjoint`; one with learnable scalars adds `learnable_names`, `initial` and `learn`. State
-// and learnables hold at most four scalars each, Params sixteen. Its loops are compiled with the
-// flags of the file that instantiates them.
+// runs in the engine like the library's own. A model has `Options`, `name`, `spiking` (true: all it
+// puts out is 0 or 1), templates `Params`, `State`, `Learnable` over the number type, and the
+// functions `params`, `rest`, `step` and `adjoint`; one with learnable scalars adds
+// `learnable_names`, `initial` and `learn`. State and learnables hold at most four scalars each,
+// Params sixteen. Its loops are compiled with the flags of the file that instantiates them.
 #pragma once
 
 #include "ranvier/ops/neurons/neuron.h"
