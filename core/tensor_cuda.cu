@@ -1,6 +1,7 @@
 // What tensors themselves need of a CUDA device.
 #include "ranvier/core/detail/convert_value.h"
 #include "ranvier/core/detail/cuda_map.h"
+#include "ranvier/core/detail/cuda_pack.h"
 #include "ranvier/core/detail/tensor_kernels.h"
 #include "ranvier/core/detail/visit_dtype.h"
 
@@ -42,7 +43,10 @@ template <class R>
 void accumulate_elements(const Tensor& a, const Tensor& b, Tensor& result) {
   map(
       "accumulate", a.device(), a.numel(),
-      [] __device__(R left, R right) { return ranvier::detail::add_values(left, right); },
+      [] __device__(R left, R right) {
+        using Sum = ranvier::detail::Computed<R>;
+        return narrow<R>(widen<Sum>(left) + widen<Sum>(right));
+      },
       mutable_elements<R>("accumulate", result), elements<R>("accumulate", a),
       elements<R>("accumulate", b));
 }

@@ -14,7 +14,7 @@ extern DeviceKernels<FillKernel> fill_kernels;
 using ConvertKernel = void(const Tensor& source, Tensor& result);
 extern DeviceKernels<ConvertKernel> convert_kernels;
 
-/// result = a + b, of a floating dtype; `result` may be `a`.
+/// result = a + b, of one floating dtype, 16 bit in f32 and rounded; `result` may be `a`.
 using AccumulateKernel = void(const Tensor& a, const Tensor& b, Tensor& result);
 extern DeviceKernels<AccumulateKernel> accumulate_kernels;
 

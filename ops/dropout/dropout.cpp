@@ -124,13 +124,13 @@ void check_dropout(const DropoutOptions& options) {
   RV_CHECK(options.p >= 0 && options.p < 1, "[dropout] p must be in [0, 1); got {}.", options.p);
 }
 
-Tensor dropout(const Tensor& given, const DropoutOptions& options, bool training) {
+Tensor dropout(const Tensor& x, const DropoutOptions& options, bool training) {
   check_dropout(options);
-  RV_CHECK(!options.shared_steps || given.rank() >= 2,
-           "[dropout] shared_steps needs x [T, B, ...]; got shape {}.", given.shape());
-  if (options.part.steps > 0) check_part(given, options.part);
-  if (!training || options.p == 0) return given;
-  const Tensor x = widened(given);
+  RV_CHECK(!options.shared_steps || x.rank() >= 2,
+           "[dropout] shared_steps needs x [T, B, ...]; got shape {}.", x.shape());
+  if (options.part.steps > 0) check_part(x, options.part);
+  if (!training || options.p == 0) return x;
+  if (only_stored(x)) return dropout(widened(x), options, training).to(x.dtype());
   const Drawn drawn = draw(x, options);
   Tensor y = apply(x, drawn);
   if (grad_needed({x})) attach(std::make_shared<DropoutBackward>(drawn), {x}, {y});

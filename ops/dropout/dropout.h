@@ -20,12 +20,12 @@ struct DropoutOptions {
 /// Throws unless `options` are as described there.
 void check_dropout(const DropoutOptions& options);
 
-/// While training, zeroes elements of x, f32 or f64 (16-bit floats count as f32), with probability
-/// p and scales the others by 1 / (1 - p); otherwise, and for p = 0, x itself. The mask is a
-/// function of the place that `default_generator` has reached: backward computes it anew and
-/// nothing is stored. Each call draws a new one, so a shared mask holds for the shard of time it
-/// was drawn for. Errors: options outside the above; shared_steps or a part with x of rank < 2; a
-/// part that reaches beyond the whole.
+/// While training, zeroes elements of x, of any floating dtype, with probability p and scales the
+/// others by 1 / (1 - p); otherwise, and for p = 0, x itself. The mask is a function of the place
+/// that `default_generator` has reached: backward computes it anew and nothing is stored. Each call
+/// draws a new one, so a shared mask holds for the shard of time it was drawn for. Errors: options
+/// outside the above; shared_steps or a part with x of rank < 2; a part that reaches beyond the
+/// whole.
 Tensor dropout(const Tensor& x, const DropoutOptions& options, bool training);
 
 }  // namespace ranvier

@@ -3,6 +3,8 @@
 #include <memory>
 
 #include "ranvier/core/autocast.h"
+#include "ranvier/core/detail/convert_value.h"
+#include "ranvier/core/detail/tensor_kernels.h"
 #include "ranvier/core/dispatch.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/pointwise/detail/device_kernels.h"
@@ -86,9 +88,18 @@ struct BinaryBackward final : Node {
   }
 };
 
+/// Whether `a` and `b` are activations of 16 bit whose sum is one too: those of one shape, as
+/// residual connections add them.
+template <class F>
+bool stays_narrow(const Tensor& a, const Tensor& b) {
+  return std::is_same_v<F, Add> && a.dtype() == b.dtype() && a.shape() == b.shape() &&
+         detail::computed_dtype(a.dtype()) != a.dtype();
+}
+
 template <class F>
 Tensor binary(const char* op, const Tensor& given_a, const Tensor& given_b) {
-  const Tensor a = widened(given_a), b = widened(given_b);
+  const bool narrow = stays_narrow<F>(given_a, given_b);
+  const Tensor a = narrow ? given_a : widened(given_a), b = narrow ? given_b : widened(given_b);
   RV_CHECK(a.dtype() == b.dtype(), "[{}] the operands need one dtype; got {} and {}.", op,
            given_a.dtype(), given_b.dtype());
   if (a.device() != b.device())
@@ -96,7 +107,10 @@ Tensor binary(const char* op, const Tensor& given_a, const Tensor& given_b) {
          b.device());
   const Shape shape = broadcast_shapes(op, a.shape(), b.shape());
   Tensor result = empty(shape, {.dtype = a.dtype(), .device = a.device()});
-  kernel_for(op, a.device(), Binary<F>::value)(op, a, b, result);
+  if (narrow)
+    kernel_for(op, a.device(), detail::accumulate_kernels)(a, b, result);
+  else
+    kernel_for(op, a.device(), Binary<F>::value)(op, a, b, result);
   if (grad_needed({a, b})) {
     auto node = std::make_shared<BinaryBackward<F>>();
     const bool by_a = grad_needed({a}), by_b = grad_needed({b});

@@ -4,9 +4,10 @@
 // list (detail/functions.def), and its declaration here.
 //
 // All take f32 and f64, of which two operands need the same, and give it back, or 16-bit floats,
-// which count as f32 and give f32; shapes of two
-// operands broadcast by NumPy's rules, and gradients are summed over broadcast axes. Errors, all
-// tagged with the function's name: another dtype, two dtypes, shapes that do not broadcast.
+// which count as f32 and give f32; but a sum of two of one shape, as at the end of a residual
+// connection, is rounded to their dtype. Shapes of two operands broadcast by NumPy's rules, and
+// gradients are summed over broadcast axes. Errors, all tagged with the function's name: another
+// dtype, two dtypes, shapes that do not broadcast.
 #pragma once
 
 #include "ranvier/core/tensor.h"

@@ -23,11 +23,11 @@ Tensor leaf(const Shape& shape, DType dtype) {
 
 TEST_CASE("dropout and its gradient are the CPU's bit for bit on a CUDA device", "[cuda]") {
   RV_NEEDS_CUDA();
-  for (const DType dtype : {DType::f32, DType::f64})
+  for (const DType dtype : {DType::f32, DType::f64, DType::bf16, DType::f16})
     for (const Shape& shape : {Shape{1, 1}, Shape{3, 17}, Shape{5, 7, 33}, Shape{2, 64},
                                Shape{4, 1000}, Shape{3, 50'021}, Shape{250, 16, 128}, Shape{0, 4}})
       for (const bool shared : {false, true}) {
-        INFO(to_string(shape) << (shared ? ", shared" : ""));
+        INFO(name(dtype) << " " << to_string(shape) << (shared ? ", shared" : ""));
         check_on_cuda(
             [&](const Inputs& in) {
               return dropout(in[0], {.p = 0.3, .shared_steps = shared}, true);
@@ -39,12 +39,14 @@ TEST_CASE("dropout and its gradient are the CPU's bit for bit on a CUDA device",
 TEST_CASE("dropout of values that begin anywhere is the CPU's on a CUDA device",
           "[cuda][memcheck]") {
   RV_NEEDS_CUDA();
-  const Tensor x = random_values({1001}, 2);
   const auto of_rest = [&](const Tensor& all) {
     seed(3);
     return dropout(slice(all, 0, 1, 1001), {}, true);
   };
-  check_same(of_rest(x.to(cuda_device)), of_rest(x), 0);
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    const Tensor x = random_values({1001}, 2).to(dtype);
+    check_same(of_rest(x.to(cuda_device)), of_rest(x), 0);
+  }
 }
 
 TEST_CASE("recorded draws begin where the generator is at each replay", "[cuda]") {

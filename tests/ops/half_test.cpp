@@ -157,21 +157,24 @@ std::vector<Case> moves() {
 std::vector<Case> pointwise_cases() {
   const auto of = [](auto run) { return [run](const Leaves& in) { return run(in[0]); }; };
   const auto both = [](auto run) { return [run](const Leaves& in) { return run(in[0], in[1]); }; };
-  const Shape a{30, 70}, row{70};
-  constexpr Result wide = Result::widened;
-  return {{"exp", {a}, wide, of([](const Tensor& x) { return exp(x); })},
-          {"square", {a}, wide, of([](const Tensor& x) { return square(x); })},
-          {"relu", {a}, wide, of([](const Tensor& x) { return relu(x); })},
-          {"clamp", {a}, wide, of([](const Tensor& x) { return clamp(x, -0.5, 0.5); })},
-          {"scaled", {a}, wide, of([](const Tensor& x) { return 1.5 - x * 0.3; })},
-          {"add", {a, a}, wide, both([](const Tensor& x, const Tensor& y) { return x + y; })},
-          {"mul", {a, row}, wide, both([](const Tensor& x, const Tensor& y) { return x * y; })},
-          {"maximum", {a, row}, wide, both([](const Tensor& x, const Tensor& y) {
-             return maximum(x, y);
-           })},
-          {"16 bit with f32", {a, a}, wide, both([](const Tensor& x, const Tensor& y) {
-             return x / widened(y);
-           })}};
+  const Shape a{30, 70}, odd{3, 17}, row{70};
+  constexpr Result wide = Result::widened, stored = Result::stored;
+  return {
+      {"exp", {a}, wide, of([](const Tensor& x) { return exp(x); })},
+      {"square", {a}, wide, of([](const Tensor& x) { return square(x); })},
+      {"relu", {a}, wide, of([](const Tensor& x) { return relu(x); })},
+      {"clamp", {a}, wide, of([](const Tensor& x) { return clamp(x, -0.5, 0.5); })},
+      {"scaled", {a}, wide, of([](const Tensor& x) { return 1.5 - x * 0.3; })},
+      {"add", {a, a}, stored, both([](const Tensor& x, const Tensor& y) { return x + y; })},
+      {"add", {odd, odd}, stored, both([](const Tensor& x, const Tensor& y) { return x + y; })},
+      {"add a row", {a, row}, wide, both([](const Tensor& x, const Tensor& y) { return x + y; })},
+      {"mul", {a, row}, wide, both([](const Tensor& x, const Tensor& y) { return x * y; })},
+      {"maximum", {a, row}, wide, both([](const Tensor& x, const Tensor& y) {
+         return maximum(x, y);
+       })},
+      {"16 bit with f32", {a, a}, wide, both([](const Tensor& x, const Tensor& y) {
+         return x / widened(y);
+       })}};
 }
 
 Tensor labels_on(Device device) { return from_vector<std::int64_t>({6, 0, 3, 3}, {4}).to(device); }
@@ -196,7 +199,7 @@ std::vector<Case> others() {
       {"argmax", {x}, wide, of([](const Tensor& a) { return argmax(a, {2}); })},
       {"softmax", {x}, wide, of([](const Tensor& a) { return softmax(a); })},
       {"log_softmax", {x}, wide, of([](const Tensor& a) { return log_softmax(a); })},
-      {"dropout", {x}, wide, of([](const Tensor& a) { return dropout(a, {}, true); })},
+      {"dropout", {x}, Result::stored, of([](const Tensor& a) { return dropout(a, {}, true); })},
       {"cross_entropy", {scores}, wide, of([](const Tensor& a) {
          return cross_entropy(a, labels_on(a.device()));
        })},

@@ -32,7 +32,8 @@ struct Drawn {
   std::int64_t count(const Tensor& x) const { return x.numel() / (steps * pieces); }
 };
 
-/// y = x, scaled where the mask keeps it and else 0; f32 or f64, not empty.
+/// y = x, scaled where the mask keeps it and else 0, not empty; f32 or f64, or on CUDA devices of
+/// 16 bit, scaled in f32.
 using DropoutKernel = void(const Tensor& x, const Drawn& drawn, Tensor& y);
 extern DeviceKernels<DropoutKernel> dropout_kernels;
 
