@@ -82,7 +82,7 @@ Link measure_link(const Group& group, Device device) {
     const double whole = messages.round_trip(longest, 11) / 2;
     // A long message may look shorter where the link is as fast as the clock is coarse.
     link.bandwidth = static_cast<double>(longest) / std::max(whole - answered, 1e-7);
-    // In training a message meets a rank that has waited for long, and whose thread may sleep.
+    // In training a message meets a rank that has waited, and whose thread may sleep.
     constexpr double pause = 5e-4;
     link.latency = std::max(answered, messages.round_trip(shortest, 31, pause) - answered);
   }
