@@ -41,7 +41,7 @@ constexpr std::string_view characters = "0123456789.- ms";
 
 /// Five rows of three pixels for each of `characters`, an octal digit a row.
 constexpr int glyphs[] = {075557, 026227, 071747, 071717, 055711, 074717, 074757, 071111,
-                          075757, 075717, 000002, 000700, 000000, 000775, 003636};
+                          075757, 075717, 000002, 000700, 000000, 007755, 003416};
 
 class Raster {
  public:
