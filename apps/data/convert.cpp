@@ -77,7 +77,16 @@ Written to_folder(const EventSource& source, const ConvertOptions& o) {
   return written;
 }
 
+/// Error: what is read would be written over.
+void require_elsewhere(const ConvertOptions& o) {
+  std::error_code unknown;  // a path that does not exist is another one
+  if (fs::equivalent(o.in, o.out, unknown))
+    fail(ErrorCode::invalid_argument, "{}: it would be written over itself; name another output.",
+         o.out.string());
+}
+
 int convert(const ConvertOptions& o) {
+  require_elsewhere(o);
   const EventSource source(o.in, o.source);
   Written written;
   if (is_spike_file(o.out)) {

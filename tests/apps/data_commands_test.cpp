@@ -208,6 +208,12 @@ TEST_CASE("what cannot be converted or drawn is refused with what would be right
   refuses("convert " + run.path("a.npz") + " " + run.path("b.h5"), invalid,
           "the layout of SHD holds channels; this is a sensor of 20x16x2 pixels.");
   refuses("convert " + run.path("a.npz") + " " + run.path("b.xyz"), invalid, "b.xyz");
+  const std::string before = test::file_text(run.folder / "a.npz");
+  refuses("convert " + run.path("a.npz") + " " + run.path("set/../a.npz") + " --to aedat4", invalid,
+          "a.npz: it would be written over itself; name another output.");
+  CHECK(test::file_text(run.folder / "a.npz") == before);
+  refuses("convert " + run.path("set") + " " + run.path("set") + " --to npz", invalid,
+          "set: it would be written over itself");
   refuses("plot " + run.path("a.npz") + " " + run.path("b.gif"), invalid,
           "b.gif: a plot must be .svg or .png.");
   refuses("info " + run.path("nowhere"), ErrorCode::io,
