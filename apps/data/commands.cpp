@@ -10,16 +10,15 @@ namespace ranvier::apps {
 
 void add_data_commands(CLI::App& app, Chosen& chosen) {
   app.require_subcommand(1);
-  app.footer("ranvier-data SUBCOMMAND --help lists the options of each.\n\nFormats:\n" +
-             list_event_formats() + "  hdf5    .h5      spike trains in the layout of SHD");
   add_info_command(app, chosen);
   add_head_command(app, chosen);
   add_convert_command(app, chosen);
   add_generate_command(app, chosen);
   add_cache_command(app, chosen);
   add_plot_command(app, chosen);
-  // The list of formats once is enough.
-  for (CLI::App* command : app.get_subcommands({})) command->footer("");
+  // Set last, or each of them would end with it too.
+  app.footer("ranvier-data SUBCOMMAND --help lists the options of each.\n\nFormats:\n" +
+             list_event_formats() + "  hdf5    .h5      spike trains in the layout of SHD");
 }
 
 void for_each_recording(

@@ -43,7 +43,7 @@ std::string event_set_names() {
 Opened open_event_set(const std::string& name, const DatasetSource& source) {
   for (const EventSet& set : sets)
     if (name == set.name) return set.open(source);
-  fail(ErrorCode::invalid_argument, "--dataset must be one of {}; got '{}'.", event_set_names(),
+  fail(ErrorCode::invalid_argument, "the data set must be one of {}; got '{}'.", event_set_names(),
        name);
 }
 

@@ -101,6 +101,9 @@ TEST_CASE("the help of ranvier-data and of the event trainers fits 80 columns") 
   add_camera_options(camera, camera_options);
   check_width(camera);
   CHECK_THAT(data.help(), Contains("evt3") && Contains("hdf5") && Contains("convert"));
+  CHECK_THAT(data.get_subcommand("cache")->help(), Contains("shd, ssc, fsdd"));
+  const CLI::App* generate = data.get_subcommand("generate");
+  CHECK_THAT(generate->get_subcommand("randman")->help(), !Contains("evt3"));
 }
 
 TEST_CASE("info tells what is in a file") {
@@ -227,7 +230,7 @@ TEST_CASE("what cannot be converted or drawn is refused with what would be right
   make_folder(run.folder / "empty");
   refuses("info " + run.path("empty"), ErrorCode::format,
           "empty: none of its files has the extension of a format of events.");
-  refuses("cache tidigits --data-dir x", invalid, "--dataset must be one of shd, ssc, fsdd, ");
+  refuses("cache tidigits --data-dir x", invalid, "the data set must be one of shd, ssc, fsdd, ");
 }
 
 TEST_CASE("plot and cache leave their files") {
