@@ -66,6 +66,7 @@ void add_rank_options(CLI::App& app, TrainOptions& o) {
 
 void add_train_options(CLI::App& app, TrainOptions& o, const TrainerNames& names) {
   app.set_config("--config", "", "Read options from a TOML file, e.g. epochs = 3");
+  app.allow_config_extras(CLI::config_extras_mode::capture);
   add_data_options(app, o, names);
   if (!names.steps_help.empty())
     app.add_option("--steps", o.steps, names.steps_help)->capture_default_str()->group("Network");

@@ -52,6 +52,11 @@ TEST_CASE("resuming without a path means the output directory's checkpoint") {
   CHECK(resume->empty());
 }
 
-TEST_CASE("an unknown option is refused by name") {
+TEST_CASE("an unknown option is refused by name, on the command line and in a file") {
   CHECK_THROWS_WITH(parse("--epoch 3"), Catch::Matchers::Contains("--epoch"));
+  const test::TemporaryFolder folder;
+  const std::string toml = "epoch = 3\n";
+  test::write_file(folder / "run.toml", std::vector<std::uint8_t>(toml.begin(), toml.end()));
+  CHECK_THROWS_WITH(parse("--config " + (folder / "run.toml").string()),
+                    Catch::Matchers::Contains("epoch"));
 }
