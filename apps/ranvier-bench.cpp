@@ -82,6 +82,8 @@ int main(int argc, char** argv) {
   bool json = false, compares = false;
   CompareOptions compare;
   std::string device = "cpu";
+  const CLI::Validator positive =
+      CLI::Range(std::int64_t{1}, std::int64_t{1} << 40).description("");
   app.add_option(
          "groups", names,
          "What to time (default: all): copy, csnn, delays,\nfeed, fused, linear-lif, mlp, neurons, "
@@ -89,21 +91,21 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember(groups).description(""));
   app.add_option("--runs", options.runs, "Counted runs of each; the median is given")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(positive);
   app.add_option("--batch-size", options.batch, "Samples per training step")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(positive);
   app.add_option("--channels", options.channels, "Channels of csnn")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(positive);
   app.add_option("--neurons", options.neurons, "Neurons of copy and neurons")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(positive);
   app.add_option("--device", device, "cpu or cuda[:index], not of products, feed, shards")
       ->capture_default_str();
   app.add_option("--threads", threads, "Threads that compute; 0: one per core")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, 1 << 16).description(""));
   app.add_flag("--json", json, "Print one JSON object a line instead of a table");
   CLI::Option* const compare_flag =
       app.add_flag("--compare", compares,
@@ -114,10 +116,9 @@ int main(int argc, char** argv) {
   app.add_option("--python", compare.python, "The Python that runs it")
       ->capture_default_str()
       ->needs(compare_flag);
-  CLI11_PARSE(app, argc, argv);
-  if (names.empty())
-    for (const auto& [name, group] : groups) names.push_back(name);
-  return run_program([&] {
+  return run_program(app, argc, argv, [&] {
+    if (names.empty())
+      for (const auto& [name, group] : groups) names.push_back(name);
     if (threads > 0) ranvier::set_num_threads(threads);
     options.device = ranvier::parse_device(device);
     ranvier::require_available(options.device);

@@ -10,6 +10,5 @@ int main(int argc, char** argv) {
                "ranvier-data");
   Chosen chosen;
   add_data_commands(app, chosen);
-  CLI11_PARSE(app, argc, argv);
-  return run_program(chosen);
+  return run_program(app, argc, argv, [&] { return chosen(); });
 }

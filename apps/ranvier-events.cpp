@@ -11,8 +11,7 @@ int main(int argc, char** argv) {
   CLI::App app("Trains a spiking convolutional network on recordings of event cameras.",
                "ranvier-events");
   add_camera_options(app, options);
-  CLI11_PARSE(app, argc, argv);
-  return run_program([&] {
+  return run_program(app, argc, argv, [&] {
     return train(options.train, [&](const Ranks& ranks) {
       return camera_task(options, ranks.steps(options.train.steps));
     });

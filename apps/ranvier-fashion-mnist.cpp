@@ -41,7 +41,7 @@ int main(int argc, char** argv) {
   TrainOptions options{.epochs = 64, .output_dir = "runs/fashion-mnist"};
   CLI::App app("Trains a spiking convolutional network on Fashion-MNIST.", "ranvier-fashion-mnist");
   add_train_options(app, options, {.channels_help = "Channels of both convolutions"});
-  CLI11_PARSE(app, argc, argv);
-  return run_program(
-      [&] { return train(options, [&](const Ranks&) { return fashion_mnist(options); }); });
+  return run_program(app, argc, argv, [&] {
+    return train(options, [&](const Ranks&) { return fashion_mnist(options); });
+  });
 }

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "apps/support/run_program.h"
 #include "ranvier/core/build_info.h"
 #include "ranvier/core/device.h"
 #include "ranvier/core/dispatch.h"
@@ -48,10 +49,12 @@ int main(int argc, char** argv) {
   CLI::App app("What this build of Ranvier is, and what it found on this machine.", "ranvier-info");
   bool json = false;
   app.add_flag("--json", json, "Print one JSON object instead of text");
-  CLI11_PARSE(app, argc, argv);
-  const BuildInfo info = ranvier::build_info();
-  if (json)
-    fmt::print("{}\n", as_json(info).dump());
-  else
-    print(info);
+  return ranvier::apps::run_program(app, argc, argv, [&] {
+    const BuildInfo info = ranvier::build_info();
+    if (json)
+      fmt::print("{}\n", as_json(info).dump());
+    else
+      print(info);
+    return 0;
+  });
 }

@@ -44,6 +44,6 @@ int main(int argc, char** argv) {
                        .output_dir = "runs/mnist"};
   CLI::App app("Trains a spiking fully connected network on MNIST.", "ranvier-mnist");
   add_train_options(app, options, {.channels_help = "Neurons of the hidden layer"});
-  CLI11_PARSE(app, argc, argv);
-  return run_program([&] { return train(options, [&](const Ranks&) { return mnist(options); }); });
+  return run_program(app, argc, argv,
+                     [&] { return train(options, [&](const Ranks&) { return mnist(options); }); });
 }

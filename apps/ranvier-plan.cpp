@@ -11,8 +11,7 @@ int main(int argc, char** argv) {
   CLI::App app("Predicts a training step over several ranks from times measured here.",
                "ranvier-plan");
   add_plan_options(app, options);
-  CLI11_PARSE(app, argc, argv);
-  return run_program([&] {
+  return run_program(app, argc, argv, [&] {
     const auto transport = ranvier::launched_by_mpi() ? ranvier::open_mpi() : nullptr;
     return run_plan(options, transport.get());
   });

@@ -11,8 +11,7 @@ int main(int argc, char** argv) {
   CLI::App app("Trains a spiking network on spoken words, or other spike trains of channels.",
                "ranvier-shd");
   add_spike_train_options(app, options);
-  CLI11_PARSE(app, argc, argv);
-  return run_program([&] {
+  return run_program(app, argc, argv, [&] {
     options = completed(options);
     return train(options.train, [&](const Ranks& ranks) {
       return spike_train_task(options, ranks.steps(options.train.steps));
