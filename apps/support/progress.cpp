@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "apps/support/say.h"
 #include "ranvier/core/error.h"
 
 namespace ranvier::apps {
@@ -128,9 +129,9 @@ void Progress::show(const State& state) {
   if (now - shown_ < (terminal_ ? redraw_seconds : plain_seconds)) return;
   shown_ = now;
   if (terminal_)
-    fmt::print(options_.out, "\r{}\x1b[K", line());
+    say(options_.out, "\r{}\x1b[K", line());
   else
-    fmt::print(options_.out, "{}\n", plain_line());
+    say(options_.out, "{}\n", plain_line());
   std::fflush(options_.out);
   drawn_ = true;
 }

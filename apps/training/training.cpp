@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "apps/support/say.h"
 #include "apps/training/rank_start.h"
 #include "apps/training/training_report.h"
 #include "ranvier/core/build_info.h"
@@ -146,9 +147,16 @@ std::filesystem::path Training::checkpoint_path() const {
 void Training::resume() {
   const bool named = options_.resume && !options_.resume->empty();
   const std::filesystem::path path = named ? *options_.resume : checkpoint_path();
+  if (!named && !std::filesystem::exists(path))
+    fail(ErrorCode::io, "{}: there is no checkpoint yet; begin without --resume and --eval-only.",
+         path.string());
   state_ = load_run(path, task_, options_, *optimizer_);
-  fmt::print("resumed from {}: epoch {}, batch {}\n", path.string(), state_.next.epoch + 1,
-             state_.next.batch);
+  if (options_.eval_only) return;
+  if (state_.next.epoch >= options_.epochs)
+    say("{} is at its end, all {} epochs are done\n", path.string(), options_.epochs);
+  else
+    say("resumed from {}: epoch {}, batch {}\n", path.string(), state_.next.epoch + 1,
+        state_.next.batch);
 }
 
 std::int64_t Training::step_number() const {
@@ -157,18 +165,21 @@ std::int64_t Training::step_number() const {
 
 void Training::print_plan() {
   const TrainingBatch example = on_device(first_samples(*task_.test, options_.batch_size), device_);
-  fmt::print("{}\n", format_summary(summarise(task_.network, example.inputs, example.size())));
-  fmt::print("training on {} {}, testing on {}; {}, {}\n", task_.train->size(), task_.names.many,
-             task_.test->size(), machine(device_),
-             options_.amp == "none" ? "all in f32" : "products in " + options_.amp);
-  if (!ranks_.alone()) fmt::print("{}\n", ranks_.describe());
+  say("{}\n", format_summary(summarise(task_.network, example.inputs, example.size())));
+  const std::string training =
+      options_.eval_only
+          ? ""
+          : fmt::format("training on {} {}, ", task_.train->size(), task_.names.many);
+  say("{}testing on {} {}; {}, {}\n", training, task_.test->size(), task_.names.many,
+      machine(device_), options_.amp == "none" ? "all in f32" : "products in " + options_.amp);
+  if (!ranks_.alone()) say("{}\n", ranks_.describe());
 }
 
 void Training::print_prediction() {
   const Prediction prediction = predict_step(ranks_, task_, options_);
   predicted_ = prediction.step;
-  fmt::print("predicted: a step takes {:.1f} ms, of which ranks wait {:.0f} %\n",
-             1e3 * prediction.step, 100 * prediction.waiting);
+  say("predicted: a step takes {:.1f} ms, of which ranks wait {:.0f} %\n", 1e3 * prediction.step,
+      100 * prediction.waiting);
 }
 
 // Of a whole epoch, without the time spent waiting for batches.
@@ -176,8 +187,8 @@ void Training::print_measured() {
   if (!predicted_ || state_.epoch.samples < train_feed_->batches() * options_.batch_size) return;
   const double measured = (state_.epoch.seconds - state_.epoch.data_seconds) /
                           static_cast<double>(train_feed_->batches());
-  fmt::print("measured: a step takes {:.1f} ms, {:+.0f} % of what was predicted\n", 1e3 * measured,
-             100 * (measured / *predicted_ - 1));
+  say("measured: a step takes {:.1f} ms, {:+.0f} % of what was predicted\n", 1e3 * measured,
+      100 * (measured / *predicted_ - 1));
   if (options_.speculate) print_speculation();
   predicted_.reset();
 }
@@ -185,10 +196,10 @@ void Training::print_measured() {
 void Training::print_speculation() const {
   const Speculation all = step_.speculation();
   if (all.scanned == 0)
-    fmt::print("speculated: no neurons that reset hard had to wait for their state\n");
+    say("speculated: no neurons that reset hard had to wait for their state\n");
   else
-    fmt::print("speculated: {:.0f} % of what began from a guess was done again\n",
-               100 * static_cast<double>(all.repaired) / static_cast<double>(all.scanned));
+    say("speculated: {:.0f} % of what began from a guess was done again\n",
+        100 * static_cast<double>(all.repaired) / static_cast<double>(all.scanned));
 }
 
 int Training::run() {
@@ -198,8 +209,8 @@ int Training::run() {
     const auto test = evaluate(stop);
     if (!test) return exit_status(stop);
     warn_of_skipped(*task_.test);
-    fmt::print("test loss {:.4f}, test accuracy {:.4f}\n", test->totals.mean_loss(),
-               test->totals.accuracy());
+    say("test loss {:.4f}, test accuracy {:.4f}\n", test->totals.mean_loss(),
+        test->totals.accuracy());
     return 0;
   }
   if (!ranks_.alone()) print_prediction();
@@ -220,14 +231,13 @@ int Training::run() {
   warn_of_skipped(*task_.train);
   warn_of_skipped(*task_.test);
   if (ranks_.mesh().data_index() == 0) report(*test);
-  fmt::print("{}\n", best_epoch_text(*best_epoch(state_.history)));
+  say("{}\n", best_epoch_text(*best_epoch(state_.history)));
   return 0;
 }
 
 int Training::stopped(const StopSignal& stop) {
   save();
-  fmt::print("stopped; the same command with --resume goes on from {}\n",
-             checkpoint_path().string());
+  say("stopped; the same command with --resume goes on from {}\n", checkpoint_path().string());
   return exit_status(stop);
 }
 
@@ -337,8 +347,7 @@ void Training::finish_epoch(const Totals& test, std::optional<MetricsLog>& metri
   state_.history.push_back(row);
   state_.next = {.epoch = row.epoch, .batch = 0};
   state_.epoch = {};
-  fmt::print(
-      "epoch {}/{}  train loss {:.4f} acc {:.4f}  test loss {:.4f} acc {:.4f}  {:.1f} s  "
+  say("epoch {}/{}  train loss {:.4f} acc {:.4f}  test loss {:.4f} acc {:.4f}  {:.1f} s  "
       "{:.0f} {}/s  data {:.0f} %  compute {:.0f} %\n",
       row.epoch, options_.epochs, row.train_loss, row.train_accuracy, row.test_loss,
       row.test_accuracy, row.seconds, row.images_per_second, task_.names.brief,
@@ -420,8 +429,7 @@ void Training::report(const Evaluation& evaluation) {
       .confusion = evaluation.confusion};
   report.summary.insert(report.summary.end(), task_.recipe.begin(), task_.recipe.end());
   write_training_report(path, std::move(report), task_, step_, ranks_);
-  fmt::print("report  {}\nmetrics {}\n", path.string(),
-             (options_.output_dir / "metrics.csv").string());
+  say("report  {}\nmetrics {}\n", path.string(), (options_.output_dir / "metrics.csv").string());
 }
 
 }  // namespace ranvier::apps

@@ -1,10 +1,15 @@
 #include "apps/training/training.h"
 
+#include <unistd.h>
+#include <CLI/CLI.hpp>
+
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 
+#include "apps/support/run_program.h"
 #include "apps/tasks/image_samples.h"
 #include "apps/training/train.h"
 #include "ranvier/core/random.h"
@@ -215,6 +220,39 @@ TEST_CASE("a checkpoint that cannot be written for a while costs nothing") {
   CHECK(test::run_training(task, options) == 0);
   CHECK(values(folder) == values(whole.path()));
   CHECK(lines(folder / "metrics.csv") == 4);
+}
+
+TEST_CASE("a log that cannot be written does not end a run, and its program tells of it") {
+  const test::TemporaryFolder folder;
+  TrainOptions options = small_options(folder / "run");
+  options.epochs = 2;
+  std::fflush(stdout);
+  const int former = dup(STDOUT_FILENO);
+  REQUIRE(std::freopen("/dev/full", "w", stdout) != nullptr);
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
+  CLI::App app("A trainer.", "trainer");
+  const char* const arguments[] = {"trainer"};
+  int trained = -1;
+  const int status = run_program(app, 1, arguments, [&] { return trained = train(options); });
+  std::clearerr(stdout);
+  dup2(former, STDOUT_FILENO);
+  close(former);
+  CHECK(trained == 0);
+  CHECK(status == 1);
+  CHECK(std::filesystem::exists(folder / "run/report.html"));
+}
+
+TEST_CASE("programs end with 0 after help, and with 1 after a mistake on the command line") {
+  CLI::App app("A program.", "program");
+  const auto status = [&](const char* argument) {
+    const char* const arguments[] = {"program", argument};
+    return run_program(app, 2, arguments, [] { return 7; });
+  };
+  CHECK(status("--help") == 0);
+  CHECK(status("--version") == 0);
+  CHECK(status("--nonsense") == 1);
+  const char* const nothing[] = {"program"};
+  CHECK(run_program(app, 1, nothing, [] { return 7; }) == 7);
 }
 
 TEST_CASE("an output directory that cannot be used is refused before training") {
