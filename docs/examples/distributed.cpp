@@ -5,6 +5,7 @@
 
 #include "ranvier/core/random.h"
 #include "ranvier/distributed/local_transport.h"
+#include "ranvier/distributed/mpi_transport.h"
 #include "ranvier/distributed/sharded_network.h"
 #include "ranvier/layers/event_networks.h"
 #include "ranvier/ops/loss/loss.h"
@@ -45,6 +46,10 @@ double train(Transport& transport, MeshShape shape) {
 }  // namespace
 
 int main() {
+  if (launched_by_mpi()) {
+    run_mpi([](Transport& transport) { train(transport, {.time = transport.size()}); });
+    return 0;
+  }
   double alone = 0, shared = 0;
   run_local(1, [&](Transport& transport) { alone = train(transport, {}); });
   run_local(4, [&](Transport& transport) {
