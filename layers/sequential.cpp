@@ -40,6 +40,13 @@ std::optional<FusedPool> fused_pool(AnyModule& module) {
   return std::nullopt;
 }
 
+/// For how many steps a module shows a static input; 0: it takes none.
+std::int64_t steps_shown_by(AnyModule& module) {
+  if (const NeuronLayer* neurons = module.as<NeuronLayer>()) return neurons->steps;
+  if (Sequential* network = module.as<Sequential>()) return network->shown_steps();
+  return 0;
+}
+
 /// Whether products like spikes as bits there: tensor cores multiply them as numbers only.
 bool takes_packed(Device device) { return device.type == DeviceType::cpu; }
 
@@ -87,14 +94,13 @@ std::size_t Sequential::group_size(std::size_t index) {
 
 std::int64_t Sequential::shown_steps() {
   const std::size_t shown = static_input_length();
-  return shown == 0 ? 0 : entries_[shown - 1].module.as<NeuronLayer>()->steps;
+  return shown == 0 ? 0 : steps_shown_by(entries_[shown - 1].module);
 }
 
-// How many modules from the first on are given a static input: up to the neurons that show it.
+// How many modules from the first on are given a static input: up to the one that shows it.
 std::size_t Sequential::static_input_length() {
   for (std::size_t i = entries_.size(); i > 0; --i)
-    if (const NeuronLayer* neurons = entries_[i - 1].module.as<NeuronLayer>())
-      if (neurons->steps > 0) return i;
+    if (steps_shown_by(entries_[i - 1].module) > 0) return i;
   return 0;
 }
 
@@ -109,7 +115,7 @@ Shard Sequential::operator()(const Tensor& x, const State& state) {
   next.children.resize(entries_.size());
   Tensor y = x;
   for (std::size_t i = 0; i < entries_.size();) {
-    const StaticInputGuard input(i < shown);
+    const StaticInputGuard input(i + 1 < shown);  // what shows it knows
     const std::size_t count = alone ? 1 : group_size(i);
     // In a group, the neuron is the one module that has a state.
     const std::size_t stateful = count > 1 ? i + 1 : i;

@@ -3,6 +3,7 @@
 #include "ranvier/core/random.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/layers/batch_norm.h"
+#include "ranvier/layers/dropout.h"
 #include "ranvier/layers/linear.h"
 #include "ranvier/layers/networks.h"
 #include "ranvier/layers/summary.h"
@@ -98,6 +99,21 @@ TEST_CASE("a sequence may be cut anywhere without changing a spike") {
     joined.insert(joined.end(), rest.begin(), rest.end());
     CHECK(joined == whole);
   }
+}
+
+TEST_CASE("a static input is one wherever in the network it is shown") {
+  const auto norm = [] { return BatchNorm({.features = 5, .mode = BatchNormMode::step}); };
+  const auto dropout = [] { return Dropout({.p = 0.5, .shared_steps = true}); };
+  const auto outputs = [](Sequential network) {
+    CHECK(network.shown_steps() == 3);
+    seed(8);
+    return to_vector(network(uniform({4, 2, 5}, -1, 2)));
+  };
+  const auto flat = outputs(Sequential(norm(), dropout(), IF({}, {.steps = 3}), norm(), dropout()));
+  CHECK(outputs(Sequential(norm(), Sequential(dropout(), IF({}, {.steps = 3}), norm()),
+                           dropout())) == flat);
+  CHECK(outputs(Sequential(norm(), dropout(), Sequential(IF({}, {.steps = 3}), norm()),
+                           dropout())) == flat);
 }
 
 TEST_CASE("a detached state stops the gradient at the cut") {
