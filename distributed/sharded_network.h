@@ -48,7 +48,8 @@ struct ShardOptions {
   std::int64_t state_pieces = 0;
 };
 
-/// Shares `network`, which must outlive it, over `mesh`.
+/// Shares `network`, which must outlive it, over `mesh`. Its parameters stay the same tensors: move
+/// it to its device before.
 class ShardedNetwork {
  public:
   ShardedNetwork(Sequential& network, const Mesh& mesh, ShardOptions options = {});
