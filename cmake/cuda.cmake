@@ -12,6 +12,28 @@ if(NOT DEFINED CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know
 endif()
 set(CMAKE_CUDA_STANDARD 20)
 
+# PTX for the oldest generation, and machine code for each from that. CMake would let nvcc make PTX
+# for each of them, which takes half as long again (docs/decisions/0032-one-ptx.md).
+function(ranvier_one_ptx target)
+  set(numbers ${CMAKE_CUDA_ARCHITECTURES})
+  list(TRANSFORM numbers REPLACE "-(real|virtual)$" "")
+  if(NOT "${numbers}" MATCHES "^[0-9]+(;[0-9]+)*$")
+    return()  # "native", "all", "90a": as CMake does it
+  endif()
+  list(SORT numbers COMPARE NATURAL)
+  list(GET numbers 0 oldest)
+  set(code ${CMAKE_CUDA_ARCHITECTURES})
+  list(TRANSFORM code REPLACE "^([0-9]+)(-real)?$" "sm_\\1")
+  list(FILTER code INCLUDE REGEX "^sm_")
+  if(NOT "${CMAKE_CUDA_ARCHITECTURES}" MATCHES "^[0-9]+-real(;[0-9]+-real)*$")
+    list(APPEND code compute_${oldest})  # for generations that are not listed
+  endif()
+  list(JOIN code "," code)
+  set_target_properties(${target} PROPERTIES CUDA_ARCHITECTURES OFF)
+  target_compile_options(${target} PRIVATE
+    "$<$<COMPILE_LANGUAGE:CUDA>:--generate-code=arch=compute_${oldest},code=[${code}]>")
+endfunction()
+
 function(ranvier_cuda_library target)
   add_library(${target} SHARED ${ARGN})
   target_link_libraries(${target} PRIVATE ranvier CUDA::cudart_static)
@@ -22,6 +44,7 @@ function(ranvier_cuda_library target)
   target_compile_options(${target} PRIVATE
     "$<$<COMPILE_LANGUAGE:CUDA>:--fmad=false;--expt-relaxed-constexpr;--extended-lambda>"
     "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra;-Xptxas=--warn-on-spills,-Werror>")
+  ranvier_one_ptx(${target})
   set_target_properties(${target} PROPERTIES
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   install(TARGETS ${target} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
