@@ -27,8 +27,8 @@ DType gradient_dtype(DType dtype) { return dtype == DType::bits ? DType::f32 : d
 Edge edge_to(const Tensor& input) {
   if (!input.defined() || !input.requires_grad()) return {};
   detail::TensorImpl& impl = input.impl();
-  if (impl.origin) return {impl.origin, impl.origin_index, {}};
-  return {nullptr, 0, input};
+  if (impl.origin) return {impl.origin, impl.origin_index, input.numel(), {}};
+  return {nullptr, 0, input.numel(), input};
 }
 
 /// `given` in `dtype`. Error unless it can stand for a gradient of `shape` and `dtype` on `device`.
@@ -256,6 +256,9 @@ class BackwardWalk {
   void send(const Edge& edge, Tensor grad, const char* sender) {
     if (edge.leaf.defined()) return send_to_leaf(edge.leaf, std::move(grad), sender);
     if (!edge.node) return;
+    RV_ASSERT(grad.numel() == edge.numel,
+              "[backward] {} gave a gradient of {} for a tensor of {} elements", sender,
+              grad.shape(), edge.numel);
     auto [it, first_visit] = pending_.try_emplace(edge.node.get());
     if (first_visit) {
       it->second.resize(static_cast<std::size_t>(edge.node->outputs_));

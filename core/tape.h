@@ -29,7 +29,8 @@ namespace ranvier {
 struct Edge {
   std::shared_ptr<Node> node;
   int index = 0;
-  Tensor leaf;  ///< defined for a leaf that requires a gradient; then `node` is null
+  std::int64_t numel = 0;  ///< of the tensor, and so of its gradient
+  Tensor leaf;             ///< defined for a leaf that requires a gradient; then `node` is null
 
   bool active() const { return node != nullptr || leaf.defined(); }
 };

@@ -243,6 +243,20 @@ TEST_CASE("a leaf is told of in the end if part of the graph sends it nothing") 
   CHECK(told == std::vector<double>{1});
 }
 
+TEST_CASE("a node whose gradient has not the size of its tensor is named") {
+  struct ShortBackward final : Node {
+    const char* name() const override { return "ShortBackward"; }
+    std::vector<Tensor> backward(std::span<const Tensor>) override { return {tensor({1.0f})}; }
+  };
+  Tensor x = tensor({1.0f, 2.0f}).set_requires_grad(true);
+  for (const Tensor& input : {x, square(x)}) {
+    Tensor y = tensor({4});
+    attach(std::make_shared<ShortBackward>(), {input}, {y});
+    CHECK_THROWS_WITH(y.backward(), Catch::Contains("ShortBackward gave a gradient of (1,) for a"));
+    CHECK_FALSE(x.grad().defined());
+  }
+}
+
 TEST_CASE("16-bit activations are widened differentiably, and their gradients summed in f32") {
   for (const DType dtype : {DType::bf16, DType::f16}) {
     Tensor x = tensor({1.0f, 3.0f}).to(dtype);
