@@ -31,10 +31,12 @@ inline void check_polarities(const char* transform, const Sensor& sensor) {
 }
 
 /// The largest integer that is not above value * factor, of a factor that may be rounded: 49 times
-/// the double next to 1/49 is 1.
+/// the double next to 1/49 is 1. For all |value| < 2^52 and factors 1/n what division gives.
 inline double floor_product(double value, double factor) {
-  const double product = value * factor;
-  return std::floor(product + std::abs(product) * 0x1p-50);
+  const double product = value * factor, nearest = std::nearbyint(product);
+  // How far the exact product is above the nearest integer; what the factor lacks is no distance.
+  const double above = product - nearest + std::fma(value, factor, -product);
+  return above < -std::abs(product) * 0x1p-53 ? nearest - 1 : nearest;
 }
 
 /// `t` as the time of an event, whatever it is.

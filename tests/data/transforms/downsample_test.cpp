@@ -51,6 +51,19 @@ TEST_CASE("a target size divides exactly, also on the largest sensors") {
     }
 }
 
+TEST_CASE("times far from 0 are rounded down as a division does") {
+  for (const std::int64_t far : {std::int64_t{1'800'000'000'000'000}, max_time / 2, max_time})
+    for (const std::int64_t n : {2, 3, 7, 1000, 4093}) {
+      const std::int64_t k = far / n - 1;
+      Events events;
+      for (const std::int64_t t : {-k * n - 1, -k * n, k * n - 1, k * n, k * n + n - 1})
+        events.push_back(t, 0, 0, 1);
+      const Downsample by{.time_factor = 1.0 / static_cast<double>(n)};
+      INFO("1/" << n << " of " << far);
+      CHECK(transformed(by, events, {}).t == std::vector<std::int64_t>{-k - 1, -k, k - 1, k, k});
+    }
+}
+
 TEST_CASE("both axes and times are scaled, and no event is lost") {
   const Sensor sensor{34, 20, 2};
   const EventTransform down = Downsample{.time_factor = 0.001, .spatial_factor = 0.5};
