@@ -50,6 +50,49 @@ struct SpikeFileWriter::State {
     return at;
   }
 
+  /// Errors: those of `append`, but for times.
+  void check(const Events& events, std::int64_t label) const {
+    RV_CHECK(label >= 0 && label < static_cast<std::int64_t>(classes.size()),
+             "[{}] {}: sample {} has the label {}; there are {} classes.", writer, name, samples,
+             label, classes.size());
+    RV_CHECK(events.size() <= std::int64_t{0xffffffff},
+             "[{}] {}: sample {} has {} events; a sequence in HDF5 has at most 2^32 - 1.", writer,
+             name, samples, events.size());
+    for (std::size_t i = 0; i < events.x.size(); ++i) {
+      RV_CHECK(events.x[i] >= 0 && events.x[i] < options.channels && events.y[i] == 0,
+               "[{}] {}: event {} of sample {} is at ({}, {}); there are {} channels in row 0.",
+               writer, name, i, samples, events.x[i], events.y[i], options.channels);
+      RV_CHECK(events.p[i] != 0,
+               "[{}] {}: event {} of sample {} is OFF; the layout of SHD has no polarities: merge "
+               "them.",
+               writer, name, i, samples);
+    }
+  }
+
+  /// Overwrites `column`. Error: a time that the file cannot hold.
+  void write_times(const Events& events) {
+    column.clear();
+    for (std::size_t i = 0; i < events.t.size(); ++i) {
+      const std::int64_t t = events.t[i];
+      const std::int64_t read = options.times == DType::f16   ? append_time<float16>(column, t)
+                                : options.times == DType::f32 ? append_time<float>(column, t)
+                                                              : append_time<double>(column, t);
+      RV_CHECK(read >= 0 && (read == t || options.times == DType::f16),
+               "[{}] {}: event {} of sample {} at {} us cannot be stored as {} seconds{}.", writer,
+               name, i, samples, t, ranvier::name(options.times),
+               t >= 0 && options.times != DType::f64 ? "; f64 can" : "");
+    }
+  }
+
+  /// Overwrites `column`.
+  void write_units(const Events& events) {
+    column.clear();
+    for (const std::int16_t x : events.x) {
+      column.push_back(static_cast<std::uint8_t>(x));
+      column.push_back(static_cast<std::uint8_t>(x >> 8));
+    }
+  }
+
   void flush_heap() {
     if (!heap.empty()) write(heap.take());
   }
@@ -100,32 +143,10 @@ SpikeFileWriter::~SpikeFileWriter() = default;
 
 void SpikeFileWriter::append(const Events& events, std::int64_t label) {
   State& s = *state_;
-  RV_CHECK(label >= 0 && label < static_cast<std::int64_t>(s.classes.size()),
-           "[{}] {}: sample {} has the label {}; there are {} classes.", writer, s.name, s.samples,
-           label, s.classes.size());
-  RV_CHECK(events.size() <= std::int64_t{0xffffffff},
-           "[{}] {}: sample {} has {} events; a sequence in HDF5 has at most 2^32 - 1.", writer,
-           s.name, s.samples, events.size());
-  s.column.clear();
-  for (std::size_t i = 0; i < events.t.size(); ++i) {
-    const std::int64_t t = events.t[i];
-    const std::int64_t read = s.options.times == DType::f16   ? append_time<float16>(s.column, t)
-                              : s.options.times == DType::f32 ? append_time<float>(s.column, t)
-                                                              : append_time<double>(s.column, t);
-    RV_CHECK(read >= 0 && (read == t || s.options.times == DType::f16),
-             "[{}] {}: event {} of sample {} at {} us cannot be stored as {} seconds{}.", writer,
-             s.name, i, s.samples, t, ranvier::name(s.options.times),
-             t >= 0 && s.options.times != DType::f64 ? "; f64 can" : "");
-  }
+  s.check(events, label);
+  s.write_times(events);  // the last that can fail: nothing has been added so far
   s.add_sequence(s.times, events.t.size());
-  s.column.clear();
-  for (std::size_t i = 0; i < events.x.size(); ++i) {
-    RV_CHECK(events.x[i] >= 0 && events.x[i] < s.options.channels && events.y[i] == 0,
-             "[{}] {}: event {} of sample {} is at ({}, {}); there are {} channels in row 0.",
-             writer, s.name, i, s.samples, events.x[i], events.y[i], s.options.channels);
-    s.column.push_back(static_cast<std::uint8_t>(events.x[i]));
-    s.column.push_back(static_cast<std::uint8_t>(events.x[i] >> 8));
-  }
+  s.write_units(events);
   s.add_sequence(s.units, events.x.size());
   s.labels.u16(static_cast<std::uint64_t>(label));
   ++s.samples;

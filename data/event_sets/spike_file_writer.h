@@ -33,7 +33,8 @@ class SpikeFileWriter {
   SpikeFileWriter& operator=(const SpikeFileWriter&) = delete;
 
   /// Adds a sample. Errors: a label without a class; an event outside the channels, in a row other
-  /// than 0, before time 0, or at a time that f32 does not keep; the disk is full.
+  /// than 0, that is OFF, before time 0, or at a time that f32 does not keep, all of which leave
+  /// the sample out; the disk is full.
   void append(const Events& events, std::int64_t label);
   /// Completes the file and gives it its name. Errors: no samples; those of the disk.
   void finish();

@@ -196,19 +196,42 @@ TEST_CASE("a spike file that is not finished leaves the one before alone") {
   CHECK(std::distance(begin(files), end(files)) == 1);
 }
 
+TEST_CASE("a sample that is refused leaves nothing in a spike file") {
+  const TemporaryFolder folder;
+  Events first, second, outside;
+  first.push_back(10, 1, 0, 1);
+  second.push_back(20, 2, 0, 1);
+  outside.push_back(30, 10, 0, 1);
+  SpikeFileWriter writer(folder / "a.h5", {"a"}, {.channels = 10});
+  writer.append(first, 0);
+  CHECK_ERROR(writer.append(outside, 0), invalid, "is at (10, 0)");
+  writer.append(second, 0);
+  writer.finish();
+  const auto read = open_spike_file("a", folder / "a.h5");
+  REQUIRE(read->size() == 2);
+  Events events;
+  read->read(0, events);
+  CHECK(events == first);
+  read->read(1, events);
+  CHECK(events == second);
+}
+
 TEST_CASE("spikes that a file cannot hold are refused by name") {
   const TemporaryFolder folder;
-  const auto append = [&](std::int64_t t, std::int16_t x, std::int16_t y, DType times) {
+  const auto append = [&](std::int64_t t, std::int16_t x, std::int16_t y, DType times,
+                          std::uint8_t p = 1) {
     SpikeFileWriter writer(folder / "a.h5", {"a"}, {.times = times, .channels = 10});
     Events events;
     events.push_back(0, 0, 0, 1);
-    events.push_back(t, x, y, 1);
+    events.push_back(t, x, y, p);
     writer.append(events, 0);
   };
   CHECK_ERROR(append(1, 10, 0, DType::f32), invalid,
               "event 1 of sample 0 is at (10, 0); there are 10 channels in row 0.");
   CHECK_ERROR(append(1, -1, 0, DType::f32), invalid, "is at (-1, 0)");
   CHECK_ERROR(append(1, 0, 2, DType::f32), invalid, "is at (0, 2)");
+  CHECK_ERROR(append(1, 0, 0, DType::f32, 0), invalid,
+              "event 1 of sample 0 is OFF; the layout of SHD has no polarities: merge them.");
   CHECK_ERROR(append(-1, 0, 0, DType::f32), invalid,
               "event 1 of sample 0 at -1 us cannot be stored as f32 seconds.");
   CHECK_ERROR(append(40'000'001, 0, 0, DType::f32), invalid,
