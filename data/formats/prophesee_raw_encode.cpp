@@ -34,7 +34,7 @@ class Evt3Encoder {
     while (high_ < high) {
       high_ = std::min(high, high_ + step);
       write(detail::evt3::time_high, high_ & 0xfff);
-      low_ = 0;
+      low_ = -1;  // not all decoders take it for 0 now
     }
     if ((t & 0xfff) == low_) return;
     low_ = t & 0xfff;
@@ -58,7 +58,7 @@ class Evt3Encoder {
   }
 
   std::vector<std::uint8_t>& out_;
-  std::int64_t high_ = -1, low_ = 0;
+  std::int64_t high_ = -1, low_ = -1;
   std::int16_t y_ = -1;
 };
 

@@ -122,6 +122,15 @@ TEST_CASE("recordings survive EVT 2.0 and EVT 3.0 files") {
   CHECK(parse_evt(encode_evt2(empty), "empty").events.empty());
 }
 
+TEST_CASE("EVT 3.0 writes the low part of a time after every new high part") {
+  Recording recording{.sensor = {.width = 64, .height = 32, .polarities = 2}, .events = {}};
+  for (const std::int64_t t : {4095, 4096}) recording.events.push_back(t, 1, 0, 1);
+  const Bytes file = encode_evt3(recording);
+  const Bytes words = evt3({0x8000, 0x6fff, 0x0000, 0x2801, 0x8001, 0x6000, 0x2801});
+  const std::ptrdiff_t bytes = 7 * sizeof(std::uint16_t);
+  CHECK(Bytes(file.end() - bytes, file.end()) == Bytes(words.end() - bytes, words.end()));
+}
+
 TEST_CASE("EVT 3.0 writes three or more neighbours as a vector") {
   Recording pair{.sensor = {.width = 64, .height = 32, .polarities = 2}, .events = {}};
   for (const std::int16_t x : {10, 21}) pair.events.push_back(0, x, 0, 1);
