@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -51,20 +52,45 @@ Written to_spike_file(const EventSource& source, const ConvertOptions& o) {
   return written;
 }
 
+/// A class as the name of a folder. Error: the file that names it means a place elsewhere.
+fs::path class_folder(const SourceEntry& entry) {
+  const fs::path folder = entry.class_name;
+  if (folder != folder.filename() || folder == "." || folder == "..")
+    fail(ErrorCode::format, "{}: its class \"{}\" cannot be the name of a folder.", entry.name(),
+         entry.class_name);
+  return folder;
+}
+
 /// Where a recording of a folder or of a file of several goes.
 fs::path place_of(const SourceEntry& entry, const ConvertOptions& o, const EventFormat& to) {
+  const bool one_file = !fs::is_directory(o.in);
   fs::path place = o.out;
-  if (entry.index >= 0)
-    place = place / entry.class_name / fmt::format("{:05}", entry.index);
-  else
-    place = (place / fs::relative(entry.file, o.in)).replace_extension();
+  if (!one_file || entry.index < 0) {
+    place /= one_file ? entry.file.filename() : entry.file.lexically_relative(o.in);
+    place.replace_extension();
+    if (entry.file.extension() == ".gz") place.replace_extension();
+  }
+  if (entry.index >= 0) place = place / class_folder(entry) / fmt::format("{:05}", entry.index);
   return place += std::string(to.extension);
+}
+
+/// Error: one recording would be written over another.
+void require_different_places(const EventSource& source, const ConvertOptions& o,
+                              const EventFormat& to) {
+  std::map<fs::path, const SourceEntry*> taken;
+  for (const SourceEntry& entry : source.entries()) {
+    const auto [place, free] = taken.emplace(place_of(entry, o, to), &entry);
+    if (!free)
+      fail(ErrorCode::invalid_argument, "{} and {} would both become {}; convert one by one.",
+           place->second->name(), entry.name(), place->first.string());
+  }
 }
 
 /// Each recording into a file of its own.
 Written to_folder(const EventSource& source, const ConvertOptions& o) {
   RV_CHECK(!o.to.empty(), "{}: a folder is written; name its format with --to.", o.out.string());
   const EventFormat& to = event_format(o.to);
+  require_different_places(source, o, to);
   Written written;
   for_each_recording(source, o.source.skip_bad, "converting",
                      [&](const auto& entry, const auto& found) {

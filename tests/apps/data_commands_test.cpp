@@ -9,6 +9,7 @@
 #include "apps/tasks/camera_task.h"
 #include "apps/tasks/spike_train_task.h"
 #include "ranvier/data/event_sets/spike_file.h"
+#include "ranvier/data/event_sets/spike_file_writer.h"
 #include "ranvier/data/events/memory_recordings.h"
 #include "tests/support/catch.h"
 #include "tests/support/errors.h"
@@ -195,6 +196,48 @@ TEST_CASE("convert turns a file of spike trains into folders and back") {
                             after->classes()[static_cast<std::size_t>(after->label(k))];
     }
   CHECK(same == 9);
+}
+
+TEST_CASE("convert gives each of several files of spike trains a folder of its own") {
+  const Workplace run;
+  run("generate randman --classes 2 --channels 7 --train 4 --test 4 " + run.path("man"));
+  CHECK_THAT(run("convert --to npz " + run.path("man") + " " + run.path("out")),
+             Contains("8 recordings, 56 events"));
+  for (const char* place : {"train/0/00000.npz", "train/1/00003.npz", "test/1/00001.npz"})
+    CHECK(fs::exists(run.folder / "out" / place));
+}
+
+TEST_CASE("convert puts recordings in its folder as they lie in theirs, links among them") {
+  const Workplace run;
+  make_folder(run.folder / "set" / "deep");
+  write_events(run.folder / "a.npz", some_pixels());
+  fs::create_symlink(run.folder / "a.npz", run.folder / "set" / "deep" / "b.npz");
+  run("convert --to dat " + run.path("set/") + " " + run.path("out"));
+  CHECK(fs::exists(run.folder / "out" / "deep" / "b.dat"));
+  run("convert --to dat " + run.path("a.npz") + " " + run.path("out"));
+  CHECK(fs::exists(run.folder / "out" / "a.dat"));
+}
+
+TEST_CASE("convert writes no recording over another, and none outside its folder") {
+  const Workplace run;
+  make_folder(run.folder / "set");
+  write_events(run.folder / "set" / "a.npz", some_pixels(1));
+  write_events(run.folder / "set" / "a.npy", some_pixels(2));
+  CHECK_ERROR(run("convert --to dat " + run.path("set") + " " + run.path("out")),
+              ErrorCode::invalid_argument,
+              "a.npy and " + run.path("set/a.npz") + " would both become " + run.path("out/a.dat"));
+  CHECK_FALSE(fs::exists(run.folder / "out"));
+  for (const std::string& name :
+       {std::string("../out"), run.path("out"), std::string(".."), std::string("a/b")}) {
+    INFO(name);
+    {
+      SpikeFileWriter writer(run.folder / "a.h5", {name}, {.channels = 7});
+      writer.append({}, 0);
+      writer.finish();
+    }
+    CHECK_ERROR(run("convert --to npz " + run.path("a.h5") + " " + run.path("classes")),
+                ErrorCode::format, "its class \"" + name + "\" cannot be the name of a folder.");
+  }
 }
 
 TEST_CASE("what cannot be converted or drawn is refused with what would be right") {
