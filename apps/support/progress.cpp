@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "apps/support/say.h"
+#include "apps/support/text.h"
 #include "ranvier/core/error.h"
 
 namespace ranvier::apps {
@@ -51,19 +52,6 @@ int terminal_columns(std::FILE* out) {
   winsize size = {};
   if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
   return most_columns;
-}
-
-// Columns that UTF-8 text of narrow characters takes.
-int text_columns(std::string_view text) {
-  return static_cast<int>(std::count_if(text.begin(), text.end(), [](char byte) {
-    return (static_cast<unsigned char>(byte) & 0xc0) != 0x80;
-  }));
-}
-
-std::string cut(std::string_view text, int columns) {
-  std::size_t bytes = 0;
-  while (bytes < text.size() && text_columns(text.substr(0, bytes + 1)) <= columns) ++bytes;
-  return std::string(text.substr(0, bytes));
 }
 
 std::string bar(double share, int columns, bool utf8) {
@@ -153,10 +141,10 @@ std::string Progress::line() const {
   const std::vector<std::string> parts{
       "ETA " + duration_text(left), figure_text("loss", state_.loss),
       figure_text("acc", state_.accuracy), rate_text(rate(), options_.unit)};
-  int room = columns_ - text_columns(head);
+  int room = columns_ - characters(head);
   std::vector<bool> kept(parts.size());
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    const int wanted = 2 + text_columns(parts[i]);
+    const int wanted = 2 + characters(parts[i]);
     kept[i] = !parts[i].empty() && wanted <= room;
     if (kept[i]) room -= wanted;
   }
@@ -165,7 +153,7 @@ std::string Progress::line() const {
     text.append(" ").append(bar(share, length, utf8_));
   for (const std::size_t i : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{0}})
     if (kept[i]) text.append("  ").append(parts[i]);
-  return cut(text, columns_);
+  return std::string(first_characters(text, columns_));
 }
 
 std::string Progress::plain_line() const {

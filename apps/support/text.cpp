@@ -65,12 +65,16 @@ int characters(std::string_view text) {
   return count;
 }
 
+std::string_view first_characters(std::string_view text, int most) {
+  std::size_t bytes = 0;
+  for (int i = 0; i < most && bytes < text.size(); ++i)
+    bytes += std::max<std::size_t>(1, character_length(text.substr(bytes)));
+  return text.substr(0, bytes);
+}
+
 std::string shorten(std::string_view text, int most) {
   if (characters(text) <= most) return std::string(text);
-  std::size_t bytes = 0;
-  for (int i = 0; i + 1 < most; ++i)
-    bytes += std::max<std::size_t>(1, character_length(text.substr(bytes)));
-  return std::string(text.substr(0, bytes)) + "…";
+  return std::string(first_characters(text, most - 1)) + "…";
 }
 
 std::string grouped(std::int64_t number) {

@@ -11,11 +11,14 @@ namespace ranvier::apps {
 /// UTF-8, and control characters, become U+FFFD.
 std::string escape(std::string_view text);
 
-/// The first characters of UTF-8 `text`, with an ellipsis if it has more than `most` of them.
-std::string shorten(std::string_view text, int most);
-
-/// Characters of UTF-8 `text`.
+/// Characters of UTF-8 `text`; a byte that belongs to none counts as one.
 int characters(std::string_view text);
+
+/// The first `most` characters of UTF-8 `text`, or all of it.
+std::string_view first_characters(std::string_view text, int most);
+
+/// `text` if it has at most `most` characters, or else as many with an ellipsis as the last.
+std::string shorten(std::string_view text, int most);
 
 /// 1234567 as "1,234,567".
 std::string grouped(std::int64_t number);

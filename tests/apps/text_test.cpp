@@ -23,6 +23,8 @@ TEST_CASE("bytes that are not UTF-8 are replaced one by one") {
 
 TEST_CASE("text is shortened between characters") {
   CHECK(characters("Ärger") == 5);
+  CHECK(first_characters("Ärger", 1) == "Ä");
+  CHECK(first_characters("Ärger", 9) == "Ärger");
   CHECK(shorten("Ärger", 5) == "Ärger");
   CHECK(shorten("Ärger", 4) == "Ärg…");
   CHECK(shorten("\xff\xff\xff", 2) == "\xff…");
