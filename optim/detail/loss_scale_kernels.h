@@ -27,7 +27,8 @@ RV_HD ScaleState adapted(const ScaleRules& rules, const ScaleState& s) {
   const bool overflow = s.overflow != 0.0f;
   const bool grows = !overflow && s.calm_steps + 1.0f >= rules.interval;
   const float factor = s.factor * (overflow ? rules.backoff : grows ? rules.growth : 1.0f);
-  if (factor > 0x1p126f) return {s.factor, s.inverse, 0, 0};  // the inverse stays a normal number
+  // Factor and inverse stay normal numbers.
+  if (factor > 0x1p126f || factor < 0x1p-126f) return {s.factor, s.inverse, 0, 0};
   return {factor, 1.0f / factor, overflow || grows ? 0.0f : s.calm_steps + 1.0f, 0};
 }
 

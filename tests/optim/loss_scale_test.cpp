@@ -36,6 +36,8 @@ TEST_CASE("a loss scale shrinks after an overflow and grows after calm steps") {
   CHECK(step(false) == 2048);
   s.factor = 0x1p126f, s.inverse = 0x1p-126f, s.calm_steps = 2;
   CHECK(step(false) == 0x1p126f);
+  s.factor = 0x1p-126f, s.inverse = 0x1p126f;
+  CHECK(step(true) == 0x1p-126f);
 }
 
 TEST_CASE("loss scales refuse what would not be exact, and the CPU") {
