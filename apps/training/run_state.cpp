@@ -1,7 +1,5 @@
 #include "apps/training/run_state.h"
 
-#include <unistd.h>
-
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -106,19 +104,6 @@ std::vector<double> event_threshold_values(DType compute) {
 
 void set_event_threshold_values(DType compute, const std::vector<double>& values) {
   set_event_thresholds(compute, {values.at(0), values.at(1), values.at(2), values.at(3)});
-}
-
-void create_output_directory(const std::filesystem::path& directory) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error)
-    fail(ErrorCode::io, "{}: cannot create the output directory: {}.", directory.string(),
-         error.message());
-  if (access(directory.c_str(), W_OK) != 0)
-    fail(ErrorCode::io,
-         "{}: the output directory cannot be written to; choose another with "
-         "--output-dir.",
-         directory.string());
 }
 
 Facts recipe_facts(const Task& task, const TrainOptions& options) {

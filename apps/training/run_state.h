@@ -33,9 +33,6 @@ struct RunState {
   std::vector<EpochMetrics> history{};  ///< finished epochs
 };
 
-/// Creates the folder with its parents. Error: that is not possible, or it cannot be written to.
-void create_output_directory(const std::filesystem::path& directory);
-
 /// Writes network, optimizer, random generator, event thresholds and `state`; the file that was
 /// there stays valid until the new one is complete. Errors: those of `save_checkpoint`.
 void save_run(const std::filesystem::path& path, Task& task, const TrainOptions& options,

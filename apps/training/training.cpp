@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "apps/support/say.h"
+#include "apps/training/output_directory.h"
 #include "apps/training/rank_start.h"
 #include "apps/training/training_report.h"
 #include "ranvier/core/build_info.h"
@@ -126,7 +127,7 @@ Training::Training(Task& task, const TrainOptions& options, const Ranks& ranks)
     optimizer_->set_loss_scale(LossScale(device_));
   }
   if (!ranks_.alone()) agree_on_options(ranks_, task_, options_);
-  if (ranks_.leads()) create_output_directory(options_.output_dir);
+  if (ranks_.leads() && !options_.eval_only) output_ = claim_output_directory(options_.output_dir);
   if (options_.resume || options_.eval_only)
     resume();
   else

@@ -15,6 +15,7 @@
 #include "apps/training/ranks.h"
 #include "apps/training/run_state.h"
 #include "apps/training/train_step.h"
+#include "ranvier/data/detail/unique_fd.h"
 #include "ranvier/optim/optimizer.h"
 #include "ranvier/optim/schedule.h"
 
@@ -62,7 +63,8 @@ class Training {
   TrainOptions options_;
   const Ranks& ranks_;
   Device device_;
-  const Group& testers_;  // among whom the samples of a test are shared
+  const Group& testers_;              // among whom the samples of a test are shared
+  ranvier::detail::UniqueFd output_;  // keeps other runs out of the output directory
   std::unique_ptr<Feed> train_feed_, test_feed_;
   std::unique_ptr<Optimizer> optimizer_;
   Schedule schedule_;

@@ -11,6 +11,7 @@
 
 #include "apps/support/run_program.h"
 #include "apps/tasks/image_samples.h"
+#include "apps/training/output_directory.h"
 #include "apps/training/train.h"
 #include "ranvier/core/random.h"
 #include "ranvier/data/checkpoint.h"
@@ -258,6 +259,12 @@ TEST_CASE("programs end with 0 after help, and with 1 after a mistake on the com
 TEST_CASE("an output directory that cannot be used is refused before training") {
   TrainOptions options = small_options("/proc/nowhere");
   CHECK_ERROR(train(options), ErrorCode::io, "/proc/nowhere: cannot create the output directory");
+  const test::TemporaryFolder folder;
+  options.output_dir = folder.path();
+  const auto claimed = claim_output_directory(folder.path());
+  CHECK_ERROR(train(options), ErrorCode::io, "another run writes to this output directory");
+  options.eval_only = true;  // reads only
+  CHECK_ERROR(train(options), ErrorCode::io, "there is no checkpoint yet");
 }
 
 TEST_CASE("options out of range are refused by name") {
