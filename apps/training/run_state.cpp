@@ -48,15 +48,21 @@ Json to_json(const EpochMetrics& row) {
           row.test_accuracy, row.seconds,    row.images_per_second, row.data_seconds};
 }
 
-// Not a number is null in JSON, and older checkpoints have no time waited for data.
-double number_or_nan(const Json& row, std::size_t index) {
-  return index < row.size() && row.at(index).is_number() ? row.at(index).get<double>()
-                                                         : std::numeric_limits<double>::quiet_NaN();
+// Not a number and infinity are null in JSON.
+double number_or_nan(const Json& value) {
+  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
 }
 
 EpochMetrics metrics_from(const Json& row) {
-  return {row.at(0), row.at(1), row.at(2), row.at(3),
-          row.at(4), row.at(5), row.at(6), number_or_nan(row, 7)};
+  return {.epoch = row.at(0),
+          .train_loss = number_or_nan(row.at(1)),
+          .train_accuracy = row.at(2),
+          .test_loss = number_or_nan(row.at(3)),
+          .test_accuracy = row.at(4),
+          .seconds = row.at(5),
+          .images_per_second = number_or_nan(row.at(6)),
+          // Older checkpoints have no time waited for data.
+          .data_seconds = number_or_nan(row.size() > 7 ? row.at(7) : Json())};
 }
 
 Json to_json(const RunState& state) {
@@ -72,11 +78,14 @@ Json to_json(const RunState& state) {
           {"history", history}};
 }
 
-RunState state_from(const Json& json) {
+RunState state_from(const std::string& path, const Json& json) {
   RunState state{.next = {json.at("epoch"), json.at("batch")},
                  .epoch = {json.at("loss"), json.at("correct"), json.at("samples"),
                            json.at("seconds"), json.value("data_seconds", 0.0)}};
   for (const Json& row : json.at("history")) state.history.push_back(metrics_from(row));
+  if (std::ssize(state.history) != state.next.epoch)
+    fail(ErrorCode::format, "{}: the checkpoint is of epoch {} and tells of {} finished ones.",
+         path, state.next.epoch + 1, state.history.size());
   return state;
 }
 
@@ -140,12 +149,12 @@ RunState load_run(const std::filesystem::path& path, Task& task, const TrainOpti
            task.program);
     // The shapes say more about another network than its options do, so they are checked first.
     load_state(state_dict(task.network), take_prefix("network.", checkpoint.tensors));
-    if (options.eval_only) return state_from(metadata.at("run"));
+    if (options.eval_only) return state_from(path.string(), metadata.at("run"));
     check_recipe(path.string(), metadata.at("recipe"), recipe(task, options));
     load_state(optimizer.state(), take_prefix("optimizer.", checkpoint.tensors));
     set_thresholds(metadata.at("event_thresholds"));
     default_generator() = {metadata.at("generator").at(0), metadata.at("generator").at(1)};
-    return state_from(metadata.at("run"));
+    return state_from(path.string(), metadata.at("run"));
   } catch (const Json::exception& error) {
     fail(ErrorCode::format, "{}: the checkpoint's metadata cannot be read: {}.", path.string(),
          error.what());

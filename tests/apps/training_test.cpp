@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -189,6 +190,23 @@ TEST_CASE("a checkpoint of another network or recipe is refused with both values
   options.batch_size = 8;
   options.resume = folder / "missing.h5";
   CHECK_ERROR(train(options), ErrorCode::io, "missing.h5");
+}
+
+TEST_CASE("a checkpoint keeps losses that are no numbers, and epochs that fit its place") {
+  const test::TemporaryFolder folder;
+  const TrainOptions options = small_options(folder.path());
+  Task task = small_task(options);
+  const auto optimizer = make_optimizer("sgd", parameters(task.network));
+  const auto file = folder / "checkpoint.h5";
+  RunState state;
+  state.next.epoch = 1;
+  state.history = {{.epoch = 1, .test_loss = INFINITY}};
+  save_run(file, task, options, *optimizer, state);
+  CHECK(std::isnan(load_run(file, task, options, *optimizer).history.at(0).test_loss));
+  state.next.epoch = 2;
+  save_run(file, task, options, *optimizer, state);
+  CHECK_ERROR(load_run(file, task, options, *optimizer), ErrorCode::format,
+              "is of epoch 3 and tells of 1 finished ones");
 }
 
 TEST_CASE("a loss that is not finite names the layer it comes from and keeps the checkpoint") {
