@@ -97,7 +97,7 @@ struct Exchanged {
   bool over_time = false;
 };
 
-/// Ranks that share statistics with this one, and are not there.
+/// Ranks that share statistics with this one, and are not there: as if they had the same values.
 class PretendedRanks final : public BatchNormRanks {
  public:
   enum class Share { images, sequences, steps };
@@ -106,6 +106,8 @@ class PretendedRanks final : public BatchNormRanks {
 
   int count() const override { return count_; }
   void add_up(Tensor& values) override {
+    double* const numbers = values.mutable_data<double>();
+    for (std::int64_t i = 0; i < values.numel(); ++i) numbers[i] *= count_;
     exchanged_.added += values.numel();
     exchanged_.over_time = share_ == Share::sequences;
   }

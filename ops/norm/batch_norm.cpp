@@ -29,6 +29,12 @@ bool uses_batch(const BatchNormOptions& options) {
   return options.training && options.mode != BatchNormMode::frozen;
 }
 
+/// Of `count` values behind each mean, over all ranks.
+void check_count(std::int64_t count, const Tensor& x, const BatchNormOptions& options) {
+  RV_CHECK(count >= 2, "[batch_norm] training needs at least 2 values per channel{}; got x {}.",
+           options.mode == BatchNormMode::step ? " and step" : "", x.shape());
+}
+
 void check_arguments(const Tensor& x, const RunningStatistics& running,
                      const BatchNormOptions& options) {
   RV_CHECK(x.rank() >= 1, "[batch_norm] x needs a channel axis; got shape {}.", x.shape());
@@ -47,9 +53,7 @@ void check_arguments(const Tensor& x, const RunningStatistics& running,
   const bool step = options.mode == BatchNormMode::step;
   RV_CHECK(!step || (x.rank() >= 2 && x.size(0) >= 1),
            "[batch_norm] step mode needs x [T, ..., C] with T >= 1; got {}.", x.shape());
-  const std::int64_t count = norm::Extent(x, step ? x.size(0) : 1).rows;
-  RV_CHECK(count >= 2, "[batch_norm] training needs at least 2 values per channel{}; got x {}.",
-           step ? " and step" : "", x.shape());
+  if (!options.ranks) check_count(norm::Extent(x, step ? x.size(0) : 1).rows, x, options);
 }
 
 /// An array of one group, in f64 and of its own.
@@ -106,6 +110,7 @@ norm::Normalisation shared_normalisation(const Tensor& x, const Tensor& gamma, c
                                          const RunningStatistics& running,
                                          const BatchNormOptions& options, std::int64_t groups) {
   const BatchStatistics all = over_ranks(batch_statistics(x, groups), *options.ranks);
+  check_count(all.count, x, options);
   if (running.defined()) options.ranks->move_running(running, all, options.momentum);
   const DType dtype = detail::computed_dtype(x.dtype());
   return {all, all.mean.to(dtype), batch_affine(all, gamma, beta, options.eps, dtype), options.eps,

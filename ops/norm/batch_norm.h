@@ -64,7 +64,7 @@ struct BatchNormOptions {
 /// it is undefined). An undefined gamma [C] stands for 1, an undefined beta [C] for 0; they are f64
 /// for x in f64, else f32. The result has the dtype of x. Differentiable in x, gamma and beta.
 /// Errors: shapes, dtypes or options outside the above; training on fewer than two values per
-/// channel; running statistics that are needed and undefined.
+/// channel, of all ranks together; running statistics that are needed and undefined.
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                   const RunningStatistics& running, const BatchNormOptions& options = {});
 

@@ -75,6 +75,14 @@ Sequential wide() {
                     ParametricLIF(), Linear({.in = 70, .out = classes}), LeakyIntegrator());
 }
 
+/// One value of a channel for each sample and step.
+Sequential normed_vectors() {
+  return with_mode(
+      Sequential(Linear({.in = 12, .out = 10, .bias = false}), BatchNorm({.features = 10}), LIF(),
+                 Linear({.in = 10, .out = classes}), LeakyIntegrator()),
+      BatchNormMode::step);
+}
+
 /// Losses, the last output and what was learned.
 struct Trained {
   std::vector<double> losses;
@@ -167,6 +175,7 @@ std::vector<ShardedCase> sharded_cases() {
       {"mixed", mixed, vectors, labels},
       {"delayed", delayed, vectors, labels},
       {"wide", wide, vectors, labels},
+      {"normed vectors", normed_vectors, vectors, labels, SharedOver::data},
       {"event_cnn, step", [] { return small_event_cnn(BatchNormMode::step); }, frames, labels,
        SharedOver::data},
       {"event_cnn, frozen", [] { return small_event_cnn(BatchNormMode::frozen); }, frames, labels},
