@@ -32,8 +32,11 @@ AllReduce::AllReduce(const Group& group, std::int64_t bucket_bytes)
 AllReduce::~AllReduce() = default;
 
 void AllReduce::add(Tensor values) {
-  RV_CHECK(values.dtype() == DType::f32, "[all_reduce] buckets hold f32; got {}.", values.dtype());
-  if (values.nbytes() >= bucket_bytes_) launch();  // so that the large one is alone, see below
+  RV_CHECK(values.dtype() == DType::f32 || values.dtype() == DType::f64,
+           "[all_reduce] buckets hold f32 or f64; got {}.", values.dtype());
+  const bool fits = gathering_.empty() || gathering_.front().dtype() == values.dtype();
+  const bool large = values.nbytes() >= bucket_bytes_;  // is best alone, see below
+  if (large || !fits) launch();
   gathered_bytes_ += values.nbytes();
   gathering_.push_back(values.detach());
   if (gathered_bytes_ >= bucket_bytes_) launch();

@@ -62,8 +62,8 @@ class AllReduce {
   AllReduce(const AllReduce&) = delete;
   AllReduce& operator=(const AllReduce&) = delete;
 
-  /// Hands over an f32 array, which is overwritten by `finish` at the latest. All members add the
-  /// same arrays in the same order.
+  /// Hands over an f32 or f64 array, which is overwritten by `finish` at the latest. All members
+  /// add the same arrays in the same order.
   void add(Tensor values);
   /// Waits for all sums.
   void finish();

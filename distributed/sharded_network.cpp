@@ -1,5 +1,6 @@
 #include "ranvier/distributed/sharded_network.h"
 
+#include <unordered_set>
 #include <utility>
 
 #include "ranvier/core/tape.h"
@@ -64,8 +65,6 @@ ShardedNetwork::ShardedNetwork(Sequential& network, const Mesh& mesh, ShardOptio
   statistics_ = {.images = among(mesh.data_column()),
                  .sequences = among(mesh.all()),
                  .steps = step_statistics_};
-  for (const NamedTensor& parameter : parameters(network))
-    parameters_.insert(&parameter.tensor.impl());
 }
 
 ShardedNetwork::~ShardedNetwork() = default;
@@ -115,18 +114,37 @@ Tensor ShardedNetwork::run(const Tensor& x, std::int64_t all_steps, const Slice&
   return gather_steps(mesh_.time_row(), network_(x), steps_.total);
 }
 
+void ShardedNetwork::check_gradients(const NamedTensors& learned) const {
+  for (const auto& [name, tensor] : learned)
+    if (tensor.grad().defined())
+      fail(ErrorCode::state,
+           "[shard] {} has a gradient already when a step begins, which would be added up over the "
+           "ranks once more; call zero_grad before each step, and tell of a step in several parts "
+           "by LossPart.",
+           name);
+}
+
+// Parameters are looked up in every step, as a network that was moved has others than before.
 void ShardedNetwork::backward(const Tensor& loss, const LossPart& part) {
+  const NamedTensors learned = parameters(network_);
+  if (begins_step_) check_gradients(learned);
+  begins_step_ = part.last;
   AllReduce sums(mesh_.all());
+  std::unordered_set<const detail::TensorImpl*> unsummed;
   BackwardOptions options;
-  if (part.last)
+  if (part.last) {
+    for (const auto& [name, tensor] : learned) unsummed.insert(&tensor.impl());
     options.on_gradient = [&](const Tensor& leaf) {
-      if (parameters_.contains(&leaf.impl())) sums.add(leaf.grad());
+      if (unsummed.erase(&leaf.impl()) > 0) sums.add(leaf.grad());
     };
+  }
   const double share =
       part.share * static_cast<double>(samples_.length()) / static_cast<double>(samples_.total);
   relay_.root_of(loss).backward(
       full(loss.shape(), share, {.dtype = loss.dtype(), .device = loss.device()}), options);
   if (!part.last) return;
+  for (const auto& [name, tensor] : learned)  // earlier parts may have used more of the network
+    if (tensor.grad().defined() && unsummed.erase(&tensor.impl()) > 0) sums.add(tensor.grad());
   sums.finish();
   step_statistics_->finish(steps_.total);
   mesh_.transport().flush();

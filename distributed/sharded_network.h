@@ -14,7 +14,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <unordered_set>
 
 #include "ranvier/distributed/mesh.h"
 #include "ranvier/distributed/time_relay.h"
@@ -48,8 +47,8 @@ struct ShardOptions {
   std::int64_t state_pieces = 0;
 };
 
-/// Shares `network`, which must outlive it, over `mesh`. Its parameters stay the same tensors: move
-/// it to its device before.
+/// Shares `network` over `mesh`; both must outlive it. All ranks do the same to the network: move
+/// it, load weights, switch it to evaluation.
 class ShardedNetwork {
  public:
   ShardedNetwork(Sequential& network, const Mesh& mesh, ShardOptions options = {});
@@ -72,7 +71,8 @@ class ShardedNetwork {
 
   /// Differentiates `loss`, the mean over this rank's samples, made of the last output. When the
   /// last part of a step is done, every rank's parameters have the gradient of the mean over the
-  /// batch, and running statistics of batch norm are the same on all.
+  /// batch, and running statistics of batch norm are the same on all. Error (state): a parameter
+  /// has a gradient before the first part.
   void backward(const Tensor& loss, const LossPart& part = {});
 
   const Mesh& mesh() const { return mesh_; }
@@ -83,6 +83,7 @@ class ShardedNetwork {
   class StepStatistics;
 
   Tensor run(const Tensor& x, std::int64_t steps, const Slice& samples);
+  void check_gradients(const NamedTensors& learned) const;
 
   Sequential& network_;
   const Mesh& mesh_;
@@ -91,8 +92,8 @@ class ShardedNetwork {
   TimeRelay relay_;
   std::shared_ptr<StepStatistics> step_statistics_;
   SharedStatistics statistics_;
-  std::unordered_set<const detail::TensorImpl*> parameters_;
-  Slice samples_, steps_;  // of the last pass
+  Slice samples_, steps_;    // of the last pass
+  bool begins_step_ = true;  // the next `backward` does
 };
 
 }  // namespace ranvier

@@ -14,6 +14,7 @@
 #include "ranvier/layers/linear.h"
 #include "ranvier/layers/neurons.h"
 #include "ranvier/ops/loss/loss.h"
+#include "ranvier/ops/reduce/sum.h"
 #include "ranvier/ops/sequence/readout.h"
 #include "ranvier/ops/shape/slice.h"
 #include "tests/support/catch.h"
@@ -119,6 +120,25 @@ test::ShardedCase many_weights() {
           .labels = from_vector<std::int64_t>({0, 1, 2, 3, 0, 1}, {6})};
 }
 
+/// Gives a network other parameters with the same values, as moving it to a device does.
+struct ReplaceParameters final : Visitor {
+  void on_parameter(const std::string&, Tensor& tensor) override {
+    tensor = clone(tensor.detach()).set_requires_grad(true);
+  }
+};
+
+/// One of two modules, as `*first` says.
+struct Either {
+  static constexpr std::string_view kind = "Either";
+  Tensor operator()(const Tensor& x) { return *first ? one(x) : other(x); }
+  void visit(Visitor& visitor) {
+    visitor.child("one", one);
+    visitor.child("other", other);
+  }
+  std::shared_ptr<bool> first;
+  Linear one{{.in = 3, .out = 4}}, other{{.in = 3, .out = 4}};
+};
+
 /// What all ranks of a mesh of threads find to differ.
 std::string mismatch_over_local(const test::ShardedCase& of, MeshShape shape, int steps = 3,
                                 const ShardOptions& options = {}) {
@@ -177,7 +197,8 @@ TEST_CASE("pieces of a state and of its gradient make as many bytes as a whole o
 
 TEST_CASE("data shards compute what one rank computes, and so do shards of both") {
   for (const test::ShardedCase& of : test::sharded_cases())
-    for (const MeshShape shape : {MeshShape{2, 1}, MeshShape{4, 1}, MeshShape{2, 2}})
+    for (const MeshShape shape :
+         {MeshShape{2, 1}, MeshShape{4, 1}, MeshShape{2, 2}, MeshShape{6, 1}})
       CHECK(mismatch_over_local(of, shape) == "");
 }
 
@@ -266,6 +287,70 @@ TEST_CASE("parts of a step add up to the gradient of the whole batch") {
   const std::vector<Tensor> whole = gradients(false), parts = gradients(true);
   for (std::size_t i = 0; i < whole.size(); ++i)
     CHECK(test::largest_difference(parts[i], whole[i]) < 1e-6);
+}
+
+TEST_CASE("gradients are added up of a network that has other parameters than when it was shared") {
+  const test::ShardedCase of = test::sharded_cases().front();
+  std::vector<Tensor> expected;
+  for (const bool replaced : {false, true})
+    run_local(2, [&](Transport& transport) {
+      seed(3);
+      Sequential network = of.network();
+      const Mesh mesh(transport, {.time = 2});
+      ShardedNetwork sharded(network, mesh);
+      ReplaceParameters replace;
+      if (replaced) network.visit(replace);
+      const Tensor output = sharded(test::own_part(of, mesh), {of.x.size(1), of.x.size(0)});
+      sharded.backward(cross_entropy(read_out(Readout::mean, output), of.labels));
+      if (transport.rank() != 1) return;
+      const NamedTensors learned = parameters(network);
+      for (std::size_t i = 0; i < learned.size(); ++i)
+        if (replaced)
+          CHECK(test::same_bits(learned[i].tensor.grad(), expected[i]));
+        else
+          expected.push_back(learned[i].tensor.grad());
+    });
+}
+
+TEST_CASE("what only an earlier part of a step has used is added up too") {
+  const Tensor x = test::random_values({5, 2, 3}, 2);
+  std::vector<Tensor> gradients[2];
+  for (const int ranks : {1, 2})
+    run_local(ranks, [&](Transport& transport) {
+      seed(4);
+      const auto first = std::make_shared<bool>(true);
+      Sequential network(Either{first});
+      const Mesh mesh(transport, {.time = ranks});
+      ShardedNetwork sharded(network, mesh);
+      const Slice mine = sharded.steps(5);
+      for (const bool last : {false, true}) {
+        *first = !last;
+        const Tensor output = sharded(slice(x, 0, mine.begin, mine.end), {2, 5});
+        sharded.backward(sum(output), {.last = last, .share = 0.5});
+      }
+      for (const NamedTensor& parameter : parameters(network))
+        if (transport.rank() == 0) gradients[ranks - 1].push_back(parameter.tensor.grad());
+    });
+  REQUIRE(gradients[0].size() == 4);
+  for (std::size_t i = 0; i < 4; ++i)
+    CHECK(test::largest_difference(gradients[1][i], gradients[0][i]) < 1e-6);
+}
+
+TEST_CASE("a gradient that was added up already is not added up again") {
+  run_local(2, [](Transport& transport) {
+    Sequential network(Linear({.in = 3, .out = 2}));
+    const Mesh mesh(transport, {.time = 2});
+    ShardedNetwork sharded(network, mesh);
+    const auto step = [&](const LossPart& part) {
+      sharded.backward(sum(sharded(full({2, 1, 3}, 1), {1, 4})), part);
+    };
+    step({.last = false});
+    step({});
+    CHECK_ERROR(step({}), ErrorCode::state,
+                "[shard] 0.weight has a gradient already when a step begins");
+    zero_grad(parameters(network));
+    CHECK_NOTHROW(step({}));
+  });
 }
 
 TEST_CASE("what cannot be shared is refused by every rank") {
