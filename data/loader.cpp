@@ -15,9 +15,13 @@ void check_loader_options(const LoaderOptions& options, std::int64_t samples) {
            options.batch_size);
   RV_CHECK(options.workers >= 0, "[loader] workers must be >= 0; got {}.", options.workers);
   RV_CHECK(options.prefetch >= 1, "[loader] prefetch must be >= 1; got {}.", options.prefetch);
-  const auto& [index, parts] = options.part;
+  const auto& [index, parts, rounds] = options.part;
   RV_CHECK(parts >= 1 && index >= 0 && index < parts,
            "[loader] a batch has no part {} of {}; parts count from 0.", index, parts);
+  RV_CHECK(rounds == 1 ||
+               (rounds > 1 && options.drop_last && options.batch_size % (rounds * parts) == 0),
+           "[loader] {} rounds times {} parts must divide batches of {}, and drop_last be set.",
+           rounds, parts, options.batch_size);
   RV_CHECK(!options.drop_last || options.batch_size <= samples,
            "[loader] drop_last leaves no batch: the data set has {} samples and batch_size is {}.",
            samples, options.batch_size);
@@ -42,6 +46,21 @@ void write_order(std::span<std::int64_t> order, bool shuffle, const Draw& draw) 
     const auto choice =
         static_cast<std::size_t>((static_cast<unsigned __int128>(bits) * (i + 1)) >> 64);
     std::swap(order[i], order[choice]);
+  }
+}
+
+void deal_rounds(std::span<std::int64_t> order, std::int64_t batch_size, const BatchPart& part) {
+  const auto& [index, parts, rounds] = part;
+  if (parts == 1 || rounds == 1) return;
+  const std::int64_t share = batch_size / (parts * rounds);  // [rounds, parts, share] transposed
+  std::vector<std::int64_t> batch(static_cast<std::size_t>(batch_size));
+  for (; static_cast<std::int64_t>(order.size()) >= batch_size;
+       order = order.subspan(batch.size())) {
+    auto next = batch.begin();
+    for (std::int64_t p = 0; p < parts; ++p)
+      for (std::int64_t r = 0; r < rounds; ++r)
+        next = std::copy_n(order.begin() + (r * parts + p) * share, share, next);
+    std::copy(batch.begin(), batch.end(), order.begin());
   }
 }
 

@@ -22,6 +22,9 @@ namespace ranvier {
 struct BatchPart {
   int index = 0;
   int count = 1;
+  /// In which a batch is computed, one after another: the part has its share of the first round's
+  /// samples, then of the second's, and so on.
+  std::int64_t rounds = 1;
 };
 
 /// How a data set is cut into batches.
@@ -48,6 +51,8 @@ void check_loader_options(const LoaderOptions& options, std::int64_t samples);
 void check_cursor(const LoaderCursor& cursor, std::int64_t batches);
 /// The order of an epoch: Fisher and Yates' shuffle on random numbers of (seed, epoch).
 void write_order(std::span<std::int64_t> order, bool shuffle, const Draw& draw);
+/// Puts together, in every whole batch of `order`, what each part has of all rounds.
+void deal_rounds(std::span<std::int64_t> order, std::int64_t batch_size, const BatchPart& part);
 /// Rethrows the exception being handled with the batch it belongs to in front of its message.
 [[noreturn]] void rethrow_from_batch(const LoaderCursor& cursor);
 }  // namespace detail
@@ -107,8 +112,9 @@ class DataLoader {
     bool holds_ = false;
   };
 
-  /// Errors: an empty data set, batch_size < 1, workers < 0, prefetch < 1, a part that is none, or
-  /// drop_last with a batch size that leaves no batch at all.
+  /// Errors: an empty data set, batch_size < 1, workers < 0, prefetch < 1, a part that is none,
+  /// drop_last with a batch size that leaves no batch at all, rounds that do not divide every
+  /// batch.
   DataLoader(const D& dataset, const LoaderOptions& options)
       : dataset_(dataset),
         options_((detail::check_loader_options(options, dataset.size()), options)),
@@ -134,6 +140,7 @@ class DataLoader {
     pipeline_.require_idle();
     draw_ = {.seed = options_.seed, .epoch = cursor.epoch};
     detail::write_order(order_, options_.shuffle, draw_);
+    detail::deal_rounds(order_, options_.batch_size, options_.part);
     pipeline_.start(cursor.batch, batches());
     return Epoch(*this, cursor);
   }

@@ -125,10 +125,6 @@ void check_train_options(const TrainOptions& o) {
                o.transport == "nccl",
            "--transport must be auto, self, mpi or nccl; got '{}'.", o.transport);
   RV_CHECK(o.patience > 0, "--patience must be > 0 seconds; got {}.", o.patience);
-  const std::int64_t parts = o.accumulate * std::max(o.data_shards, 1);
-  RV_CHECK(o.accumulate == 1 || o.batch_size % parts == 0,
-           "--accumulate {} times {} data shard(s) must divide --batch-size {}.", o.accumulate,
-           std::max(o.data_shards, 1), o.batch_size);
   RV_CHECK(o.lr > 0, "--lr must be > 0; got {}.", o.lr);
   RV_CHECK(o.graph == "on" || o.graph == "off", "--graph must be on or off; got '{}'.", o.graph);
   RV_CHECK(o.amp == "none" || o.amp == "bf16" || o.amp == "f16",

@@ -13,13 +13,23 @@ namespace ranvier::apps {
 namespace {
 
 MeshShape mesh_shape(const TrainOptions& o, int ranks) {
-  if (o.data_shards > 0) return {o.data_shards, std::max(o.time_shards, 1)};
   const int time = std::max(o.time_shards, 1);
-  RV_CHECK(ranks % time == 0,
+  return {o.data_shards > 0 ? o.data_shards : ranks / time, time};
+}
+
+/// `hosts`, once all its ranks have been told the same of how they share the work: one that refuses
+/// its own share would leave the others waiting.
+std::unique_ptr<Transport> agreed(std::unique_ptr<Transport> hosts, const TrainOptions& o) {
+  const auto text = [](int value) { return fmt::format("{}", value); };
+  const MeshShape shape = mesh_shape(o, hosts->size());
+  require_agreement(Group::all(*hosts), {{"--time-shards", text(shape.time)},
+                                         {"--data-shards", text(shape.data)},
+                                         {"--transport", o.transport}});
+  RV_CHECK(o.data_shards > 0 || hosts->size() % shape.time == 0,
            "--time-shards {} does not divide the {} ranks that were started; mpirun -np takes a "
            "multiple of it.",
-           time, ranks);
-  return {ranks / time, time};
+           shape.time, hosts->size());
+  return hosts;
 }
 
 /// This rank's number among those of its machine, as launchers tell it.
@@ -36,10 +46,11 @@ std::optional<int> number_on_machine() {
 }  // namespace
 
 Ranks::Ranks(std::unique_ptr<Transport> transport, const TrainOptions& options)
-    : hosts_(std::move(transport)),
+    : hosts_(agreed(std::move(transport), options)),
       devices_(options.transport == "nccl" ? open_nccl(*hosts_, parse_device(options.device))
                                            : nullptr),
-      mesh_(devices_ ? *devices_ : *hosts_, mesh_shape(options, hosts_->size())) {}
+      mesh_(devices_ ? *devices_ : *hosts_, mesh_shape(options, hosts_->size())),
+      accumulate_(options.accumulate) {}
 
 std::optional<Slice> Ranks::steps(std::int64_t total) const {
   if (alone()) return std::nullopt;

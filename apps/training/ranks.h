@@ -18,8 +18,8 @@ namespace ranvier::apps {
 class Ranks {
  public:
   /// Ranks over `transport`, as `--time-shards` and `--data-shards` say, and over NCCL on top of it
-  /// with `--transport nccl`. Errors: numbers that do not multiply to the ranks that were started;
-  /// those of `open_nccl`.
+  /// with `--transport nccl`. Errors: ranks that were told different numbers, or such that do not
+  /// multiply to the ranks that were started; those of `open_nccl`.
   Ranks(std::unique_ptr<Transport> transport, const TrainOptions& options);
 
   bool alone() const { return mesh_.all().size() == 1; }
@@ -27,7 +27,7 @@ class Ranks {
   bool leads() const { return mesh_.all().index() == 0; }
   const Mesh& mesh() const { return mesh_; }
   /// This rank's part of each batch, which its time row shares.
-  BatchPart batch_part() const { return {mesh_.data_index(), mesh_.shape().data}; }
+  BatchPart batch_part() const { return {mesh_.data_index(), mesh_.shape().data, accumulate_}; }
   /// This rank's part of sequences of `total` steps, or nothing if it is alone: then a batch has as
   /// many steps as its longest sequence.
   std::optional<Slice> steps(std::int64_t total) const;
@@ -49,6 +49,7 @@ class Ranks {
  private:
   std::unique_ptr<Transport> hosts_, devices_;  // devices_: null unless GPUs talk to each other
   Mesh mesh_;
+  std::int64_t accumulate_;
 };
 
 /// Opens the transport between processes that `--transport` needs. Errors: those of the transport.

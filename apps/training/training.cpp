@@ -29,6 +29,9 @@ double seconds_since(Clock::time_point start) {
 }
 
 LoaderOptions training_batches(const TrainOptions& o, BatchPart part) {
+  RV_CHECK(o.accumulate == 1 || o.batch_size % (o.accumulate * part.count) == 0,
+           "--accumulate {} times {} data shard(s) must divide --batch-size {}.", o.accumulate,
+           part.count, o.batch_size);
   return {.batch_size = o.batch_size,
           .shuffle = true,
           .drop_last = true,

@@ -309,7 +309,7 @@ TEST_CASE("options out of range are refused by name") {
               "--transport must be auto, self, mpi or nccl; got 'pigeon'.");
   options = small_options("unused");
   options.accumulate = 3;
-  CHECK_ERROR(prepare(options), ErrorCode::invalid_argument,
+  CHECK_ERROR(train(options), ErrorCode::invalid_argument,
               "--accumulate 3 times 1 data shard(s) must divide --batch-size 8.");
   options = small_options("unused");
   options.time_shards = 2;

@@ -163,6 +163,28 @@ TEST_CASE("the parts of a batch make up the batch, and a small one leaves parts 
   CHECK(together == expected);
 }
 
+TEST_CASE("a part has its share of every round in which a batch is computed") {
+  const Numbers numbers{.count = 31};
+  const LoaderOptions options{.batch_size = 12, .shuffle = true, .drop_last = true, .seed = 3};
+  DataLoader<Numbers> whole(numbers, options);
+  const std::vector<Samples> expected = read(whole, {.epoch = 2});
+  REQUIRE(expected.size() == 2);
+  for (int index = 0; index < 2; ++index) {
+    LoaderOptions own = options;
+    own.part = {.index = index, .count = 2, .rounds = 3};
+    DataLoader<Numbers> part(numbers, own);
+    const std::vector<Samples> made = read(part, {.epoch = 2});
+    REQUIRE(made.size() == 2);
+    for (std::size_t batch = 0; batch < 2; ++batch) {
+      Samples shares;  // a round has 4 samples, and each part 2 of them
+      for (std::size_t round = 0; round < 3; ++round)
+        for (std::size_t i = 0; i < 2; ++i)
+          shares.push_back(expected[batch][4 * round + 2 * static_cast<std::size_t>(index) + i]);
+      CHECK(made[batch] == shares);
+    }
+  }
+}
+
 TEST_CASE("every place is equally likely for every sample") {
   const Numbers set{.count = 6};
   DataLoader loader(set, {.batch_size = 6, .shuffle = true, .seed = 9});
@@ -321,6 +343,8 @@ TEST_CASE("loader options and cursors that make no sense are refused") {
               "11.");
   CHECK_ERROR(make({.batch_size = 1, .part = {2, 2}}), invalid,
               "[loader] a batch has no part 2 of 2; parts count from 0.");
+  CHECK_ERROR(make({.batch_size = 10, .drop_last = true, .part = {0, 2, 3}}), invalid,
+              "[loader] 3 rounds times 2 parts must divide batches of 10, and drop_last be set.");
   const Numbers none{.count = 0};
   CHECK_ERROR(DataLoader(none, {.batch_size = 1}), invalid, "[loader] the data set is empty.");
 
