@@ -7,6 +7,15 @@
 namespace ranvier::apps {
 namespace {
 
+Tensor whole_recording(const EventDataset& dataset, std::int64_t sample) {
+  Events events;
+  dataset.read(sample, {}, events);
+  std::vector<std::int64_t> values;
+  for (std::size_t i = 0; i < events.t.size(); ++i)
+    values.insert(values.end(), {events.t[i], events.x[i], events.y[i], events.p[i]});
+  return from_vector(values, {events.size(), 4});
+}
+
 class EventSamples final : public LoadedSamples<EventDataset> {
  public:
   using LoadedSamples::LoadedSamples;
@@ -18,6 +27,7 @@ class EventSamples final : public LoadedSamples<EventDataset> {
   std::int64_t label(std::int64_t sample) const override {
     return dataset_.recordings().label(sample);
   }
+  Tensor whole(std::int64_t sample) const override { return whole_recording(dataset_, sample); }
   SkippedRecordings skipped() const override { return dataset_.skipped(); }
 };
 
@@ -26,19 +36,24 @@ class ResidentSamples final : public LoadedSamples<ResidentEvents> {
   ResidentSamples(std::shared_ptr<const Recordings> recordings, const EventDatasetOptions& options,
                   Device device)
       : LoadedSamples(ResidentEvents(recordings, options, device), true),
-        recordings_(std::move(recordings)),
+        source_(std::move(recordings), options),
         device_(device) {}
 
-  const std::string& name() const override { return recordings_->name(); }
-  const std::vector<std::string>& classes() const override { return recordings_->classes(); }
-  std::int64_t label(std::int64_t sample) const override { return recordings_->label(sample); }
+  const std::string& name() const override { return source_.recordings().name(); }
+  const std::vector<std::string>& classes() const override {
+    return source_.recordings().classes();
+  }
+  std::int64_t label(std::int64_t sample) const override {
+    return source_.recordings().label(sample);
+  }
+  Tensor whole(std::int64_t sample) const override { return whole_recording(source_, sample); }
   SkippedRecordings skipped() const override { return dataset_.skipped(); }
   std::unique_ptr<Feed> gathered_feed(const LoaderOptions& options) const override {
     return std::make_unique<GatheredFeed<ResidentEvents>>(dataset_, options, device_);
   }
 
  private:
-  std::shared_ptr<const Recordings> recordings_;
+  EventDataset source_;
   Device device_;
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "apps/tasks/gathered_feed.h"
+#include "ranvier/ops/shape/slice.h"
 
 namespace ranvier::apps {
 namespace {
@@ -19,6 +20,9 @@ class ImageSamples : public LoadedSamples<D> {
   const std::vector<std::string>& classes() const override { return source_.classes(); }
   std::int64_t label(std::int64_t sample) const override {
     return source_.labels().template data<std::int64_t>()[sample];
+  }
+  Tensor whole(std::int64_t sample) const override {
+    return slice(source_.images(), 0, sample, sample + 1);
   }
 
  private:

@@ -59,6 +59,9 @@ class Samples {
   /// One name per class; labels are indices into it.
   virtual const std::vector<std::string>& classes() const = 0;
   virtual std::int64_t label(std::int64_t sample) const = 0;
+  /// All of a sample, of which the batches of a rank may have some steps only: an image's bytes, or
+  /// events, i64 [N, 4] (time, column, row, polarity), with the variations of epoch 0.
+  virtual Tensor whole(std::int64_t sample) const = 0;
   /// The batch of `samples` on the CPU, with the variations of epoch 0 if they are varied.
   virtual TrainingBatch fetch(std::span<const std::int64_t> samples) const = 0;
   /// Batches of all samples, which must outlive it, on the device that keeps the samples if one

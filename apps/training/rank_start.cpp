@@ -12,19 +12,26 @@
 namespace ranvier::apps {
 namespace {
 
-/// Name, size and labels of the data: of the first thousand samples.
+/// Name, size and content of the data: the labels of the first thousand samples, and a few samples
+/// from all over it.
 std::string data_digest(const Samples& samples) {
-  const std::int64_t count = std::min<std::int64_t>(samples.size(), 1000);
-  std::vector<std::int64_t> labels;
-  for (std::int64_t i = 0; i < count; ++i) labels.push_back(samples.label(i));
-  return fmt::format("{}, {} samples, {}", samples.name(), samples.size(),
-                     digest({{"labels", from_vector(labels, {count})}}));
+  const std::int64_t size = samples.size(), read = std::min<std::int64_t>(size, 16);
+  std::vector<std::int64_t> numbers;
+  for (std::int64_t i = 0; i < std::min<std::int64_t>(size, 1000); ++i)
+    numbers.push_back(samples.label(i));
+  for (std::int64_t i = 0; i < read; ++i) {
+    const std::string sample = digest({{"sample", samples.whole(i * size / read)}});
+    numbers.push_back(static_cast<std::int64_t>(std::stoull(sample, nullptr, 16)));
+  }
+  const auto count = static_cast<std::int64_t>(numbers.size());
+  return fmt::format("{}, {} samples, {}", samples.name(), size,
+                     digest({{"numbers", from_vector(numbers, {count})}}));
 }
 
-/// The first samples of the training set, as many as this rank has of a batch.
+/// The first samples of the training set, as many as this rank computes at once.
 TrainingBatch example_batch(const Ranks& ranks, const Task& task, const TrainOptions& options) {
   const BatchPart part = ranks.batch_part();
-  const Slice own = Slice::of(options.batch_size, part.index, part.count);
+  const Slice own = Slice::of(options.batch_size / part.rounds, part.index, part.count);
   return on_device(first_samples(*task.train, own.length()), parse_device(options.device));
 }
 
@@ -56,12 +63,9 @@ void share_event_thresholds(const Ranks& ranks) {
 
 void agree_on_options(const Ranks& ranks, const Task& task, const TrainOptions& options) {
   const auto text = [](const auto& value) { return fmt::format("{}", value); };
-  const MeshShape& mesh = ranks.mesh().shape();
   const bool resumes = options.resume || options.eval_only;
   Facts facts = recipe_facts(task, options);
-  const Facts more{{"--time-shards", text(mesh.time)},
-                   {"--data-shards", text(mesh.data)},
-                   {"--speculate", text(options.speculate)},
+  const Facts more{{"--speculate", text(options.speculate)},
                    {"--deterministic", text(options.deterministic)},
                    {"--no-fuse", text(options.no_fuse)},
                    {"--eval-only", text(options.eval_only)},
@@ -85,11 +89,15 @@ Prediction predict_step(const Ranks& ranks, Task& task, const TrainOptions& opti
   barrier(mesh.all());
   const NetworkProfile profile = profile_part(ranks, task, options);
   const Link link = measure_link(mesh.all(), parse_device(options.device));
-  return predict(profile, {.mesh = mesh.shape(),
-                           .steps = options.steps,
-                           .batch = options.batch_size,
-                           .speculate = options.speculate,
-                           .link = link});
+  Prediction prediction = predict(profile, {.mesh = mesh.shape(),
+                                            .steps = options.steps,
+                                            .batch = options.batch_size / options.accumulate,
+                                            .speculate = options.speculate,
+                                            .link = link});
+  // Parts of a batch before the last neither add up gradients nor move weights.
+  prediction.step += static_cast<double>(options.accumulate - 1) *
+                     (prediction.step - prediction.exposed_reduction - profile.update);
+  return prediction;
 }
 
 }  // namespace ranvier::apps

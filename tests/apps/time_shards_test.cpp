@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "apps/training/rank_start.h"
 #include "ranvier/core/random.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/distributed/local_transport.h"
@@ -35,12 +36,13 @@ Seen follow(Task& task, const TrainOptions& o, const Ranks& ranks) {
   set_batch_norm_mode(task.network, batch_norm_mode(o.bn_mode));
   const auto optimizer = make_optimizer(o.optimizer, parameters(task.network), {.lr = 0.001});
   TrainStep step(task, o, ranks, *optimizer);
-  const LoaderOptions loading{.batch_size = o.batch_size,
-                              .shuffle = true,
-                              .drop_last = true,
-                              .seed = o.seed,
-                              .workers = 1,
-                              .part = ranks.batch_part()};
+  const BatchPart part = ranks.batch_part();
+  LoaderOptions loading{.batch_size = o.batch_size,
+                        .shuffle = true,
+                        .drop_last = true,
+                        .seed = o.seed,
+                        .workers = 1,
+                        .part = {part.index, part.count}};
   Seen seen;
   set_training(task.network, false);
   const auto test = task.test->feed(loading);
@@ -48,6 +50,7 @@ Seen follow(Task& task, const TrainOptions& o, const Ranks& ranks) {
   while (const TrainingBatch* batch = tested->next())
     seen.scores.push_back(task.scores(step.evaluate(batch->inputs), batch->lengths));
   set_training(task.network, true);
+  loading.part = part;
   const auto training = task.train->feed(loading);
   for (std::int64_t epoch = 0; epoch < 2; ++epoch) {
     const auto pass = training->epoch({.epoch = epoch});
@@ -123,8 +126,38 @@ TEST_CASE("time shards of ranvier-events load their own steps and do what one ra
     INFO(feed);
     CameraOptions o = set.options("run", feed);
     o.train.shift = o.train.flip = feed != std::string("device");
+    if (feed == std::string("disk")) o.train.batch_size = 8, o.train.accumulate = 2;
     check_shards([&](const std::optional<Slice>& part) { return camera_task(o, part); }, o.train);
   }
+}
+
+TEST_CASE("ranks with other recordings, or of another mesh, are told so") {
+  const SmallTrains set, other;
+  test::write_trains(other.folder.path() / "train.h5", 48, 3);
+  const auto told = [&](bool same, int time_shards_of_rank_1) {
+    std::vector<std::string> errors(2);
+    run_local(2, [&](Transport& transport) {
+      const bool first = transport.rank() == 0;
+      SpikeTrainOptions o = completed((first || same ? set : other).options("run"));
+      o.train.time_shards = first ? 2 : time_shards_of_rank_1;
+      try {
+        const Ranks ranks(std::make_unique<test::ForwardingTransport>(transport), o.train);
+        seed(o.train.seed);
+        const Task task = spike_train_task(o, ranks.steps(o.train.steps));
+        agree_on_options(ranks, task, o.train);
+      } catch (const Error& error) {
+        errors[static_cast<std::size_t>(transport.rank())] = error.what();
+      }
+    });
+    CHECK(errors[0] == errors[1]);
+    return errors[0];
+  };
+  using Catch::Matchers::Contains;
+  CHECK(told(true, 2).empty());
+  CHECK_THAT(told(false, 2), Contains("has training data fsdd train, 48 samples, ") &&
+                                 Contains(" (not fsdd train, 48 samples, ") &&
+                                 !Contains("test data"));
+  CHECK_THAT(told(true, 3), Contains("has --time-shards 3 (not 2), --data-shards 0 (not 1)."));
 }
 
 TEST_CASE("small sets of events for tests/apps/ranks.sh", "[.small-events]") {
