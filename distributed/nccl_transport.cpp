@@ -1,14 +1,12 @@
 #include "ranvier/distributed/nccl_transport.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 
 #include "ranvier/core/detail/own_library.h"
 #include "ranvier/distributed/collectives.h"
 #include "ranvier/distributed/detail/nccl_library.h"
+#include "ranvier/distributed/detail/process_name.h"
 
 namespace ranvier {
 namespace detail {
@@ -31,10 +29,8 @@ namespace {
 
 /// Which GPU a rank means. Processes that see different ones of a machine count them differently.
 std::string place_of(Device device) {
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
   const char* const visible = std::getenv("CUDA_VISIBLE_DEVICES");
-  return fmt::format("{} {} {}", host.data(), visible == nullptr ? "" : visible, device);
+  return fmt::format("{} {} {}", detail::host_name(), visible == nullptr ? "" : visible, device);
 }
 
 /// NCCL itself says no more than "invalid usage".

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "ranvier/core/error.h"
 #include "ranvier/core/parallel.h"
 #include "ranvier/core/random.h"
+#include "ranvier/distributed/core_share.h"
 
 namespace ranvier::apps {
 
@@ -31,6 +33,15 @@ void speak_as(const Ranks& ranks) {
     fail(ErrorCode::io, "/dev/null cannot be opened.");
 }
 
+/// Several ranks share the cores, unless the user gave them threads.
+void share_cores(const Ranks& ranks, const TrainOptions& options) {
+  const CoreShare share = core_share(ranks.mesh().all());
+  if (options.threads == 0) set_num_threads(std::min(num_threads(), share.threads()));
+  if (ranks.leads() && options.device == "cpu" && share.scarce(num_threads()))
+    spdlog::warn("{} ranks of {} thread(s) take turns on {} core(s).", share.ranks, num_threads(),
+                 share.cores);
+}
+
 }  // namespace
 
 int train(TrainOptions& options, const std::function<Task(const Ranks&)>& make_task) {
@@ -41,6 +52,7 @@ int train(TrainOptions& options, const std::function<Task(const Ranks&)>& make_t
   if (!ranks.alone()) speak_as(ranks);
   try {
     prepare(options);
+    if (!ranks.alone()) share_cores(ranks, options);
     std::optional<Task> task;
     ranks.in_turns([&] { task = make_task(ranks); });
     return Training(*task, options, ranks).run();

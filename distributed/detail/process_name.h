@@ -1,4 +1,4 @@
-// What messages call this process.
+// What messages call this process and its machine.
 #pragma once
 
 #include <unistd.h>
@@ -10,11 +10,14 @@
 
 namespace ranvier::detail {
 
-/// "process 4711 on node7"
-inline std::string process_name() {
+/// "node7"
+inline std::string host_name() {
   char host[HOST_NAME_MAX + 1] = "";
   gethostname(host, sizeof host - 1);
-  return fmt::format("process {} on {}", getpid(), host);
+  return host;
 }
+
+/// "process 4711 on node7"
+inline std::string process_name() { return fmt::format("process {} on {}", getpid(), host_name()); }
 
 }  // namespace ranvier::detail

@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "ranvier/distributed/core_share.h"
 #include "ranvier/distributed/local_transport.h"
 #include "ranvier/distributed/self_transport.h"
 #include "tests/distributed/transport_conformance.h"
@@ -164,6 +165,20 @@ TEST_CASE("a sum in the background is complete even if others' sums come before 
   CHECK(to_vector(values) == std::vector<double>{11, 11, 100, 100});
 }
 
+TEST_CASE("ranks of a machine know how many cores they have between them") {
+  const CoreShare alone = core_share(Group::all(*open_self()));
+  CHECK(alone.ranks == 1);
+  CHECK(alone.cores >= 1);
+  CHECK(alone.threads() == alone.cores);
+  run_local(3, [&](Transport& transport) {
+    const CoreShare share = core_share(Group::all(transport));
+    CHECK((share.ranks == 3 && share.cores == alone.cores));
+  });
+  const CoreShare many{.ranks = 2, .cores = 9}, few{.ranks = 4, .cores = 2};
+  CHECK((many.threads() == 4 && !many.scarce(4) && many.scarce(5)));
+  CHECK((few.threads() == 1 && few.scarce(1)));
+}
+
 TEST_CASE("groups, sums and ranks that cannot be are refused") {
   const auto transport = open_self();
   CHECK_ERROR(Group(*transport, {0, 0}), ErrorCode::invalid_argument,
@@ -174,7 +189,8 @@ TEST_CASE("groups, sums and ranks that cannot be are refused") {
   Tensor bytes = zeros({3}, {.dtype = DType::u8});
   CHECK_ERROR(all_reduce(group, bytes), ErrorCode::invalid_argument,
               "[all_reduce] needs f32, f64 or i64; got u8");
-  CHECK_ERROR(AllReduce(group).add(bytes), ErrorCode::invalid_argument, "buckets hold f32; got u8");
+  CHECK_ERROR(AllReduce(group).add(bytes), ErrorCode::invalid_argument,
+              "buckets hold f32 or f64; got u8");
   CHECK_ERROR(AllReduce(group, 0), ErrorCode::invalid_argument, "bucket_bytes must be > 0; got 0");
   CHECK_ERROR(broadcast(group, bytes, 1), ErrorCode::invalid_argument,
               "[broadcast] root must be in [0, 1); got 1");
