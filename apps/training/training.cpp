@@ -15,8 +15,6 @@
 #include "ranvier/core/parallel.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/layers/summary.h"
-#include "ranvier/ops/loss/loss.h"
-#include "ranvier/ops/reduce/extrema.h"
 #include "ranvier/ops/spikes/event_thresholds.h"
 
 namespace ranvier::apps {
@@ -38,18 +36,6 @@ LoaderOptions training_batches(const TrainOptions& o, BatchPart part) {
           .seed = o.seed,
           .workers = o.workers,
           .part = part};
-}
-
-LoaderOptions test_batches(const TrainOptions& o, const Group& testers) {
-  return {.batch_size = o.batch_size,
-          .workers = o.workers,
-          .part = {.index = testers.index(), .count = testers.size()}};
-}
-
-/// The ranks among which the samples of a test are shared: all, or, if they are sequences, those
-/// that have loaded the same steps.
-const Group& testers(Task& task, const Mesh& mesh) {
-  return task.network.shown_steps() > 0 ? mesh.all() : mesh.data_column();
 }
 
 /// Batches that a recorded step gathers are never handed to it; else those of the loader.
@@ -112,9 +98,7 @@ Training::Training(Task& task, const TrainOptions& options, const Ranks& ranks)
       options_(options),
       ranks_(ranks),
       device_(parse_device(options.device)),
-      testers_(testers(task, ranks.mesh())),
       train_feed_(training_feed(task, options, ranks)),
-      test_feed_(task.test->feed(test_batches(options, testers_))),
       optimizer_(make_optimizer(
           options.optimizer, parameters(task.network),
           {.lr = options.lr, .weight_decay = options.weight_decay, .momentum = options.momentum},
@@ -123,7 +107,8 @@ Training::Training(Task& task, const TrainOptions& options, const Ranks& ranks)
           make_schedule(options.scheduler, {.lr = options.lr,
                                             .length = options.epochs * train_feed_->batches(),
                                             .warmup = options.warmup * train_feed_->batches()})),
-      step_(task, options, ranks, *optimizer_) {
+      step_(task, options, ranks, *optimizer_),
+      test_(task, options, ranks, step_) {
   task_.network.set_fuse(!options_.no_fuse);
   if (compute_dtype(options_) == DType::f16) {
     RV_CHECK(ranks_.alone(), "--amp f16 is of one rank; several take bf16.");
@@ -210,7 +195,7 @@ int Training::run() {
   const StopSignal stop;
   print_plan();
   if (options_.eval_only) {
-    const auto test = evaluate(stop);
+    const auto test = test_.run(stop, progress_options(0));
     if (!test) return exit_status(stop);
     warn_of_skipped(*task_.test);
     say("test loss {:.4f}, test accuracy {:.4f}\n", test->totals.mean_loss(),
@@ -225,11 +210,11 @@ int Training::run() {
   saved_ = !state_.history.empty();
   while (state_.next.epoch < options_.epochs) {
     if (!train_epoch(stop)) return stopped(stop);
-    test = evaluate(stop);
+    test = test_.run(stop, progress_options(0));
     if (!test) return stopped(stop);
     finish_epoch(test->totals, metrics);
   }
-  if (!test) test = evaluate(stop);
+  if (!test) test = test_.run(stop, progress_options(0));
   if (!test) return stopped(stop);
   if (!saved_) save();
   warn_of_skipped(*task_.train);
@@ -289,53 +274,6 @@ ProgressOptions Training::progress_options(std::int64_t already_done) const {
   return {.already_done = already_done,
           .unit = task_.names.brief,
           .style = ranks_.alone() ? Style::automatic : Style::plain};
-}
-
-std::optional<Evaluation> Training::evaluate(const StopSignal& stop) {
-  const NoGradGuard no_grad;
-  set_training(task_.network, false);
-  const auto classes = static_cast<std::int64_t>(task_.test->classes().size());
-  Evaluation result{.confusion =
-                        std::vector<std::int64_t>(static_cast<std::size_t>(classes * classes))};
-  Totals& totals = result.totals;
-  Progress progress("testing", task_.test->size(), progress_options(0));
-  const bool in_rows = testers_.size() < ranks_.mesh().all().size();  // of ranks, along time
-  const auto pass = test_feed_->epoch({});
-  while (const TrainingBatch* next = pass->next()) {
-    if (ranks_.any(stop.requested())) break;
-    if (next->size() == 0) continue;  // the last batch may be too small for all ranks
-    const TrainingBatch batch = on_device(*next, device_);
-    const Tensor output = in_rows ? step_.evaluate(batch.inputs) : task_.network(batch.inputs);
-    const Tensor scores = task_.scores(output, batch.lengths);
-    const double loss = task_.loss(scores, batch.labels).item();
-    add(totals, {.loss = loss * static_cast<double>(batch.size()),
-                 .correct = count_correct(scores, batch.labels),
-                 .samples = batch.size()});
-    const Tensor predictions = argmax(scores, {-1}).to(cpu_device);
-    const Tensor labels = next->labels.to(cpu_device);
-    for (std::int64_t i = 0; i < batch.size(); ++i)
-      ++result.confusion[static_cast<std::size_t>(labels.data<std::int64_t>()[i] * classes +
-                                                  predictions.data<std::int64_t>()[i])];
-    progress.update(totals.samples * testers_.size(), totals.mean_loss(), totals.accuracy());
-  }
-  if (ranks_.any(stop.requested())) return std::nullopt;
-  if (!ranks_.alone()) add_up(result);
-  return result;
-}
-
-// What each rank found in its part of the test set.
-void Training::add_up(Evaluation& result) const {
-  Totals& totals = result.totals;
-  std::vector<double> values(result.confusion.begin(), result.confusion.end());
-  values.insert(values.end(), {totals.loss, static_cast<double>(totals.correct),
-                               static_cast<double>(totals.samples)});
-  Tensor sums = from_vector(values, {static_cast<std::int64_t>(values.size())});
-  all_reduce(testers_, sums);
-  const double* const all = sums.data<double>();
-  std::copy_n(all, result.confusion.size(), result.confusion.begin());
-  totals.loss = all[values.size() - 3];
-  totals.correct = static_cast<std::int64_t>(all[values.size() - 2]);
-  totals.samples = static_cast<std::int64_t>(all[values.size() - 1]);
 }
 
 void Training::finish_epoch(const Totals& test, std::optional<MetricsLog>& metrics) {

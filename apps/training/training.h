@@ -14,18 +14,13 @@
 #include "apps/tasks/train_options.h"
 #include "apps/training/ranks.h"
 #include "apps/training/run_state.h"
+#include "apps/training/test_pass.h"
 #include "apps/training/train_step.h"
 #include "ranvier/data/detail/unique_fd.h"
 #include "ranvier/optim/optimizer.h"
 #include "ranvier/optim/schedule.h"
 
 namespace ranvier::apps {
-
-/// How the network does on the test set.
-struct Evaluation {
-  Totals totals{};
-  std::vector<std::int64_t> confusion{};  ///< [true class, predicted class]
-};
 
 /// Trains a task as its options say, from the start or from a checkpoint.
 class Training {
@@ -45,9 +40,7 @@ class Training {
   void print_speculation() const;
   ProgressOptions progress_options(std::int64_t already_done) const;
   bool train_epoch(const StopSignal& stop);
-  std::optional<Evaluation> evaluate(const StopSignal& stop);
   void finish_epoch(const Totals& test, std::optional<MetricsLog>& metrics);
-  void add_up(Evaluation& result) const;
   int stopped(const StopSignal& stop);
   int exit_status(const StopSignal& stop) const;
   void save();
@@ -63,12 +56,12 @@ class Training {
   TrainOptions options_;
   const Ranks& ranks_;
   Device device_;
-  const Group& testers_;              // among whom the samples of a test are shared
   ranvier::detail::UniqueFd output_;  // keeps other runs out of the output directory
-  std::unique_ptr<Feed> train_feed_, test_feed_;
+  std::unique_ptr<Feed> train_feed_;
   std::unique_ptr<Optimizer> optimizer_;
   Schedule schedule_;
   TrainStep step_;
+  TestPass test_;
   RunState state_;
   bool saved_ = false;               // the checkpoint is that of `state_`
   std::optional<double> predicted_;  // seconds of a step of several ranks, until it was measured
