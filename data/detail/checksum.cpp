@@ -23,7 +23,7 @@ std::uint64_t load(const std::uint8_t* from, std::size_t bytes) {
 
 std::uint64_t checksum_of(std::span<const std::uint8_t> bytes, std::uint64_t before) {
   // Four chains keep the multiplier busy: one alone would wait for each product.
-  std::array<std::uint64_t, 4> lanes{before, 1, 2, 3};
+  std::array<std::uint64_t, 4> lanes{0, 1, 2, 3};
   const std::uint8_t* at = bytes.data();
   std::size_t left = bytes.size();
   for (; left >= 32; left -= 32, at += 32)
@@ -32,6 +32,7 @@ std::uint64_t checksum_of(std::span<const std::uint8_t> bytes, std::uint64_t bef
   for (; left >= 8; left -= 8, at += 8) lanes[0] = absorb(lanes[0], load(at, 8));
   if (left > 0) lanes[0] = absorb(lanes[0], load(at, left));
 
+  // What came before enters once: if it were in a lane too, one could cancel the other out.
   std::uint64_t sum = absorb(before, bytes.size());
   for (const std::uint64_t lane : lanes) sum = absorb(sum, lane);
   return absorb(sum, sum >> 32);

@@ -1,5 +1,7 @@
 #include "ranvier/data/events/memory_recordings.h"
 
+#include <set>
+
 #include "tests/data/event_examples.h"
 #include "tests/support/catch.h"
 #include "tests/support/errors.h"
@@ -38,6 +40,20 @@ TEST_CASE("the identity of recordings in memory changes with every column and la
   CHECK(one(7, 2).identity() != identity);
   CHECK(one(7, 3, 0).identity() != identity);
   CHECK(one(7, 3, 1, 1).identity() != identity);
+}
+
+TEST_CASE("every recording in memory is part of the identity, whatever follows it") {
+  for (const std::int64_t last : {0, 1, 2, 3, 8}) {
+    std::set<std::string> identities;
+    for (std::int64_t first = 0; first < 100; ++first) {
+      Events a, b;
+      a.push_back(first, 0, 0, 1);
+      for (std::int64_t i = 0; i < last; ++i) b.push_back(last, 2, 0, 1);
+      identities.insert(MemoryRecordings("demo", {.width = 4}, {a, b}, {0, 0}, {"a"}).identity());
+    }
+    INFO(last << " events");
+    CHECK(identities.size() == 100);
+  }
 }
 
 TEST_CASE("recordings in memory that do not hold what the others promise are refused") {
