@@ -1,4 +1,5 @@
 #include "ranvier/distributed/detail/mpi_link.h"
+#include "ranvier/distributed/detail/network_interfaces.h"
 #include "ranvier/distributed/mpi_transport.h"
 
 namespace ranvier {
@@ -33,6 +34,7 @@ class MpiTransport final : public Transport {
 }  // namespace
 
 std::unique_ptr<Transport> open_mpi(const TransportOptions& options) {
+  detail::check_network_interfaces();
   return std::make_unique<MpiTransport>(options);
 }
 

@@ -25,6 +25,13 @@ TEST_CASE("MPI is not asked for patience that cannot be") {
               "[mpi] patience must be > 0 seconds; got -1");
 }
 
+TEST_CASE("a network interface that is not there is named, with those that are") {
+  if (!mpi_built()) SKIP("this build has no MPI");
+  const Environment told("OMPI_MCA_btl_tcp_if_include", "10.0.0.0/8,lo,nope0");
+  CHECK_ERROR(open_mpi(), ErrorCode::communication, "no network interface 'nope0'");
+  CHECK_ERROR(open_mpi(), ErrorCode::communication, "it has lo");
+}
+
 TEST_CASE("processes that srun starts without MPI are not taken for one each") {
   const Environment none[] = {
       {"OMPI_COMM_WORLD_RANK", nullptr}, {"PMIX_RANK", nullptr}, {"PMI_RANK", nullptr}};
