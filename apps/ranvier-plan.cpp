@@ -12,7 +12,9 @@ int main(int argc, char** argv) {
                "ranvier-plan");
   add_plan_options(app, options);
   return run_program(app, argc, argv, [&] {
-    const auto transport = ranvier::launched_by_mpi() ? ranvier::open_mpi() : nullptr;
-    return run_plan(options, transport.get());
+    if (!ranvier::launched_by_mpi()) return run_plan(options);
+    int status = 0;
+    ranvier::run_mpi([&](ranvier::Transport& ranks) { status = run_plan(options, &ranks); });
+    return status;
   });
 }

@@ -15,6 +15,7 @@
 #include "apps/tasks/train_options.h"
 #include "ranvier/core/build_info.h"
 #include "ranvier/core/parallel.h"
+#include "ranvier/distributed/core_share.h"
 #include "ranvier/distributed/measure_link.h"
 #include "ranvier/layers/shard_context.h"
 
@@ -69,6 +70,8 @@ class Planner {
   }
 
   int run() {
+    if (transport_ != nullptr) share_ = core_share(Group::all(*transport_));
+    if (o_.threads == 0) set_num_threads(std::min(num_threads(), share_.threads()));
     if (transport_ != nullptr && (o_.link_latency.empty() || o_.link_bandwidth.empty())) {
       link_ = measure_link(Group::all(*transport_), meter_.options().device);
       link_measured_ = true;
@@ -196,6 +199,7 @@ class Planner {
   Transport* transport_;  // of several ranks, or null
   Link link_{.latency = 1e-5, .bandwidth = 1e10};
   bool link_measured_ = false;
+  CoreShare share_{.ranks = 1, .cores = num_threads()};
   PlanMeter meter_;
 };
 
@@ -209,16 +213,22 @@ void Planner::print_notes() const {
           ? fmt::format("up to {} steps;\n          longer parts lie on a line through two lengths",
                         o_.measure_steps)
           : "the part of a rank";
+  const std::string turns =
+      share_.scarce(num_threads())
+          ? fmt::format(";\n          that {} ranks of {} thread(s) wait for {} core(s)",
+                        share_.ranks, num_threads(), share_.cores)
+          : "";
   fmt::print(
       "{}.\n"
       "measured  stages, loss and optimizer, medians of {}, on {}{}\n"
       "assumed   {}{};\n"
       "          random inputs and weights that have learned nothing\n"
-      "left out  loading, logging, memory of temporaries\n",
+      "left out  loading, logging, memory of temporaries{}\n",
       waits, o_.runs, sizes,
       link_measured_ ? fmt::format(";\n          a link of {}", to_string(link_)) : "",
       link_measured_ ? "" : fmt::format("a link of {}; ", to_string(link_)),
-      transport_ != nullptr ? "all ranks are as fast as rank 0" : "ranks as fast as this process");
+      transport_ != nullptr ? "all ranks are as fast as rank 0" : "ranks as fast as this process",
+      turns);
 }
 
 void Planner::simulate(const std::vector<PlannedMesh>& meshes) {
