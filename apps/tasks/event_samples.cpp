@@ -7,9 +7,9 @@
 namespace ranvier::apps {
 namespace {
 
-Tensor whole_recording(const EventDataset& dataset, std::int64_t sample) {
+Tensor whole_recording(const Recordings& recordings, std::int64_t sample) {
   Events events;
-  dataset.read(sample, {}, events);
+  recordings.read(sample, events);
   std::vector<std::int64_t> values;
   for (std::size_t i = 0; i < events.t.size(); ++i)
     values.insert(values.end(), {events.t[i], events.x[i], events.y[i], events.p[i]});
@@ -27,7 +27,9 @@ class EventSamples final : public LoadedSamples<EventDataset> {
   std::int64_t label(std::int64_t sample) const override {
     return dataset_.recordings().label(sample);
   }
-  Tensor whole(std::int64_t sample) const override { return whole_recording(dataset_, sample); }
+  Tensor whole(std::int64_t sample) const override {
+    return whole_recording(dataset_.recordings(), sample);
+  }
   SkippedRecordings skipped() const override { return dataset_.skipped(); }
 };
 
@@ -36,24 +38,20 @@ class ResidentSamples final : public LoadedSamples<ResidentEvents> {
   ResidentSamples(std::shared_ptr<const Recordings> recordings, const EventDatasetOptions& options,
                   Device device)
       : LoadedSamples(ResidentEvents(recordings, options, device), true),
-        source_(std::move(recordings), options),
+        recordings_(std::move(recordings)),
         device_(device) {}
 
-  const std::string& name() const override { return source_.recordings().name(); }
-  const std::vector<std::string>& classes() const override {
-    return source_.recordings().classes();
-  }
-  std::int64_t label(std::int64_t sample) const override {
-    return source_.recordings().label(sample);
-  }
-  Tensor whole(std::int64_t sample) const override { return whole_recording(source_, sample); }
+  const std::string& name() const override { return recordings_->name(); }
+  const std::vector<std::string>& classes() const override { return recordings_->classes(); }
+  std::int64_t label(std::int64_t sample) const override { return recordings_->label(sample); }
+  Tensor whole(std::int64_t sample) const override { return whole_recording(*recordings_, sample); }
   SkippedRecordings skipped() const override { return dataset_.skipped(); }
   std::unique_ptr<Feed> gathered_feed(const LoaderOptions& options) const override {
     return std::make_unique<GatheredFeed<ResidentEvents>>(dataset_, options, device_);
   }
 
  private:
-  EventDataset source_;
+  std::shared_ptr<const Recordings> recordings_;
   Device device_;
 };
 

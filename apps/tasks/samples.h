@@ -59,8 +59,8 @@ class Samples {
   /// One name per class; labels are indices into it.
   virtual const std::vector<std::string>& classes() const = 0;
   virtual std::int64_t label(std::int64_t sample) const = 0;
-  /// All of a sample, of which the batches of a rank may have some steps only: an image's bytes, or
-  /// events, i64 [N, 4] (time, column, row, polarity), with the variations of epoch 0.
+  /// All of a sample as it is stored, of which a batch may have some steps only: an image's bytes,
+  /// or events, i64 [N, 4] (time, column, row, polarity). Error: a damaged recording.
   virtual Tensor whole(std::int64_t sample) const = 0;
   /// The batch of `samples` on the CPU, with the variations of epoch 0 if they are varied.
   virtual TrainingBatch fetch(std::span<const std::int64_t> samples) const = 0;

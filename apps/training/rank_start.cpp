@@ -12,6 +12,15 @@
 namespace ranvier::apps {
 namespace {
 
+/// Of all of a sample; of one that cannot be read, which is another's concern, of nothing.
+std::string sample_digest(const Samples& samples, std::int64_t sample) {
+  try {
+    return digest({{"sample", samples.whole(sample)}});
+  } catch (const Error&) {
+    return digest({});
+  }
+}
+
 /// Name, size and content of the data: the labels of the first thousand samples, and a few samples
 /// from all over it.
 std::string data_digest(const Samples& samples) {
@@ -19,10 +28,9 @@ std::string data_digest(const Samples& samples) {
   std::vector<std::int64_t> numbers;
   for (std::int64_t i = 0; i < std::min<std::int64_t>(size, 1000); ++i)
     numbers.push_back(samples.label(i));
-  for (std::int64_t i = 0; i < read; ++i) {
-    const std::string sample = digest({{"sample", samples.whole(i * size / read)}});
-    numbers.push_back(static_cast<std::int64_t>(std::stoull(sample, nullptr, 16)));
-  }
+  for (std::int64_t i = 0; i < read; ++i)
+    numbers.push_back(static_cast<std::int64_t>(
+        std::stoull(sample_digest(samples, i * size / read), nullptr, 16)));
   const auto count = static_cast<std::int64_t>(numbers.size());
   return fmt::format("{}, {} samples, {}", samples.name(), size,
                      digest({{"numbers", from_vector(numbers, {count})}}));
