@@ -49,6 +49,10 @@ inline NeuronLayer ParametricLIF(ParametricLIFOptions model = {}, NeuronLayerOpt
 inline NeuronLayer ALIF(ALIFOptions model = {}, NeuronLayerOptions options = {}) {
   return {model, options};
 }
+/// LIF behind a current that fades, Norse's LIF.
+inline NeuronLayer CubaLIF(CubaLIFOptions model = {}, NeuronLayerOptions options = {}) {
+  return {model, options};
+}
 /// snnTorch's Leaky: reset on the next step, spike above (not at) the threshold.
 inline NeuronLayer Leaky(LeakyOptions model = {}, NeuronLayerOptions options = {}) {
   return {model, options};

@@ -11,6 +11,7 @@
 #include "ranvier/layers/networks.h"
 #include "ranvier/layers/neurons.h"
 #include "ranvier/layers/pool.h"
+#include "ranvier/layers/recurrent.h"
 #include "ranvier/layers/sequential.h"
 #include "ranvier/ops/loss/loss.h"
 #include "ranvier/ops/loss/one_hot.h"
@@ -95,7 +96,18 @@ void neurons_of_snntorch() {
   net.add(Leaky({.reset = LeakyReset::zero}));
   net.add(Leaky({.surrogate = surrogate::FastSigmoid{.slope = 25}}));
   net.add(Leaky({.reset = LeakyReset::none}));
+  net.add(CubaLIF({.tau_syn = 5, .decay_input = false, .v_reset = {}, .detach_reset = true}));
   net(uniform({4, 2, 8}, 0, 2));
+}
+
+void neurons_of_norse() {
+  Sequential net(CubaLIF(), Linear({.in = 8, .out = 128}));
+  net.add(CubaLIF({.surrogate = surrogate::FastSigmoid{.slope = 100}}));
+  net.add(CubaLIF({.tau = 20}));
+  net.add(LIF({.tau = 10}));
+  net.add(Recurrent(CubaLIFOptions{.detach_reset = true}, {.features = 128}));
+  const Tensor x_seq = uniform({4, 2, 8}, 0, 2);
+  auto [y, state] = net(x_seq, State{});
 }
 
 int main() {
@@ -104,4 +116,5 @@ int main() {
   sequences();
   training();
   neurons_of_snntorch();
+  neurons_of_norse();
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ranvier/ops/neurons/alif.h"
+#include "ranvier/ops/neurons/cuba_lif.h"
 #include "ranvier/ops/neurons/if.h"
 #include "ranvier/ops/neurons/integrator.h"
 #include "ranvier/ops/neurons/leaky.h"
@@ -13,7 +14,8 @@
 namespace ranvier {
 
 /// Every neuron model of the library.
-using AllNeurons = neurons::TypeList<neurons::If, neurons::Lif, neurons::ParametricLif,
-                                     neurons::Alif, neurons::Leaky, neurons::LeakyIntegrator>;
+using AllNeurons =
+    neurons::TypeList<neurons::If, neurons::Lif, neurons::ParametricLif, neurons::Alif,
+                      neurons::CubaLif, neurons::Leaky, neurons::LeakyIntegrator>;
 
 }  // namespace ranvier

@@ -180,6 +180,7 @@ TEST_CASE("fused on a CUDA device equals its parts for every neuron, in f32 and 
       LIFOptions{.v_reset = std::nullopt, .detach_reset = true},
       ParametricLIFOptions{.surrogate = surrogate::Erf{}},
       ALIFOptions{.tau = 3, .surrogate = surrogate::SingleExponential{}},
+      CubaLIFOptions{.tau = 3, .surrogate = surrogate::PiecewiseQuadratic{}},
       LeakyOptions{.learn_beta = true, .surrogate = surrogate::FastSigmoid{}},
       LeakyOptions{.reset = LeakyReset::zero, .surrogate = surrogate::StraightThrough{}},
       LeakyIntegratorOptions{}};

@@ -18,9 +18,9 @@ TEST_CASE("every model's adjoint equals dual numbers with every surrogate, reset
         });
       }
   });
-  // IF 3 resets x 2 detach; LIF, parametric and adaptive LIF x 2 decay_input; Leaky 3;
+  // IF 3 resets x 2 detach; LIF, parametric, adaptive and current LIF x 2 decay_input; Leaky 3;
   // integrator 2.
-  CHECK(checked == (6 + 12 + 12 + 12 + 3 + 2) * 4 * AllSurrogates::size);
+  CHECK(checked == (6 + 12 + 12 + 12 + 12 + 3 + 2) * 4 * AllSurrogates::size);
 }
 
 TEST_CASE("the adjoint of a clamped beta passes no gradient to beta") {

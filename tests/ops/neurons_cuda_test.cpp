@@ -136,6 +136,7 @@ std::vector<Neuron> every_model() {
           LIFOptions{.tau = 3.0, .decay_input = false, .v_reset = -0.1},
           ParametricLIFOptions{},
           ALIFOptions{},
+          CubaLIFOptions{.tau = 3.0, .tau_syn = 2.0, .v_leak = 0.1},
           LeakyOptions{.beta = 0.9},
           LeakyIntegratorOptions{.tau = 5.0}};
 }

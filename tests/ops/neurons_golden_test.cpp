@@ -1,5 +1,5 @@
-// Traces and gradients of SpikingJelly and snnTorch, recorded from those libraries (or derived in
-// f64 from their formulas): one neuron, eight steps, six digits.
+// Traces and gradients of SpikingJelly, snnTorch, Norse and Sinabs, recorded from those libraries
+// (or derived in f64 from their formulas): one neuron, eight steps, six digits.
 #include <cmath>
 
 #include "ranvier/ops/neurons/scan.h"
@@ -191,6 +191,47 @@ TEST_CASE("adaptive LIF that does not adapt is LIF with the same decay") {
       CHECK(to_vector(a.spikes) == to_vector(b.spikes));
       check_close(to_vector(a.trace), to_vector(b.trace), 1e-12);
     }
+}
+
+/// One reset of `CubaLIF` for twice the input, and what is left of the current.
+void check_current(const CubaLIFOptions& options, const Values& membrane, const Values& gradient) {
+  const Values spikes{0, 0, 0, 0, 1, 0, 1, 0};
+  Values twice = input;
+  for (double& x : twice) x *= 2;
+  for (const DType dtype : {DType::f64, DType::f32}) {
+    Tensor x = sequence(twice, dtype).set_requires_grad(true);
+    const ScanResult result = scan(options, x, {}, {.final_state = true, .trace = true});
+    CHECK(to_vector(result.spikes) == spikes);
+    check_close(to_vector(result.trace), membrane, 5e-6);
+    CHECK(result.state.variables()[1].item() == Approx(4.58513408).epsilon(1e-6));
+    result.spikes.backward(full(result.spikes.shape(), 1, {.dtype = dtype}));
+    check_close(to_vector(x.grad()), gradient, 5e-6);
+  }
+}
+
+TEST_CASE("LIF behind a current is Norse's, and has a soft reset too") {
+  const Values hard{.1, .33, .729, .9417, 0, .626784, 0, .573142};
+  const Values soft{.1, .33, .729, .9417, .25601, .857193, .312901, .854753};
+  check_current({}, hard,
+                {.367725, .323262, .266438, .197452, .125331, .149893, .0866502, .0357357});
+  check_current({.detach_reset = true}, hard,
+                {.637795, .565962, .465915, .339594, .235237, .218145, .118685, .0357357});
+  check_current({.v_reset = std::nullopt}, soft,
+                {.375781, .367213, .348236, .315773, .270312, .219375, .153677, .0827666});
+  check_current({.v_reset = std::nullopt, .detach_reset = true}, soft,
+                {1.1445, 1.05464, .915967, .723503, .516616, .349305, .19156, .0827666});
+}
+
+TEST_CASE("LIF behind a current that fades at once is LIF") {
+  for (const bool decay_input : {true, false}) {
+    const Tensor x = sequence(input, DType::f64);
+    const Neuron behind = CubaLIFOptions{.tau = 3, .tau_syn = 1, .decay_input = decay_input};
+    const Neuron plain = LIFOptions{.tau = 3, .decay_input = decay_input};
+    const ScanResult a = scan(behind, x, {}, {.trace = true});
+    const ScanResult b = scan(plain, x, {}, {.trace = true});
+    CHECK(to_vector(a.spikes) == to_vector(b.spikes));
+    CHECK(to_vector(a.trace) == to_vector(b.trace));
+  }
 }
 
 TEST_CASE("IF with a soft reset is Sinabs' IAF while no membrane reaches twice the threshold") {

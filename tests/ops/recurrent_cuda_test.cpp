@@ -93,6 +93,7 @@ std::vector<Neuron> every_model() {
           LIFOptions{.tau = 3.0, .decay_input = false, .v_reset = -0.1},
           ParametricLIFOptions{.decay_input = false},
           ALIFOptions{.tau = 3, .tau_adapt = 4, .decay_input = false},
+          CubaLIFOptions{.tau = 3, .tau_syn = 2, .decay_input = false},
           LeakyOptions{.learn_beta = true},
           LeakyIntegratorOptions{.tau = 5.0}};
 }

@@ -30,6 +30,7 @@ std::vector<Neuron> neurons_under_test() {
           LIFOptions{.decay_input = false},
           ParametricLIFOptions{.decay_input = false},
           ALIFOptions{.tau = 3, .tau_adapt = 4, .decay_input = false},
+          CubaLIFOptions{.tau = 3, .tau_syn = 2, .decay_input = false},
           LeakyOptions{.learn_beta = true},
           LeakyIntegratorOptions{.tau = 5}};
 }

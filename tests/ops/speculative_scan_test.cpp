@@ -58,6 +58,7 @@ std::vector<Neuron> neurons_under_test() {
           ParametricLIFOptions{},
           LIFOptions{.v_reset = std::nullopt},
           ALIFOptions{.v_reset = 0.0},
+          CubaLIFOptions{.tau = 3, .tau_syn = 2},
           LeakyOptions{.learn_beta = true, .reset = LeakyReset::zero},
           LeakyIntegratorOptions{}};
 }

@@ -55,7 +55,8 @@ Sequential small_csnn(BatchNormMode mode) {
 }
 
 Sequential mixed() {
-  Sequential body(Linear({.in = 12, .out = 12}), ParametricLIF());
+  Sequential body(Linear({.in = 12, .out = 12}),
+                  CubaLIF({.tau = 2, .tau_syn = 3, .decay_input = false}));
   return Sequential(Dropout({.p = 0.2}), Linear({.in = 12, .out = 12}), ALIF(),
                     Residual(std::move(body)), Dropout({.p = 0.3, .shared_steps = true}),
                     Recurrent(ParametricLIFOptions{}, {.features = 12}),
