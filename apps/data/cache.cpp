@@ -35,6 +35,8 @@ double seconds_since(Clock::time_point start) {
 }
 
 int cache(const CacheCommand& o) {
+  RV_CHECK(o.width >= 0 && o.duration >= 0 && o.duration < 1e9,
+           "--width and --duration must be >= 0; got {} and {}.", o.width, o.duration);
   const auto recordings =
       open_event_set(o.dataset, {.split = split_named(o.split), .directory = o.data_dir});
   auto start = Clock::now();

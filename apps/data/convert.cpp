@@ -41,7 +41,8 @@ Written to_spike_file(const EventSource& source, const ConvertOptions& o) {
                "folder instead.",
                entry.name(), to_string(sensor));
         if (!writer)
-          writer.emplace(o.out, classes, SpikeFileWriterOptions{.channels = sensor.width});
+          writer.emplace(o.out, classes,  // f64: microseconds, however long a recording is
+                         SpikeFileWriterOptions{.times = DType::f64, .channels = sensor.width});
         const auto label =
             std::find(classes.begin(), classes.end(), entry.class_name) - classes.begin();
         writer->append(events, label);

@@ -27,8 +27,12 @@ ReadEventsOptions read_options(const SourceOptions& o) {
   return options;
 }
 
-std::int64_t channels_of(const ReadEventsOptions& options) {
-  return options.sensor ? options.sensor->width : SpikeFileOptions{}.channels;
+std::int64_t channels_of(const fs::path& file, const ReadEventsOptions& options) {
+  if (!options.sensor) return SpikeFileOptions{}.channels;
+  RV_CHECK(options.sensor->height == 1 && options.sensor->polarities == 1,
+           "{}: --sensor must be a number of channels for spike trains; got {}.", file.string(),
+           to_string(*options.sensor));
+  return options.sensor->width;
 }
 
 /// True for files of a folder that are taken for recordings.
@@ -93,10 +97,10 @@ EventSource::EventSource(const fs::path& path, const SourceOptions& options)
     add_folder(path);
   else
     add(path);
-  if (options.sample < 0) return;
+  if (options.sample == SourceOptions{}.sample) return;
   const auto count = static_cast<std::int64_t>(entries_.size());
-  RV_CHECK(options.sample < count, "{}: --sample must be in [0, {}); got {}.", path.string(), count,
-           options.sample);
+  RV_CHECK(options.sample >= 0 && options.sample < count,
+           "{}: --sample must be in [0, {}); got {}.", path.string(), count, options.sample);
   entries_ = {entries_[static_cast<std::size_t>(options.sample)]};
 }
 
@@ -116,8 +120,8 @@ void EventSource::add(const fs::path& file) {
     entries_.push_back({.file = file, .class_name = file.parent_path().filename().string()});
     return;
   }
-  const auto recordings = open_spike_file(file.filename().string(), file,
-                                          {.channels = channels_of(read_), .read = read_.read});
+  const auto recordings = open_spike_file(
+      file.filename().string(), file, {.channels = channels_of(file, read_), .read = read_.read});
   for (std::int64_t i = 0; i < recordings->size(); ++i)
     entries_.push_back(
         {.file = file,

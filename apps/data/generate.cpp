@@ -56,6 +56,7 @@ Recording encoded(const ImagesCommand& o, const Tensor& image, std::int64_t inde
 int generate_images(const ImagesCommand& o) {
   RV_CHECK(o.encoding == "rate" || o.encoding == "latency" || o.encoding == "saccades",
            "--encoding must be rate, latency or saccades; got '{}'.", o.encoding);
+  RV_CHECK(o.first >= 0, "--count must be >= 0; got {}.", o.first);
   const EventFormat& format = event_format(o.to);
   std::vector<std::string> classes;
   for (int i = 0; i < 256; ++i) classes.push_back(fmt::format("{}", i));

@@ -198,6 +198,18 @@ TEST_CASE("convert turns a file of spike trains into folders and back") {
   CHECK(same == 9);
 }
 
+TEST_CASE("convert keeps the times of channels to the microsecond, however long they are") {
+  const Workplace run;
+  Recording recording{.sensor = {.width = 64}, .events = {}};
+  for (const std::int64_t t : {0, 70'000'001, 2'000'000'003})
+    recording.events.push_back(t, 7, 0, 1);
+  write_events(run.folder / "a.npz", recording);
+  run("convert " + run.path("a.npz") + " " + run.path("a.h5"));
+  Events events;
+  open_spike_file("a", run.path("a.h5"))->read(0, events);
+  CHECK(events == recording.events);
+}
+
 TEST_CASE("convert gives each of several files of spike trains a folder of its own") {
   const Workplace run;
   run("generate randman --classes 2 --channels 7 --train 4 --test 4 " + run.path("man"));
@@ -267,12 +279,23 @@ TEST_CASE("what cannot be converted or drawn is refused with what would be right
   refuses("info --sensor 3y4 " + run.path("a.npz"), invalid,
           "--sensor must be like 34x34x2, 128x128 or 700; got '3y4'.");
   refuses("info --format evt9 " + run.path("a.npz"), invalid, "there is no format \"evt9\"");
-  refuses("info --sample 6 " + run.path("set"), invalid, "--sample must be in [0, 6); got 6.");
+  refuses("head --sample -2 " + run.path("set"), invalid, "--sample must be in [0, 6); got -2.");
+  for (const char* sample : {"6", "-2"})
+    refuses("info --sample " + std::string(sample) + " " + run.path("set"), invalid,
+            "--sample must be in [0, 6); got ");
+  run("generate randman --classes 2 --train 2 --test 2 " + run.path("man"));
+  refuses("info --sensor 100x1x2 " + run.path("man/test.h5"), invalid,
+          "test.h5: --sensor must be a number of channels for spike trains; got 100x1x2.");
   refuses("info --time-order up " + run.path("a.npz"), invalid,
           "--time-order must be sort or reject; got 'up'.");
   make_folder(run.folder / "empty");
   refuses("info " + run.path("empty"), ErrorCode::format,
           "empty: none of its files has the extension of a format of events.");
+  for (const char* wrong : {"--width -1", "--duration -1", "--duration nan"})
+    refuses("cache randman --data-dir x " + std::string(wrong), invalid,
+            "--width and --duration must be >= 0; got ");
+  refuses("generate images --count -1 a b " + run.path("out"), invalid,
+          "--count must be >= 0; got -1.");
   refuses("cache tidigits --data-dir x", invalid, "the data set must be one of shd, ssc, fsdd, ");
 }
 
