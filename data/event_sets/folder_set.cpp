@@ -14,7 +14,7 @@ std::shared_ptr<const Recordings> open_folder_set(const DatasetSource& source,
   const detail::SetFolder root(options.name, source.directory, options.advice);
   const std::string split = root.split_folder(source.split);
   std::vector<std::string> classes =
-      options.classes.empty() ? root.folders_in(split) : options.classes;
+      options.classes.empty() ? root.class_folders() : options.classes;
   std::vector<detail::LabelledFile> files = root.class_files(split, classes, options.extension);
   return std::make_shared<detail::FileSet>(
       detail::FileSet::Contents{.name = fmt::format("{} {}", options.name, name(source.split)),

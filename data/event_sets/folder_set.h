@@ -20,7 +20,7 @@ struct FolderSetOptions {
   /// What a file holds; may be called by several threads at once. Its errors name the file.
   std::function<Recording(const std::filesystem::path&)> read;
   std::string format;  ///< changes when `read` gives other events for the same file: "atis 1"
-  /// Folders of the classes, in the order of the labels. Empty: those there are, by name.
+  /// Folders of the classes, in the order of the labels. Empty: those of all splits, by name.
   std::vector<std::string> classes = {};
   std::string advice = {};  ///< where to get the data: a sentence for error texts
 };

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
+#include <set>
 #include <utility>
 
 #include "ranvier/core/error.h"
@@ -18,17 +20,27 @@ bool is_folder(const fs::path& path) {
   return fs::is_directory(path, ignored);
 }
 
-/// Names of what lies in `folder` and `accept`s, sorted.
+/// Names of what lies in `folder`, is not hidden and `accept`s, sorted.
 template <class Accept>
 std::vector<std::string> names_in(const std::string& set, const fs::path& folder, Accept&& accept) {
   std::vector<std::string> names;
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error))
-    if (accept(*entry)) names.push_back(entry->path().filename().string());
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (!name.starts_with('.') && accept(*entry)) names.push_back(name);
+  }
   if (error) fail(ErrorCode::io, "[{}] cannot list {}: {}.", set, folder.string(), error.message());
   std::sort(names.begin(), names.end());
   return names;
+}
+
+/// "train", "Train"
+std::array<std::string, 2> split_names(Split split) {
+  const std::string small(name(split));
+  std::string capital = small;
+  capital[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(capital[0])));
+  return {small, capital};
 }
 
 }  // namespace
@@ -51,23 +63,32 @@ void SetFolder::fail_missing(const std::string& what, const fs::path& where) con
   fail(ErrorCode::io, "[{}] there is no {} in {}. {}", set_, what, where.string(), advice_);
 }
 
-std::string SetFolder::split_folder(Split split) const {
-  const std::string small(name(split));
-  std::string capital = small;
-  capital[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(capital[0])));
-  for (const std::string& folder : {small, capital})
+std::string SetFolder::find_split(Split split) const {
+  for (const std::string& folder : split_names(split))
     if (is_folder(path_ / folder)) return folder;
-  fail_missing(fmt::format("folder {} or {}", small, capital), path_);
+  return {};
 }
 
-std::vector<std::string> SetFolder::folders_in(const std::string& folder) const {
-  std::vector<std::string> folders =
-      names_in(set_, path_ / folder, [](const fs::directory_entry& entry) {
-        std::error_code ignored;
-        return entry.is_directory(ignored);
-      });
-  if (folders.empty()) fail_missing("folder of a class", path_ / folder);
-  return folders;
+std::string SetFolder::split_folder(Split split) const {
+  const std::string folder = find_split(split);
+  const auto [small, capital] = split_names(split);
+  if (folder.empty()) fail_missing(fmt::format("folder {} or {}", small, capital), path_);
+  return folder;
+}
+
+std::vector<std::string> SetFolder::class_folders() const {
+  std::set<std::string> classes;
+  for (const Split split : {Split::train, Split::valid, Split::test}) {
+    const std::string folder = find_split(split);
+    if (folder.empty()) continue;
+    const auto names = names_in(set_, path_ / folder, [](const fs::directory_entry& entry) {
+      std::error_code ignored;
+      return entry.is_directory(ignored);
+    });
+    classes.insert(names.begin(), names.end());
+  }
+  if (classes.empty()) fail_missing("folder of a class in those of the splits", path_);
+  return {classes.begin(), classes.end()};
 }
 
 std::vector<LabelledFile> SetFolder::class_files(const std::string& folder,

@@ -75,6 +75,28 @@ TEST_CASE("a folder set has the files of each class, sorted by class and then by
   CHECK(test->label(0) == 1);
 }
 
+TEST_CASE("a class of a folder set has the same label in every split") {
+  const TinySet tiny;
+  fs::remove(tiny.folder / "Test/a");
+  CHECK_ERROR(open_folder_set(tiny.source(Split::test), tiny_options()), ErrorCode::io,
+              "[tiny] there is no folder a in ");
+  write_event(tiny.folder / "Test/a/1.bin", 1);
+  write_event(tiny.folder / "Test/0/2.bin", 2);
+  fs::create_directories(tiny.folder / "train/0");
+  for (const Split split : {Split::train, Split::test})
+    CHECK(open_folder_set(tiny.source(split), tiny_options())->classes() ==
+          std::vector<std::string>{"0", "a", "b"});
+}
+
+TEST_CASE("hidden files and folders are no part of a folder set") {
+  const TinySet tiny;
+  write_event(tiny.folder / "train/.notebook/1.bin", 1);
+  write_event(tiny.folder / "train/a/._1.bin", 2);
+  const auto train = open_folder_set(tiny.source(Split::train), tiny_options());
+  CHECK(train->classes() == std::vector<std::string>{"a", "b"});
+  CHECK(first_times(*train) == std::vector<std::int64_t>{1, 10, 9});
+}
+
 TEST_CASE("the classes of a folder set may be named, in their order") {
   const TinySet tiny;
   FolderSetOptions options = tiny_options();
@@ -108,7 +130,12 @@ TEST_CASE("what is missing from a folder set is named, with where to get it") {
               ErrorCode::io, "[tiny] there is no folder train or Train in ");
   fs::create_directories(tiny.folder / "Valid");
   CHECK_ERROR(open(tiny.source(Split::valid), tiny_options()), ErrorCode::io,
-              "[tiny] there is no folder of a class in " + folder + "/Valid. Make some.");
+              "[tiny] there is no folder a in " + folder + "/Valid. Make some.");
+  fs::create_directories(tiny.folder / "empty/train");
+  CHECK_ERROR(
+      open({.split = Split::train, .directory = tiny.folder / "empty"}, tiny_options()),
+      ErrorCode::io,
+      "[tiny] there is no folder of a class in those of the splits in " + folder + "/empty.");
   options = tiny_options();
   options.read = nullptr;
   CHECK_ERROR(open(tiny.source(Split::train), options), ErrorCode::invalid_argument,
