@@ -70,12 +70,14 @@ void Mailboxes::check_wait(int from, Channel channel, Clock::time_point since) c
          name(rank_), name(from), patience_, ranvier::name(channel));
 }
 
-// Whether `from` waits for this rank, or for one that does, and so on, all for long.
+// Whether `from` waits for this rank, or for one that does, and so on, all for long; as far as they
+// said so, for one that is silent may have gone on.
 bool Mailboxes::waits_in_a_ring(int from) const {
   for (std::size_t hops = 0; hops < peers_.size() && from != rank_; ++hops) {
     const Peer& next = peer(from);
+    const Clock::time_point known = next.silence ? next.doing_heard : Clock::now();
     if (next.doing.waits_for < 0 ||
-        Clock::now() - next.doing_since < std::chrono::duration<double>(patience_))
+        known - next.doing_since < std::chrono::duration<double>(patience_))
       return false;
     from = next.doing.waits_for;
   }
@@ -90,9 +92,10 @@ void Mailboxes::heard(int rank) {
 void Mailboxes::heard(int rank, const Doing& doing) {
   const std::lock_guard lock(mutex_);
   Peer& sender = peer(rank);
+  sender.doing_heard = Clock::now();
   if (sender.doing == doing) return;
   sender.doing = doing;
-  sender.doing_since = Clock::now();
+  sender.doing_since = sender.doing_heard;
 }
 
 void Mailboxes::pass_time(double seconds) {

@@ -67,7 +67,7 @@ class Mailboxes {
     bool ended = false;
     std::optional<double> silence;  // seconds; absent: nobody counts
     Doing doing;
-    Clock::time_point doing_since;
+    Clock::time_point doing_since, doing_heard;  // the last: when it said so again
   };
 
   Peer& peer(int rank) { return peers_[static_cast<std::size_t>(rank)]; }

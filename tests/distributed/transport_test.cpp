@@ -1,8 +1,11 @@
 #include "ranvier/distributed/transport.h"
 
 #include <atomic>
+#include <chrono>
+#include <thread>
 
 #include "ranvier/distributed/core_share.h"
+#include "ranvier/distributed/detail/mailboxes.h"
 #include "ranvier/distributed/local_transport.h"
 #include "ranvier/distributed/self_transport.h"
 #include "tests/distributed/transport_conformance.h"
@@ -155,6 +158,20 @@ class SumsComeFirst final : public Transport {
 };
 
 }  // namespace
+
+TEST_CASE("of a rank that was silent since it waited nobody says that it still does") {
+  constexpr double patience = 0.1;
+  detail::Mailboxes boxes(0, {"rank 0", "rank 1"}, patience);
+  boxes.heard(1);
+  boxes.heard(1, {.waits_for = 0, .received = 5});
+  std::thread beats([&] {
+    std::this_thread::sleep_for(std::chrono::duration<double>(4 * patience));
+    boxes.pass_time(2 * patience);
+  });
+  CHECK_ERROR(boxes.take(1, Channel::state), ErrorCode::communication,
+              "rank 1 has been silent for 0.1 s");
+  beats.join();
+}
 
 TEST_CASE("a sum in the background is complete even if others' sums come before their addends") {
   SumsComeFirst transport;
