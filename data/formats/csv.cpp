@@ -9,18 +9,13 @@
 
 #include "ranvier/data/detail/file.h"
 #include "ranvier/data/formats/detail/event_columns.h"
+#include "ranvier/data/formats/detail/trimmed.h"
 #include "ranvier/data/formats/detail/writing.h"
 
 namespace ranvier {
 namespace {
 
 using Column = std::vector<std::int64_t>;
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r");
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
-}
 
 /// The text before the first `end`, which is taken off `rest` with it.
 std::string_view take_until(std::string_view& rest, char end) {
@@ -46,7 +41,7 @@ class Lines {
       if (rest.empty()) return false;
       begin_ = text_.size() - rest.size();
       ++number_;
-      line = trimmed(take_until(rest, '\n'));
+      line = detail::trimmed(take_until(rest, '\n'));
     } while (line.empty());
     next_ = text_.size() - rest.size();
     return true;
@@ -68,7 +63,7 @@ std::vector<Column*> columns_of(std::string_view heading, detail::EventColumns& 
   std::vector<Column*> order;
   bool t = false, x = false;
   while (!heading.empty()) {
-    const std::string_view name = trimmed(take_until(heading, ','));
+    const std::string_view name = detail::trimmed(take_until(heading, ','));
     Column* column = nullptr;
     if (name == "t" && !t) column = &columns.t;
     if (name == "x" && !x) column = &columns.x;
@@ -88,7 +83,7 @@ void take_values(std::string_view line, const std::vector<Column*>& order, const
   for (std::size_t i = 0; i < order.size(); ++i) {
     if (line.empty())
       lines.fail(fmt::format("it has {} values; {} columns were named", i, order.size()));
-    const std::string_view text = trimmed(take_until(line, ','));
+    const std::string_view text = detail::trimmed(take_until(line, ','));
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (text.empty() || error != std::errc() || end != text.data() + text.size())

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ranvier/data/formats/detail/trimmed.h"
+
 namespace ranvier::detail {
 namespace {
 
@@ -13,12 +15,6 @@ std::string_view text_line(std::string_view text) {
     return static_cast<unsigned char>(c) >= ' ' || c == '\t' || c == '\r';
   });
   return printable && line.size() < text.size() ? line : std::string_view();
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r");
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
 /// "key value" of a line "% key value".
