@@ -63,7 +63,8 @@ std::string figure_text(const char* name, const std::string& value, const std::s
   return fmt::format("<div><dt>{}</dt><dd>{} <small>{}</small></dd></div>\n", name, value, unit);
 }
 
-std::string head_figures(const std::vector<EpochMetrics>& history) {
+std::string head_figures(const Report& report) {
+  const std::vector<EpochMetrics>& history = report.history;
   if (history.empty()) return "";
   const EpochMetrics& last = history.back();
   double seconds = 0;
@@ -76,7 +77,8 @@ std::string head_figures(const std::vector<EpochMetrics>& history) {
   if (std::isfinite(last.test_loss))
     out += figure_text("test loss at the end", fmt::format("{:.4g}", last.test_loss), "");
   if (std::isfinite(last.images_per_second))
-    out += figure_text("training speed", grouped(std::llround(last.images_per_second)), "images/s");
+    out += figure_text("training speed", grouped(std::llround(last.images_per_second)),
+                       escape(report.samples) + "/s");
   const auto epochs = static_cast<std::int64_t>(history.size());
   out += figure_text("time", duration_text(seconds),
                      fmt::format("for {} epoch{}", grouped(epochs), epochs == 1 ? "" : "s"));
@@ -91,15 +93,16 @@ std::string summary_section(const Report& report) {
   return out + "</dl>\n</section>\n";
 }
 
-std::string epochs_table(const std::vector<EpochMetrics>& history) {
+std::string epochs_table(const Report& report) {
   std::string out =
       "<details><summary>Every epoch in numbers</summary>\n<div "
       "class=\"scroll\"><table><thead><tr>";
+  const std::string rate = escape(report.samples) + "/s";
   for (const char* name : {"epoch", "train loss", "train accuracy", "test loss", "test accuracy",
-                           "seconds", "images/s"})
+                           "seconds", rate.c_str()})
     out += fmt::format("<th class=\"number\">{}</th>", name);
   out += "</tr></thead><tbody>\n";
-  for (const EpochMetrics& row : history) {
+  for (const EpochMetrics& row : report.history) {
     out += "<tr>";
     for (const std::string& cell :
          {fmt::format("{}", row.epoch), fmt::format("{:.4g}", row.train_loss),
@@ -125,7 +128,8 @@ LineChart chart_of(const std::vector<EpochMetrics>& history, double EpochMetrics
   return chart;
 }
 
-std::string learning_section(const std::vector<EpochMetrics>& history) {
+std::string learning_section(const Report& report) {
+  const std::vector<EpochMetrics>& history = report.history;
   if (history.empty()) return "";
   LineChart loss = chart_of(history, &EpochMetrics::train_loss, &EpochMetrics::test_loss);
   loss.description = "Loss over the epochs, training and test set";
@@ -143,7 +147,7 @@ std::string learning_section(const std::vector<EpochMetrics>& history) {
       "taken while the weights still move.{}</p>\n<div class=\"pair\">\n"
       "<figure><figcaption><h3>Loss</h3></figcaption>{}</figure>\n"
       "<figure><figcaption><h3>Accuracy</h3></figcaption>{}</figure>\n</div>\n{}</section>\n",
-      note, line_chart(loss), line_chart(accuracy), epochs_table(history));
+      note, line_chart(loss), line_chart(accuracy), epochs_table(report));
 }
 
 std::string layers_section(const std::vector<LayerActivity>& layers) {
@@ -154,7 +158,7 @@ std::string layers_section(const std::vector<LayerActivity>& layers) {
   const Scale scale = nice_scale(0, most, 4);
   std::string out =
       "<section>\n<h2>Firing rates</h2>\n<p class=\"note\">Spikes per neuron and time step, a "
-      "mean over test images.</p>\n<table class=\"layers\"><thead><tr><th>layer</th><th>kind</th>"
+      "mean over test samples.</p>\n<table class=\"layers\"><thead><tr><th>layer</th><th>kind</th>"
       "<th class=\"wide\"></th><th class=\"number\">rate</th></tr></thead>\n<tbody>\n";
   for (const LayerActivity& layer : layers) {
     const bool measured = std::isfinite(layer.firing_rate);
@@ -183,8 +187,8 @@ std::string report_html(const Report& report) {
              "<title>{}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>{}</style>\n</head>\n"
              "<body>\n<main>\n<header>\n<p class=\"overline\">Ranvier training report</p>\n"
              "<h1>{}</h1>\n{}</header>\n",
-             title, report_style, title, head_figures(report.history)) +
-         summary_section(report) + learning_section(report.history) + confusion_section(report) +
+             title, report_style, title, head_figures(report)) +
+         summary_section(report) + learning_section(report) + confusion_section(report) +
          layers_section(report.layers) + examples_section(report) +
          fmt::format(
              "<footer>Made by Ranvier {} ({}).</footer>\n</main>\n</body>\n"

@@ -40,6 +40,7 @@ struct ReportExample {
 struct Report {
   std::string title = {};
   std::vector<std::pair<std::string, std::string>> summary = {};  ///< name and value, in order
+  std::string samples = "images";  ///< what it trains on, as in "images/s"
   std::vector<EpochMetrics> history = {};
   std::vector<std::string> classes = {};
   std::vector<std::int64_t> confusion = {};  ///< [true class, predicted class] of the test set

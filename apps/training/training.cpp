@@ -367,6 +367,7 @@ void Training::report(const Evaluation& evaluation) {
                   {"seed", fmt::format("{}", options_.seed)},
                   {"machine", fmt::format("{}, {}", processor_name(), machine(device_))},
                   {"Ranvier revision", build_info().revision}},
+      .samples = task_.names.many,
       .history = state_.history,
       .confusion = evaluation.confusion};
   report.summary.insert(report.summary.end(), task_.recipe.begin(), task_.recipe.end());

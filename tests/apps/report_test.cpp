@@ -77,7 +77,9 @@ TEST_CASE("a report is sound markup that needs no network, from small to large")
 }
 
 TEST_CASE("a report tells the run in numbers") {
-  const std::string html = report_html(report_of({}));
+  Report report = report_of({});
+  report.samples = "recordings";
+  const std::string html = report_html(report);
   CHECK_THAT(html, contains("<title>A network</title>"));
   CHECK_THAT(html, contains("epoch 3, train 0.3333, test 0.5000"));
   CHECK_THAT(html, contains("epoch 3, train 0.8333, test 0.8000"));
@@ -85,13 +87,14 @@ TEST_CASE("a report tells the run in numbers") {
   CHECK_THAT(html, contains("best test accuracy 0.8000 (epoch 3)"));
   CHECK_THAT(html, contains("3:00 <small>for 3 epochs</small>"));
   CHECK_THAT(html, contains("<dt>seed</dt><dd>7</dd>"));
-  CHECK_THAT(html, contains("Spikes per neuron and time step, a mean over test images."));
+  CHECK_THAT(html, contains("Spikes per neuron and time step, a mean over test samples."));
   CHECK_THAT(html, contains("291 of 297 test samples are right (97.98 %)"));
   CHECK_THAT(html, contains("<td>kind 2</td><td>kind 0</td>"));
   CHECK_THAT(html, contains("kind 1 taken for kind 0: 1 (1.0 %)"));
   CHECK_THAT(html, contains("✓ recognised") && contains("✗ taken for kind 0"));
   CHECK_THAT(
       html, contains(">0.1250</td>") && contains(">silent</td>") && contains(">not measured</td>"));
+  CHECK_THAT(html, contains("<small>recordings/s</small>") && contains(">recordings/s</th>"));
 }
 
 TEST_CASE("a report leaves out what it is not given") {
@@ -118,7 +121,7 @@ TEST_CASE("a network without mistakes is told so") {
 TEST_CASE("no text of a report becomes markup") {
   const std::string evil = "\"><script>'&\xff";
   Report report = report_of({});
-  report.title = report.score_name = evil;
+  report.title = report.score_name = report.samples = evil;
   report.summary = {{evil, evil}};
   report.classes.assign(3, evil);
   report.layers = {{evil, evil, 0.5}};
