@@ -51,10 +51,10 @@ void seed(std::uint64_t value);
 RandomPlace reserve_blocks(std::int64_t words, Device device,
                            Generator& generator = default_generator());
 
-/// f32 uniform in [low, high).
+/// f32 uniform in [low, high). Error: low > high, or a distance that is no number of f32.
 Tensor uniform(const Shape& shape, double low, double high,
                Generator& generator = default_generator());
-/// f32 normal (Box-Muller).
+/// f32 normal (Box-Muller). Error: deviation < 0.
 Tensor normal(const Shape& shape, double mean, double deviation,
               Generator& generator = default_generator());
 

@@ -30,11 +30,11 @@ class Shape {
   const std::int64_t* begin() const { return extents_.data(); }
   const std::int64_t* end() const { return extents_.data() + rank_; }
 
-  /// A copy whose extent at `axis` is `extent`.
+  /// A copy whose extent at `axis` is `extent`. Error: axis out of range, or extent < 0.
   Shape with(int axis, std::int64_t extent) const;
   /// Extents [first, last) as a shape of their own.
   Shape sub(int first, int last) const;
-  /// This shape followed by `tail`.
+  /// This shape followed by `tail`. Error: more than eight axes.
   Shape concat(const Shape& tail) const;
 
   bool operator==(const Shape& other) const;

@@ -150,13 +150,22 @@ Node::~Node() {
 // --- the walk -----------------------------------------------------------------------------------
 
 namespace {
+// Of 16-bit floats the sum in f32, rounded.
+template <class T>
+T add_values(T a, T b) {
+  if constexpr (detail::is_half<T>)
+    return detail::convert<float, T>(to_float(a) + to_float(b));
+  else
+    return a + b;
+}
+
 void accumulate_cpu(const Tensor& a, const Tensor& b, Tensor& result) {
   detail::visit_floating("accumulate", a.dtype(), [&]<class T>(detail::Type<T>) {
     const T* left = a.data<T>();
     const T* right = b.data<T>();
     T* out = result.mutable_data<T>();
     parallel_for(0, a.numel(), grain, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) out[i] = detail::add_values(left[i], right[i]);
+      for (std::int64_t i = begin; i < end; ++i) out[i] = add_values(left[i], right[i]);
     });
   });
 }

@@ -82,8 +82,8 @@ class Tensor {
 
   /// This tensor on `device`; itself if it is there already. Differentiable.
   Tensor to(Device device) const;
-  /// This tensor as `dtype`; itself if it has it already. Differentiable between floating types.
-  /// Error: packed spikes (see `to_bits` and `from_bits` of ops/spikes).
+  /// This tensor as `dtype`, itself if it has it. Differentiable between floating types. Floats as
+  /// integers are cut towards 0 and held in range, NaN is 0. Error: packed spikes (see ops/spikes).
   Tensor to(DType dtype) const;
 
   // --- autograd -----------------------------------------------------------------------------
@@ -94,7 +94,7 @@ class Tensor {
   bool is_leaf() const;
   /// The accumulated gradient of a leaf, or undefined. Same shape; f32 for packed spikes.
   const Tensor& grad() const;
-  /// Replaces the gradient; an undefined tensor clears it.
+  /// Replaces the gradient; an undefined tensor clears it. Error: another shape, dtype or device.
   void set_grad(Tensor grad);
   /// Gradients of all leaves this scalar depends on. Error: not one element, no graph, second walk.
   void backward(const BackwardOptions& options = {}) const;

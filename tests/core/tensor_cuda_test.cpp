@@ -21,7 +21,9 @@ TEST_CASE("tensors travel to a CUDA device and back", "[cuda]") {
 TEST_CASE("dtypes are converted on a CUDA device as on the CPU", "[cuda]") {
   RV_NEEDS_CUDA();
   const Tensor x = normal({1000}, 0, 100);
-  for (const DType to : {DType::f64, DType::f16, DType::bf16, DType::i64}) {
+  const Tensor far = normal({1000}, 0, 1e30);
+  check_same(far.to(cuda_device).to(DType::i64), far.to(DType::i64), 0);
+  for (const DType to : {DType::f64, DType::f16, DType::bf16, DType::i64, DType::u8}) {
     check_same(x.to(cuda_device).to(to), x.to(to), 0);
     check_same(x.to(to).to(cuda_device).to(DType::f32), x.to(to).to(DType::f32), 0);
   }

@@ -69,6 +69,23 @@ TEST_CASE("values convert between all numeric dtypes") {
     CHECK(to_vector(x.to(dtype).to(DType::f32)) == to_vector(x));
 }
 
+TEST_CASE("floats out of an integer's range become its nearest number, and NaN 0") {
+  using Values = std::vector<double>;
+  const double infinity = std::numeric_limits<double>::infinity();
+  const Values some{-1e30, -1.5, -0.5, 254.9, 256, 300, 1e30, infinity, -infinity, std::nan("")};
+  const auto count = static_cast<std::int64_t>(some.size());
+  for (const DType dtype : {DType::f64, DType::f32, DType::bf16}) {
+    const Tensor x = from_vector(some, {count}).to(dtype);
+    const double below = dtype == DType::bf16 ? 255 : 254;  // 254.9 is 255 in bf16
+    CHECK(to_vector(x.to(DType::u8)) == Values{0, 0, 0, below, 255, 255, 255, 255, 0, 0});
+    const double least = -0x1p63, most = 0x1p63;  // of i64; as f64, the largest is one more
+    CHECK(to_vector(x.to(DType::i64)) ==
+          Values{least, -1, 0, below, 256, 300, most, most, least, 0});
+  }
+  CHECK(to_vector(full({1}, -7, {.dtype = DType::u8})) == Values{0});
+  CHECK(to_vector(full({1}, 258, {.dtype = DType::i64}).to(DType::u8)) == Values{2});
+}
+
 TEST_CASE("16-bit floats round to nearest even and keep special values") {
   const float infinity = std::numeric_limits<float>::infinity();
   CHECK(to_float(to_float16(65504.0f)) == 65504.0f);
