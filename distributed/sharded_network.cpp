@@ -140,8 +140,10 @@ void ShardedNetwork::backward(const Tensor& loss, const LossPart& part) {
   }
   const double share =
       part.share * static_cast<double>(samples_.length()) / static_cast<double>(samples_.total);
-  relay_.root_of(loss).backward(
-      full(loss.shape(), share, {.dtype = loss.dtype(), .device = loss.device()}), options);
+  const Tensor start =
+      part.seed ? part.seed(share)
+                : full(loss.shape(), share, {.dtype = loss.dtype(), .device = loss.device()});
+  relay_.root_of(loss).backward(start, options);
   if (!part.last) return;
   for (const auto& [name, tensor] : learned)  // earlier parts may have used more of the network
     if (tensor.grad().defined() && unsummed.erase(&tensor.impl()) > 0) sums.add(tensor.grad());

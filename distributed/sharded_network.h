@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "ranvier/distributed/mesh.h"
@@ -31,6 +32,9 @@ struct BatchExtent {
 struct LossPart {
   bool last = true;  ///< false: more of the batch follows, whose gradients are added up with these
   double share = 1;  ///< of the batch's mean that the mean of these samples has on all ranks
+  /// What backward starts from instead of a number, as `LossScale::seed`; the same on all ranks. An
+  /// overflow on one of them is in the sums of all, so all leave such a step out.
+  std::function<Tensor(double share)> seed = {};
 };
 
 /// How ranks work together.

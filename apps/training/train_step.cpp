@@ -117,10 +117,11 @@ Tensor TrainStep::evaluate(const Tensor& inputs) {
   return sharded_ ? sharded_->evaluate(inputs, most_steps_) : task_.network(inputs);
 }
 
-void TrainStep::backward(const Tensor& loss, const LossPart& part) {
-  if (sharded_) return sharded_->backward(loss, part);
+void TrainStep::backward(const Tensor& loss, LossPart part) {
   if (const LossScale* const scale = optimizer_.loss_scale())
-    return loss.backward(scale->seed(part.share));
+    part.seed = [scale](double share) { return scale->seed(share); };
+  if (sharded_) return sharded_->backward(loss, part);
+  if (part.seed) return loss.backward(part.seed(part.share));
   if (!seed_.defined())
     seed_ = full(loss.shape(), part.share, {.dtype = loss.dtype(), .device = device_});
   loss.backward(seed_);

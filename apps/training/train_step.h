@@ -45,7 +45,7 @@ class TrainStep {
   void run_eagerly(const TrainingBatch& batch);
   void differentiate(const TrainingBatch& batch);
   Tensor forward(const Tensor& inputs);
-  void backward(const Tensor& loss, const LossPart& part);
+  void backward(const Tensor& loss, LossPart part);
   void add_up(const Tensor& loss, const Tensor& scores, const Tensor& labels);
   void run_recorded(const TrainingBatch& batch);
   TrainingBatch recordable(const TrainingBatch& batch) const;

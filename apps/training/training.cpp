@@ -110,10 +110,7 @@ Training::Training(Task& task, const TrainOptions& options, const Ranks& ranks)
       step_(task, options, ranks, *optimizer_),
       test_(task, options, ranks, step_) {
   task_.network.set_fuse(!options_.no_fuse);
-  if (compute_dtype(options_) == DType::f16) {
-    RV_CHECK(ranks_.alone(), "--amp f16 is of one rank; several take bf16.");
-    optimizer_->set_loss_scale(LossScale(device_));
-  }
+  if (compute_dtype(options_) == DType::f16) optimizer_->set_loss_scale(LossScale(device_));
   if (!ranks_.alone()) agree_on_options(ranks_, task_, options_);
   if (ranks_.leads() && !options_.eval_only) output_ = claim_output_directory(options_.output_dir);
   if (options_.resume || options_.eval_only)

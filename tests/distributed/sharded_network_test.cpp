@@ -1,13 +1,16 @@
 #include "ranvier/distributed/sharded_network.h"
 
 #include <algorithm>
+#include <cmath>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <set>
 #include <tuple>
 
+#include "ranvier/core/autocast.h"
 #include "ranvier/core/random.h"
 #include "ranvier/distributed/local_transport.h"
 #include "ranvier/layers/event_networks.h"
@@ -17,7 +20,9 @@
 #include "ranvier/ops/reduce/sum.h"
 #include "ranvier/ops/sequence/readout.h"
 #include "ranvier/ops/shape/slice.h"
+#include "ranvier/optim/optimizer.h"
 #include "tests/support/catch.h"
+#include "tests/support/cuda.h"
 #include "tests/support/errors.h"
 #include "tests/support/forwarding_transport.h"
 #include "tests/support/sharded_cases.h"
@@ -287,6 +292,77 @@ TEST_CASE("parts of a step add up to the gradient of the whole batch") {
   const std::vector<Tensor> whole = gradients(false), parts = gradients(true);
   for (std::size_t i = 0; i < whole.size(); ++i)
     CHECK(test::largest_difference(parts[i], whole[i]) < 1e-6);
+}
+
+TEST_CASE("all ranks scale a loss alike, and an overflow on any of them is in every gradient") {
+  const test::ShardedCase of = test::sharded_cases().front();
+  const auto gradients = [&](double factor) {
+    std::vector<std::vector<double>> found;
+    run_local(2, [&](Transport& transport) {
+      seed(3);
+      Sequential network = of.network();
+      const Mesh mesh(transport, {.time = 2});
+      ShardedNetwork sharded(network, mesh);
+      const Tensor output = sharded(test::own_part(of, mesh), {of.labels.size(0), of.x.size(0)});
+      const double own = transport.rank() == 1 ? factor : std::min(factor, 1024.0);
+      sharded.backward(cross_entropy(read_out(Readout::mean, output), of.labels),
+                       {.seed = [&](double share) { return full({}, share * own); }});
+      if (transport.rank() == 0)
+        for (const NamedTensor& parameter : parameters(network))
+          found.push_back(to_vector(parameter.tensor.grad()));
+    });
+    return found;
+  };
+  std::vector<std::vector<double>> expected = gradients(1);
+  for (std::vector<double>& gradient : expected)
+    for (double& value : gradient) value *= 1024;
+  CHECK(gradients(1024) == expected);
+  for (const std::vector<double>& gradient : gradients(std::numeric_limits<double>::infinity()))
+    CHECK(
+        !std::all_of(gradient.begin(), gradient.end(), [](double v) { return std::isfinite(v); }));
+}
+
+TEST_CASE("ranks leave out the step in which f16 overflows on one of them", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const test::ShardedCase of = test::sharded_cases().front();
+  std::vector<std::vector<double>> start, weights[2];
+  std::vector<double> factors[2];
+  run_local(2, [&](Transport& transport) {
+    seed(3);
+    Sequential network = of.network();
+    move_to(network, test::cuda_device);
+    const Mesh mesh(transport, {.time = 2});
+    ShardedNetwork sharded(network, mesh);
+    const auto adam = make_optimizer("adam", parameters(network));
+    adam->set_loss_scale(LossScale(test::cuda_device, {.initial = 0x1p40}));
+    const auto all = [&] {
+      std::vector<std::vector<double>> values;
+      for (const NamedTensor& parameter : parameters(network))
+        values.push_back(to_vector(parameter.tensor));
+      return values;
+    };
+    if (transport.rank() == 0) start = all();
+    const AutocastGuard autocast(DType::f16, test::cuda_device);
+    const Tensor x = test::own_part(of, mesh).to(test::cuda_device);
+    const Tensor labels = of.labels.to(test::cuda_device);
+    auto& seen = factors[transport.rank()];
+    const auto overflows = [&] {  // till the factor stays as it is
+      return seen.size() < 2 || seen.back() < seen[seen.size() - 2];
+    };
+    for (int step = 0; step < 40 && overflows(); ++step) {
+      zero_grad(adam->parameters());
+      const Tensor output = sharded(x, {labels.size(0), of.x.size(0)});
+      sharded.backward(cross_entropy(read_out(Readout::mean, output), labels),
+                       {.seed = [&](double share) { return adam->loss_scale()->seed(share); }});
+      adam->step();
+      seen.push_back(adam->loss_scale()->factor());
+    }
+    weights[transport.rank()] = all();
+  });
+  CHECK(factors[0].front() == 0x1p39);
+  CHECK(factors[0] == factors[1]);
+  CHECK(weights[0] == weights[1]);
+  CHECK(weights[0] != start);
 }
 
 TEST_CASE("gradients are added up of a network that has other parameters than when it was shared") {
