@@ -97,11 +97,11 @@ EventSource::EventSource(const fs::path& path, const SourceOptions& options)
     add_folder(path);
   else
     add(path);
-  if (options.sample == SourceOptions{}.sample) return;
+  if (!options.sample) return;
   const auto count = static_cast<std::int64_t>(entries_.size());
-  RV_CHECK(options.sample >= 0 && options.sample < count,
-           "{}: --sample must be in [0, {}); got {}.", path.string(), count, options.sample);
-  entries_ = {entries_[static_cast<std::size_t>(options.sample)]};
+  RV_CHECK(*options.sample >= 0 && *options.sample < count,
+           "{}: --sample must be in [0, {}); got {}.", path.string(), count, *options.sample);
+  entries_ = {entries_[static_cast<std::size_t>(*options.sample)]};
 }
 
 void EventSource::add_folder(const fs::path& folder) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,8 @@ struct SourceOptions {
   std::string format = {};  ///< name in the table of formats; "": found out
   std::string sensor = {};  ///< "34x34x2", "128x128", "700"; "": what the file or format says
   std::string time_order =
-      "sort";                ///< "sort" or "reject": what happens to times that run backwards
-  std::int64_t sample = -1;  ///< this one alone; -1: all
+      "sort";  ///< "sort" or "reject": what happens to times that run backwards
+  std::optional<std::int64_t> sample = {};  ///< this one alone; else all
   bool skip_bad = false;
 };
 

@@ -154,7 +154,7 @@ int head(const HeadOptions& o) {
   RV_CHECK(o.count >= 0 && o.first >= 0, "--events and --first must be >= 0; got {} and {}.",
            o.count, o.first);
   SourceOptions options = o.source;
-  if (options.sample == SourceOptions{}.sample) options.sample = 0;
+  if (!options.sample) options.sample = 0;
   const EventSource source(o.path, options);
   const Recording recording = source.read(source.entries().front()).recording;
   const Events& events = recording.events;

@@ -23,7 +23,7 @@ int plot(const PlotOptions& o) {
   RV_CHECK(extension == ".svg" || extension == ".png", "{}: a plot must be .svg or .png.",
            o.out.string());
   SourceOptions options = o.source;
-  if (options.sample == SourceOptions{}.sample) options.sample = 0;
+  if (!options.sample) options.sample = 0;
   const EventSource source(o.in, options);
   const SourceEntry& entry = source.entries().front();
   EventPlotOptions plot = o.plot;
