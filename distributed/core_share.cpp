@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "ranvier/core/parallel.h"
 #include "ranvier/distributed/detail/process_name.h"
 
 namespace ranvier {
@@ -39,6 +40,10 @@ CoreShare core_share(const Group& group) {
     if (machines[i] == machines[own] && have_one_in_common(cores[i], cores[own])) ++ranks;
   return {.ranks = ranks,
           .cores = static_cast<int>(std::count(cores[own].begin(), cores[own].end(), '1'))};
+}
+
+void limit_threads(const CoreShare& share) {
+  set_num_threads(std::min(num_threads(), share.threads()));
 }
 
 }  // namespace ranvier

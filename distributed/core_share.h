@@ -21,4 +21,7 @@ struct CoreShare {
 /// That of this rank. All members of `group` call it.
 CoreShare core_share(const Group& group);
 
+/// Lets this process compute with no more threads than its share has.
+void limit_threads(const CoreShare& share);
+
 }  // namespace ranvier

@@ -71,7 +71,7 @@ class Planner {
 
   int run() {
     if (transport_ != nullptr) share_ = core_share(Group::all(*transport_));
-    if (o_.threads == 0) set_num_threads(std::min(num_threads(), share_.threads()));
+    if (o_.threads == 0) limit_threads(share_);
     if (transport_ != nullptr && (o_.link_latency.empty() || o_.link_bandwidth.empty())) {
       link_ = measure_link(Group::all(*transport_), meter_.options().device);
       link_measured_ = true;

@@ -36,7 +36,7 @@ void speak_as(const Ranks& ranks) {
 /// Several ranks share the cores, unless the user gave them threads.
 void share_cores(const Ranks& ranks, const TrainOptions& options) {
   const CoreShare share = core_share(ranks.mesh().all());
-  if (options.threads == 0) set_num_threads(std::min(num_threads(), share.threads()));
+  if (options.threads == 0) limit_threads(share);
   if (ranks.leads() && options.device == "cpu" && share.scarce(num_threads()))
     spdlog::warn("{} ranks of {} thread(s) take turns on {} core(s).", share.ranks, num_threads(),
                  share.cores);
