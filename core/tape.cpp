@@ -44,7 +44,8 @@ Tensor as_gradient(const char* what, const Tensor& given, const Shape& shape, DT
   return given.to(dtype);
 }
 
-void run_hooks(const std::vector<Tensor::Hook>& hooks, Tensor& grad) {
+void run_hooks(const std::vector<Tensor::Hook>& registered, Tensor& grad) {
+  const std::vector<Tensor::Hook> hooks = registered;  // one of them may register another
   for (const Tensor::Hook& hook : hooks)
     if (const Tensor replaced = hook(grad); replaced.defined())
       grad =
@@ -117,8 +118,10 @@ void attach(std::shared_ptr<Node> node, std::span<const Tensor> inputs,
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     if (!outputs[i].defined()) continue;
     detail::TensorImpl& impl = outputs[i].impl();
-    RV_ASSERT(impl.origin == nullptr && !impl.requires_grad,
-              "[tape] the output of {} has an origin already", node->name());
+    RV_CHECK(impl.origin == nullptr && !impl.requires_grad,
+             "[attach] an output of {} is a leaf or another node's already; an operation's result "
+             "is a new tensor, as detach makes one.",
+             node->name());
     impl.origin = node;
     impl.origin_index = static_cast<int>(i);
   }
@@ -193,9 +196,9 @@ class BackwardWalk {
   explicit BackwardWalk(const BackwardOptions& options) : options_(options) {}
 
   void start(const Tensor& root, Tensor seed) {
-    const Edge edge = edge_to(root);
-    if (options_.on_gradient) count_uses(edge);
-    send(edge, std::move(seed), "backward");
+    root_ = edge_to(root);
+    if (options_.on_gradient) count_uses(root_);
+    send(root_, std::move(seed), "backward");
   }
 
   void run() {
@@ -227,8 +230,10 @@ class BackwardWalk {
     for (std::size_t i = 0; i < grads.size(); ++i)
       if (grads[i].defined()) run_hooks(node.output_hooks_[i], grads[i]);
     std::vector<Tensor> results = node.backward(grads);
-    RV_ASSERT(results.size() == node.edges_.size(), "[backward] {} gave {} gradients for {} inputs",
-              node.name(), results.size(), node.edges_.size());
+    RV_CHECK(results.size() == node.edges_.size(),
+             "[backward] {} must give a gradient for each of its {} inputs, undefined ones where "
+             "none is needed; it gave {}.",
+             node.name(), node.edges_.size(), results.size());
     grads.clear();
     if (!options_.retain_graph) {
       node.release();
@@ -265,9 +270,9 @@ class BackwardWalk {
   void send(const Edge& edge, Tensor grad, const char* sender) {
     if (edge.leaf.defined()) return send_to_leaf(edge.leaf, std::move(grad), sender);
     if (!edge.node) return;
-    RV_ASSERT(grad.numel() == edge.numel,
-              "[backward] {} gave a gradient of {} for a tensor of {} elements", sender,
-              grad.shape(), edge.numel);
+    RV_CHECK(grad.numel() == edge.numel,
+             "[backward] {} gave a gradient of {} for a tensor of {} elements.", sender,
+             grad.shape(), edge.numel);
     auto [it, first_visit] = pending_.try_emplace(edge.node.get());
     if (first_visit) {
       it->second.resize(static_cast<std::size_t>(edge.node->outputs_));
@@ -278,8 +283,10 @@ class BackwardWalk {
   }
 
   void send_to_leaf(const Tensor& leaf, Tensor grad, const char* sender) {
-    RV_ASSERT(grad.shape() == leaf.shape(), "[backward] {} gave a gradient of {} for a leaf of {}",
-              sender, grad.shape(), leaf.shape());
+    const DType dtype = gradient_dtype(leaf.dtype());
+    RV_CHECK(grad.shape() == leaf.shape() && grad.dtype() == dtype,
+             "[backward] {} gave a gradient of {} {} for a leaf whose gradient is {} {}.", sender,
+             grad.dtype(), grad.shape(), dtype, leaf.shape());
     auto [it, first_visit] = leaf_index_.try_emplace(&leaf.impl(), leaves_.size());
     if (first_visit) leaves_.push_back({leaf, {}});
     Tensor& slot = leaves_[it->second].grad;
@@ -301,6 +308,7 @@ class BackwardWalk {
   }
 
   const BackwardOptions& options_;
+  Edge root_;  // keeps the graph, also if a hook lets go of the tensor that is walked from
   std::priority_queue<Node*, std::vector<Node*>, Older> queue_;
   std::unordered_map<Node*, std::vector<Tensor>> pending_;
   std::vector<LeafGrad> leaves_;  // in the order they were reached

@@ -43,7 +43,9 @@ Tensor::Tensor(std::shared_ptr<Storage> storage, std::int64_t offset, Shape shap
 }
 
 detail::TensorImpl& Tensor::impl() const {
-  RV_CHECK(impl_ != nullptr, "[tensor] the tensor is undefined.");
+  RV_CHECK(impl_ != nullptr,
+           "[tensor] the tensor is undefined: default-constructed, moved to another place, or a "
+           "result that was not asked for, as a gradient before backward.");
   return *impl_;
 }
 
