@@ -8,6 +8,7 @@
 #include "ranvier/core/build_info.h"
 #include "ranvier/core/error.h"
 #include "ranvier/data/detail/cache_folder.h"
+#include "ranvier/data/detail/checked_events.h"
 #include "ranvier/data/detail/checksum.h"
 #include "ranvier/data/detail/event_cache_file.h"
 
@@ -23,9 +24,9 @@ struct Prepared {
   Sensor sensor;  // after the transform
 
   void read(std::int64_t index, Events& events) const {
-    source->read(index, events);
+    detail::read_checked(*source, index, events);
     RandomStream unused({}, index);
-    transform(events, source->sensor(), unused);
+    detail::transform_checked(transform, *source, index, sensor, unused, events);
   }
   std::string identity() const {
     return fmt::format("{}\ntransform: {}", source->identity(), transform.describe());
@@ -90,14 +91,6 @@ std::shared_ptr<const Recordings> open_cache(const Prepared& prepared, const fs:
   }
 }
 
-void check_prepared(const Prepared& prepared, std::int64_t index, const Events& events) {
-  RV_CHECK(
-      first_outside(events, prepared.sensor) < 0 && in_time_order(events),
-      "[cache] {}: the events of recording {} must be in the order of time and inside {} after "
-      "{}.",
-      prepared.source->name(), index, to_string(prepared.sensor), prepared.transform.describe());
-}
-
 void build(const Prepared& prepared, const fs::path& path, const std::string& key,
            const CacheOptions& options) {
   detail::EventCacheWriter writer(path, prepared.sensor, options.compress);
@@ -112,7 +105,6 @@ void build(const Prepared& prepared, const fs::path& path, const std::string& ke
       whole = false;
     }
     if (whole) {
-      check_prepared(prepared, i, events);
       writer.add(events);
     } else {
       writer.add_unreadable();

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "ranvier/data/detail/checked_events.h"
 #include "ranvier/data/detail/skip_log.h"
 
 namespace ranvier {
@@ -110,7 +111,7 @@ const Events* EventDataset::original(std::int64_t sample, Events& events) const 
   check_index(*recordings_, sample);
   if (const Events* kept = recordings_->in_memory(sample)) return kept;
   try {
-    recordings_->read(sample, events);
+    detail::read_checked(*recordings_, sample, events);
     return &events;
   } catch (const Error& error) {
     if (!options_.skip_bad) throw;
@@ -124,7 +125,7 @@ void EventDataset::read(std::int64_t sample, const Draw& draw, Events& events) c
   if (found == nullptr) return events.clear();
   if (found != &events) events = *found;
   RandomStream random(draw, sample);
-  options_.transform(events, recordings_->sensor(), random);
+  detail::transform_checked(options_.transform, *recordings_, sample, sensor_, random, events);
 }
 
 void EventDataset::fetch(std::span<const std::int64_t> samples, const Draw& draw,

@@ -76,7 +76,8 @@ class EventDataset {
   /// `fetch`.
   void read(std::int64_t sample, const Draw& draw, Events& events) const;
   /// Reads and transforms `samples`, and frames the steps that are wanted into `batch`. Errors: an
-  /// index out of range; those of `Recordings::read` unless `skip_bad`.
+  /// index out of range; those of `Recordings::read`, and events that are not in the order of time
+  /// or outside the sensor, unless `skip_bad`; such events behind the transform.
   void fetch(std::span<const std::int64_t> samples, const Draw& draw, Batch& batch) const;
 
   /// What `skip_bad` has left out so far, by this data set and its copies; may be called at any

@@ -42,6 +42,17 @@ void reorder(std::vector<Value>& column, const std::vector<Key>& order) {
   column = std::move(ordered);
 }
 
+/// Whether all numbers of a column lie in [0, limit).
+template <class Value>
+bool all_below(const std::vector<Value>& column, std::int64_t limit) {
+  Value least = 0, largest = 0;
+  for (const Value value : column) {
+    least = std::min(least, value);
+    largest = std::max(largest, value);
+  }
+  return least >= 0 && largest < limit;
+}
+
 }  // namespace
 
 Shape Sensor::frame() const {
@@ -71,6 +82,10 @@ void Events::reserve(std::int64_t count) {
 }
 
 std::int64_t first_outside(const Events& events, const Sensor& sensor) {
+  // Mostly none is; this is known several events at a time.
+  if (all_below(events.x, sensor.width) && all_below(events.y, sensor.height) &&
+      all_below(events.p, 2))
+    return -1;
   for (std::size_t i = 0; i < events.t.size(); ++i) {
     const bool inside = events.x[i] >= 0 && events.x[i] < sensor.width && events.y[i] >= 0 &&
                         events.y[i] < sensor.height && events.p[i] <= 1;
@@ -81,6 +96,27 @@ std::int64_t first_outside(const Events& events, const Sensor& sensor) {
 
 bool in_time_order(const Events& events) {
   return std::is_sorted(events.t.begin(), events.t.end());
+}
+
+std::string defect_of(const Events& events, const Sensor& sensor) {
+  const auto& [t, x, y, p] = events;
+  if (x.size() != t.size() || y.size() != t.size() || p.size() != t.size())
+    return fmt::format("its columns t, x, y, p have {}, {}, {} and {} numbers", t.size(), x.size(),
+                       y.size(), p.size());
+  if (const std::int64_t i = first_outside(events, sensor); i >= 0) {
+    const auto at = static_cast<std::size_t>(i);
+    return fmt::format("event {} is at ({}, {}), of polarity {}, outside the sensor of {}", i,
+                       x[at], y[at], p[at], to_string(sensor));
+  }
+  if (!in_time_order(events)) {
+    const auto later = std::is_sorted_until(t.begin(), t.end());
+    return fmt::format("time runs backwards at event {}, from {} to {} us", later - t.begin(),
+                       *(later - 1), *later);
+  }
+  if (!t.empty() && (t.front() < -max_time || t.back() > max_time))
+    return fmt::format("its times, from {} to {} us, must be within {} us of 0", t.front(),
+                       t.back(), max_time);
+  return {};
 }
 
 void sort_by_time(Events& events) {

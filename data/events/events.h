@@ -87,6 +87,10 @@ void keep_if(Events& events, Keep&& keep) {
 std::int64_t first_outside(const Events& events, const Sensor& sensor);
 /// True if no time is smaller than the one before it.
 bool in_time_order(const Events& events);
+/// What makes `events` no recording of `sensor`: "event 3 is at (40, 2), outside the sensor of
+/// 34x34x2", columns of several lengths, times that run backwards or lie beyond `max_time`; "" if
+/// nothing does.
+std::string defect_of(const Events& events, const Sensor& sensor);
 /// Sorts by time; events of one time stay in their order.
 void sort_by_time(Events& events);
 

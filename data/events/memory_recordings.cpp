@@ -39,14 +39,8 @@ MemoryRecordings::MemoryRecordings(std::string name, const Sensor& sensor,
     RV_CHECK(labels_[i] >= 0 && labels_[i] < static_cast<std::int64_t>(classes_.size()),
              "[{}] labels must be in [0, {}); got {} for recording {}.", name_, classes_.size(),
              labels_[i], i);
-    const std::int64_t outside = first_outside(events_[i], sensor_);
-    RV_CHECK(outside < 0, "[{}] event {} of recording {} lies outside the sensor of {}.", name_,
-             outside, i, to_string(sensor_));
-    RV_CHECK(in_time_order(events_[i]),
-             "[{}] the events of recording {} must be in the order of time.", name_, i);
-    RV_CHECK(events_[i].empty() ||
-                 (events_[i].t.front() >= -max_time && events_[i].t.back() <= max_time),
-             "[{}] the times of recording {} must be within {} us of 0.", name_, i, max_time);
+    const std::string defect = defect_of(events_[i], sensor_);
+    RV_CHECK(defect.empty(), "[{}] recording {}: {}.", name_, i, defect);
   }
   identity_ = identity_of(name_, events_, labels_);
 }

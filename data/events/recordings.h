@@ -26,7 +26,7 @@ class Recordings {
   /// its memory. Errors: index out of range; a damaged recording (names file, record and offset).
   virtual void read(std::int64_t index, Events& events) const = 0;
   /// Recording `index` itself if it lies in memory, valid as long as these recordings; null: it has
-  /// to be read.
+  /// to be read. Nobody looks again whether it is as `read` promises (`defect_of`).
   virtual const Events* in_memory(std::int64_t) const { return nullptr; }
   /// Text that changes when the content does (format version, files, their sizes and times):
   /// part of a cache's key.

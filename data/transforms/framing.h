@@ -85,7 +85,8 @@ class Framing {
   std::shared_ptr<const Concept> model_;
 };
 
-/// The frames of one recording as a tensor f32 [T, frame...].
+/// The frames of one recording as a tensor f32 [T, frame...]. Errors: events that are no recording
+/// of `sensor` (`defect_of`); those of `framing`.
 Tensor to_tensor(const Framing& framing, const Events& events, const Sensor& sensor);
 
 }  // namespace ranvier

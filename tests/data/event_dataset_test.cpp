@@ -37,7 +37,65 @@ bool same(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_bits);
 }
 
+/// One recording of events that are not what they should be.
+class OwnRecordings final : public Recordings {
+ public:
+  explicit OwnRecordings(Events events) : events_(std::move(events)) {}
+  const std::string& name() const override { return name_; }
+  std::int64_t size() const override { return 1; }
+  const Sensor& sensor() const override { return sensor_; }
+  const std::vector<std::string>& classes() const override { return classes_; }
+  std::int64_t label(std::int64_t) const override { return 0; }
+  void read(std::int64_t, Events& events) const override { events = events_; }
+  std::string identity() const override { return name_; }
+
+ private:
+  Events events_;
+  std::string name_ = "own";
+  Sensor sensor_{.width = 8, .height = 4};
+  std::vector<std::string> classes_{"class"};
+};
+
+/// A transform that forgets that a sensor ends.
+struct MoveRight {
+  static constexpr bool random = false;
+  Sensor sensor_after(const Sensor& sensor) const { return sensor; }
+  void operator()(Events& events, const Sensor&, RandomStream&) const {
+    for (std::int16_t& x : events.x) ++x;
+  }
+  std::string describe() const { return "MoveRight()"; }
+};
+
 }  // namespace
+
+TEST_CASE("recordings and transforms of a program's own are not trusted with memory") {
+  const auto fetch = [](const Events& events, EventTransform transform = {}) {
+    const EventDataset set(
+        std::make_shared<OwnRecordings>(events),
+        {.framing = ToFrame{.time_window = 10}, .transform = std::move(transform)});
+    EventBatch batch;
+    set.fetch(Samples{0}, {}, batch);
+    return batch.frames.shape();
+  };
+  Events events;
+  events.push_back(5, 7, 3, 1);
+  CHECK(fetch(events) == Shape{1, 1, 4, 8, 1});
+  CHECK_ERROR(fetch(events, MoveRight{}), invalid,
+              "[own] recording 0 after MoveRight(): event 0 is at (8, 3), of polarity 1, outside "
+              "the sensor of 8x4x1.");
+  CHECK_ERROR(to_tensor(ToFrame{.time_window = 10}, events, {.width = 7, .height = 4}), invalid,
+              "[to_tensor] event 0 is at (7, 3)");
+  Events outside = events;
+  outside.push_back(6, 2, 30000, 1);
+  CHECK_ERROR(fetch(outside), invalid, "[own] recording 0: event 1 is at (2, 30000)");
+  CHECK_ERROR(fetch(outside, Downsample{.spatial_factor = 0.5}), invalid, "[own] recording 0:");
+  Events late = events;
+  late.push_back(4, 2, 2, 1);
+  CHECK_ERROR(fetch(late), invalid, "time runs backwards at event 1, from 5 to 4 us.");
+  Events uneven = events;
+  uneven.p.clear();
+  CHECK_ERROR(fetch(uneven), invalid, "its columns t, x, y, p have 1, 1, 1 and 0 numbers.");
+}
 
 TEST_CASE("a batch of events is as long as its longest recording, and zero after the others") {
   const auto recordings = example_recordings(8);
