@@ -135,7 +135,7 @@ class DataLoader {
   const LoaderOptions& options() const { return options_; }
 
   /// Begins an epoch at `cursor`. Errors: a cursor out of range; another epoch is alive.
-  Epoch epoch(LoaderCursor cursor) {
+  Epoch epoch(LoaderCursor cursor) & {
     detail::check_cursor(cursor, batches());
     pipeline_.require_idle();
     draw_ = {.seed = options_.seed, .epoch = cursor.epoch};
@@ -144,6 +144,8 @@ class DataLoader {
     pipeline_.start(cursor.batch, batches());
     return Epoch(*this, cursor);
   }
+  /// An epoch must not outlive its loader, as in `for (auto& batch : DataLoader(...).epoch({}))`.
+  Epoch epoch(LoaderCursor cursor) && = delete;
 
  private:
   std::span<const std::int64_t> samples_of(std::int64_t batch) const {

@@ -330,6 +330,13 @@ TEST_CASE("a batch that its consumer keeps is not overwritten") {
   }
 }
 
+template <class Loader>
+concept GivesEpochs = requires(Loader loader) {
+  std::forward<Loader>(loader).epoch({});
+};
+static_assert(GivesEpochs<DataLoader<Numbers>&>);
+static_assert(!GivesEpochs<DataLoader<Numbers>>, "the epoch would outlive its loader");
+
 TEST_CASE("loader options and cursors that make no sense are refused") {
   const Numbers set;
   const auto make = [&](const LoaderOptions& options) { DataLoader loader(set, options); };
