@@ -30,6 +30,13 @@ void load_state(const NamedTensors& target, const NamedTensors& saved) {
   }
 }
 
+NamedTensors clone(const NamedTensors& tensors) {
+  NamedTensors copies;
+  copies.reserve(tensors.size());
+  for (const auto& [name, tensor] : tensors) copies.push_back({name, clone(tensor)});
+  return copies;
+}
+
 NamedTensors add_prefix(std::string_view prefix, NamedTensors tensors) {
   for (NamedTensor& named : tensors) named.name.insert(0, prefix);
   return tensors;

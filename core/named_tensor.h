@@ -24,6 +24,10 @@ using NamedTensors = std::vector<NamedTensor>;
 /// dtype.
 void load_state(const NamedTensors& target, const NamedTensors& saved);
 
+/// Copies of `tensors`, which stay as they are while those of a network, which its state dict only
+/// names, are trained: the best weights so far, until `load_state` puts them back.
+NamedTensors clone(const NamedTensors& tensors);
+
 /// `tensors` under the names prefix + name: parts of a run share one checkpoint.
 NamedTensors add_prefix(std::string_view prefix, NamedTensors tensors);
 /// Those of `tensors` whose names begin with `prefix`, without it.

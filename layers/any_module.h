@@ -11,7 +11,8 @@
 
 namespace ranvier {
 
-/// Owns a module whose type is only known at run time. Move-only, as modules own their parameters.
+/// Owns a module whose type is only known at run time. Move-only, as modules own their parameters;
+/// one that was moved from is an error where it is used.
 class AnyModule {
  public:
   template <Module M>
@@ -19,16 +20,18 @@ class AnyModule {
       AnyModule(M module)  // implicit: a container is written as a list of modules
       : model_(std::make_unique<Model<M>>(std::move(module))) {}
 
-  Shard operator()(const Tensor& x, const State& state) { return model_->run(x, state); }
-  void visit(Visitor& visitor) { model_->visit(visitor); }
+  Shard operator()(const Tensor& x, const State& state) { return model().run(x, state); }
+  /// All of time in one shard from rest.
+  Tensor operator()(const Tensor& x) { return model().run(x, State::whole_sequence()).output; }
+  void visit(Visitor& visitor) { model().visit(visitor); }
 
   /// What the module calls itself, `M::kind`: "Conv2d".
-  std::string_view kind() const { return model_->kind(); }
+  std::string_view kind() const { return model().kind(); }
 
   /// The module, if its type is exactly `M`, else null.
   template <class M>
   M* as() {
-    return model_->type() == typeid(M) ? &static_cast<Model<M>&>(*model_).module : nullptr;
+    return model().type() == typeid(M) ? &static_cast<Model<M>&>(model()).module : nullptr;
   }
 
  private:
@@ -50,6 +53,11 @@ class AnyModule {
     std::string_view kind() const override { return M::kind; }
     const std::type_info& type() const override { return typeid(M); }
   };
+
+  Concept& model() const {
+    RV_CHECK(model_ != nullptr, "[module] there is none: it was moved to another place.");
+    return *model_;
+  }
 
   std::unique_ptr<Concept> model_;
 };

@@ -27,6 +27,8 @@ struct Delay {
 
   explicit Delay(DelayLayerOptions options);
   Shard operator()(const Tensor& x, const State& state);
+  /// All of time in one shard from rest.
+  Tensor operator()(const Tensor& x) { return (*this)(x, State::whole_sequence()).output; }
   void visit(Visitor& visitor) { visitor.parameter("delay", share); }
   /// The delays in time steps, [features]; differentiable.
   Tensor steps() const;

@@ -9,6 +9,26 @@ State State::detach() const {
   return detached;
 }
 
+State State::child(std::size_t index, std::size_t count) const {
+  State of_child;
+  if (!at_rest()) {
+    RV_CHECK(tensors.empty() && children.size() == count && index < count,
+             "[state] it must be one that this module returned, of {} parts and no tensors; got {} "
+             "parts and {} tensors.",
+             count, children.size(), tensors.size());
+    of_child = children[index];
+  }
+  of_child.keep = keep;
+  return of_child;
+}
+
+void detail::check_stateless(const State& state) {
+  RV_CHECK(state.at_rest(),
+           "[state] a module without state was given one of {} tensors and {} parts; it must be "
+           "one that this network returned.",
+           state.tensors.size(), state.children.size());
+}
+
 void Visitor::extend(std::string_view name) {
   if (!path_.empty()) path_ += '.';
   path_ += name;

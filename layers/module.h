@@ -7,7 +7,8 @@
 //   };
 //
 // A module with state takes and returns it: `Shard operator()(const Tensor& x, const State& state)`
-// maps (x[t0:t1], state) to (y[t0:t1], state'), so that a sequence may be cut anywhere.
+// maps (x[t0:t1], state) to (y[t0:t1], state'), so that a sequence may be cut anywhere. See
+// docs/modules.md.
 #pragma once
 
 #include <concepts>
@@ -32,6 +33,9 @@ struct State {
   static State whole_sequence() { return {.keep = false}; }
   /// The same values outside the graph: truncated back-propagation through time.
   State detach() const;
+  /// What a module of `count` children gives to number `index`: that child's state, at rest if this
+  /// is, and kept if this is. Error: a state that is not of `count` children.
+  State child(std::size_t index, std::size_t count) const;
 };
 
 /// What a module makes of a shard of time.
@@ -89,13 +93,21 @@ concept StatefulModule = requires(M module, const Tensor& x, const State& state,
 template <class M>
 concept Module = StatelessModule<M> || StatefulModule<M>;
 
-/// Runs any module on a shard; a stateless one passes the state through empty.
+namespace detail {
+/// Error unless `state` is that of a module which has none.
+void check_stateless(const State& state);
+}  // namespace detail
+
+/// Runs any module on a shard; a stateless one passes the state through empty. Error: it was given
+/// a state that is not.
 template <Module M>
 Shard run_shard(M& module, const Tensor& x, const State& state = {}) {
-  if constexpr (StatefulModule<M>)
+  if constexpr (StatefulModule<M>) {
     return module(x, state);
-  else
+  } else {
+    detail::check_stateless(state);
     return {module(x), {}};
+  }
 }
 
 namespace detail {

@@ -46,6 +46,9 @@ void visit_learnables(Neuron& neuron, Visitor& visitor) {
 }
 
 NeuronState to_neuron_state(const State& state) {
+  RV_CHECK(state.children.empty(),
+           "[state] one layer was given the state of a network of {} parts.",
+           state.children.size());
   return state.tensors.empty() ? NeuronState() : NeuronState(state.tensors);
 }
 

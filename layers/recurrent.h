@@ -19,6 +19,8 @@ struct Recurrent {
 
   Recurrent(Neuron neuron, RecurrentOptions options);
   Shard operator()(const Tensor& x, const State& state) const { return run(x, state, false); }
+  /// All of time in one shard from rest.
+  Tensor operator()(const Tensor& x) const { return (*this)(x, State::whole_sequence()).output; }
   /// As above; `packed` spikes are bits, for the layers that take them.
   Shard run(const Tensor& x, const State& state, bool packed) const;
   void visit(Visitor& visitor);

@@ -17,6 +17,8 @@ struct Residual {
       : body(std::move(body)), shortcut(std::move(shortcut)) {}
 
   Shard operator()(const Tensor& x, const State& state);
+  /// All of time in one shard from rest.
+  Tensor operator()(const Tensor& x) { return (*this)(x, State::whole_sequence()).output; }
   void visit(Visitor& visitor);
 
   AnyModule body;

@@ -105,10 +105,8 @@ std::size_t Sequential::static_input_length() {
 }
 
 Shard Sequential::operator()(const Tensor& x, const State& state) {
-  RV_CHECK(state.at_rest() || state.children.size() == entries_.size(),
-           "[Sequential] the state must be one this network returned; it has {} parts for {} "
-           "modules.",
-           state.children.size(), entries_.size());
+  RV_CHECK(!entries_.empty(),
+           "[Sequential] it has no modules: none were added, or it was moved to another place.");
   const bool alone = !fuse_ || observer_;
   const std::size_t shown = static_input_length();
   State next;
@@ -119,8 +117,7 @@ Shard Sequential::operator()(const Tensor& x, const State& state) {
     const std::size_t count = alone ? 1 : group_size(i);
     // In a group, the neuron is the one module that has a state.
     const std::size_t stateful = count > 1 ? i + 1 : i;
-    State before = state.at_rest() ? State{} : state.children[stateful];
-    before.keep = state.keep;
+    const State before = state.child(stateful, entries_.size());
     Shard shard = count > 1 ? run_fused(i, count, y, before) : run_alone(i, y, before);
     if (observer_)
       observer_({entries_[i].name, entries_[i].module.kind(), entries_[i].module, y, shard.output});

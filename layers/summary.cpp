@@ -61,6 +61,10 @@ std::string with_unit(double value) {
 std::vector<LayerSummary> summarise(Sequential& network, const Tensor& example,
                                     std::int64_t batch) {
   RV_CHECK(batch >= 1, "[summarise] the batch must have at least one sample; got {}.", batch);
+  const Shape& shape = example.shape();
+  RV_CHECK((shape.rank() > 0 && shape[0] == batch) || (shape.rank() > 1 && shape[1] == batch),
+           "[summarise] the example must be [B, ...] or [T, B, ...] with B = {}; its shape is {}.",
+           batch, shape);
   std::vector<LayerSummary> layers;
   const ObserverScope observing(network, [&](const Observation& seen) {
     LayerSummary layer{.name = seen.name,

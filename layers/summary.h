@@ -21,7 +21,8 @@ struct LayerSummary {
 };
 
 /// Runs `network` in evaluation mode on `example` (one batch of `batch` samples, no gradients) and
-/// describes each module. Leaves the network as it was.
+/// describes each module. Leaves the network as it was. Errors: batch < 1; an example of which it
+/// is neither the first nor the second extent.
 std::vector<LayerSummary> summarise(Sequential& network, const Tensor& example, std::int64_t batch);
 
 /// The table as text of at most 80 columns, with totals.

@@ -139,7 +139,8 @@ Description describe_library_model(const typename Model::Options& options) {
 
 /// A neuron model with its options: `Neuron n = LIFOptions{.tau = 2.0};`
 ///
-/// Copies share their learnable tensors. Models from outside the library: custom.h.
+/// Copies share their learnable tensors; moving one copies it, so that no neuron is ever empty.
+/// Models from outside the library: custom.h.
 class Neuron {
  public:
   /// A neuron of the library. Error: an option outside its range.
@@ -148,6 +149,8 @@ class Neuron {
       : Neuron(neurons::describe_library_model<typename neurons::ModelOf<Options>::type>(options)) {
   }
   explicit Neuron(neurons::Description description);
+  Neuron(const Neuron&) = default;
+  Neuron& operator=(const Neuron&) = default;
 
   /// "lif"
   const std::string& name() const { return description_->name; }

@@ -129,7 +129,8 @@ TEST_CASE("a state of another network is refused") {
   Sequential network(LIF());
   State foreign;
   foreign.children.resize(3);
-  CHECK_ERROR(network(zeros({1, 2}), foreign), ErrorCode::invalid_argument, "it has 3 parts for 1");
+  CHECK_ERROR(network(zeros({1, 2}), foreign), ErrorCode::invalid_argument,
+              "of 1 parts and no tensors; got 3 parts");
 }
 
 TEST_CASE("modules are named once") {
@@ -155,6 +156,12 @@ TEST_CASE("the summary counts parameters, multiply-adds and what sparse input le
     text.erase(0, line.size() + 1);
     CHECK(line.size() <= 80);
   }
+}
+
+TEST_CASE("the summary refuses a number of samples that its example does not have") {
+  Sequential network(Linear({.in = 4, .out = 3}));
+  CHECK_ERROR(summarise(network, zeros({5, 2, 4}), 3), ErrorCode::invalid_argument,
+              "must be [B, ...] or [T, B, ...] with B = 3; its shape is (5, 2, 4).");
 }
 
 TEST_CASE("the summary leaves a network as it was, also if it fails") {
