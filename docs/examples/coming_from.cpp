@@ -85,6 +85,8 @@ void training() {
   sgd.set_lr(schedule(0));
   sgd.step();
   adam.step();
+  const NamedTensors best = clone(state_dict(net));
+  parameters(net)[0].tensor.set_requires_grad(false);
   save_checkpoint("net.h5", {.tensors = state_dict(net)});
   load_state(state_dict(net), load_checkpoint("net.h5").tensors);
 }
