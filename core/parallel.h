@@ -1,4 +1,4 @@
-// Parallel loops on the process's one OpenMP runtime (oneDNN shares it).
+// Parallel loops of a thread and its helpers.
 #pragma once
 
 #include <algorithm>
@@ -7,9 +7,10 @@
 
 namespace ranvier {
 
-/// Threads that parallel loops use; at start OMP_NUM_THREADS or the number of usable cores.
+/// Threads that the calling thread's parallel loops use, itself among them; at start
+/// OMP_NUM_THREADS or the number of usable cores.
 int num_threads();
-/// Error: count < 1.
+/// For the calling thread alone. Error: count < 1.
 void set_num_threads(int count);
 
 namespace detail {
@@ -21,8 +22,9 @@ void parallel_ranges(std::int64_t begin, std::int64_t end, std::int64_t grain, R
 /// Calls `body(first, last)` on disjoint ranges that cover [begin, end), each at least `grain`
 /// long (but for the last), on several threads at once. How it is cut depends on the number of
 /// threads, so a body must give the same result however it is cut: a reduction cuts its work into
-/// chunks of fixed size itself and adds their results up in order. The first exception of a body
-/// reaches the caller. Nested calls run serially.
+/// chunks of fixed size itself and adds their results up in order. An exception of a body, of
+/// several that of the first range, reaches the caller when all have ended. Nested calls run
+/// serially. Error (state): the threads cannot be started.
 template <class Body>
 void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain, Body&& body) {
   detail::parallel_ranges(

@@ -170,7 +170,6 @@ void input_gradient_by_onednn(const ConvShape& shape, const float* gy, const flo
   RangeScratch scratchpads(primitive->scratchpad_bytes());
   RangeScratch copies(copy_bytes(gradients, window(0), compute));
   parallel_for(0, shape.images, 1, [&](std::int64_t begin, std::int64_t end) {
-    const onednn::SingleThread single;
     onednn::Run run(*primitive, scratchpads.take<std::byte>());
     auto* const copy = copies.take<std::byte>();
     run.bind(DNNL_ARG_WEIGHTS, packed.memory);
@@ -195,7 +194,6 @@ void conv_forward(const ConvShape& shape, const Operand& x, const float* weight,
   RangeScratch scratchpads(primitive->scratchpad_bytes());
   RangeScratch copies(copy_bytes(x, window(0), compute));
   parallel_for(0, shape.images, 1, [&](std::int64_t begin, std::int64_t end) {
-    const onednn::SingleThread single;
     onednn::Run run(*primitive, scratchpads.take<std::byte>());
     auto* const copy = copies.take<std::byte>();
     run.bind(DNNL_ARG_WEIGHTS, packed.memory);
@@ -249,7 +247,6 @@ void conv_weight_gradient(const ConvShape& shape, const Operand& x, const float*
   RangeScratch x_copies(copy_bytes(x, x_window(0, images), compute));
   RangeScratch gy_copies(copy_bytes(gradients, gy_window(0, images), compute));
   parallel_for(0, tasks, 1, [&](std::int64_t begin, std::int64_t end) {
-    const onednn::SingleThread single;
     auto* const scratchpad = scratchpads.take<std::byte>();
     auto* const packed = packed_gradients.take<std::byte>();
     auto* const x_copy = x_copies.take<std::byte>();

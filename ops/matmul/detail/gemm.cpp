@@ -44,7 +44,6 @@ std::shared_ptr<const onednn::Primitive> primitive_for(Gemm gemm, std::int64_t r
 
 void run(const onednn::Primitive& primitive, void* scratchpad, const void* a, const void* b,
          const void* bias, float* c) {
-  const onednn::SingleThread single;
   onednn::Run product(primitive, scratchpad);
   product.bind(DNNL_ARG_SRC, a).bind(DNNL_ARG_WEIGHTS, b).bind(DNNL_ARG_DST, c);
   if (bias != nullptr) product.bind(DNNL_ARG_BIAS, bias);

@@ -73,11 +73,13 @@ Run& Run::bind(int argument, const dnnl::memory& memory) {
 }
 
 void Run::operator()() {
+  const SingleThread single;
   thread_local dnnl::stream stream(engine());
   primitive_.primitive.execute(stream, arguments_);
 }
 
 void reorder(const dnnl::memory& from, const dnnl::memory& to) {
+  const SingleThread single;
   thread_local dnnl::stream stream(engine());
   dnnl::reorder(from, to).execute(stream, const_cast<dnnl::memory&>(from),
                                   const_cast<dnnl::memory&>(to));

@@ -29,7 +29,8 @@ bool rows_independent();
 /// oneDNN leaves a few rows to another kernel.
 std::int64_t least_rows(DType compute);
 
-/// While alive, primitives that this thread makes or runs have one thread.
+/// While alive, primitives that this thread makes or runs have one thread: oneDNN would ask OpenMP
+/// for more.
 class SingleThread {
  public:
   SingleThread();
@@ -91,7 +92,7 @@ class Run {
   std::unordered_map<int, dnnl::memory> arguments_;
 };
 
-/// Copies `from` into another layout, on all threads outside of parallel loops.
+/// Copies `from` into another layout.
 void reorder(const dnnl::memory& from, const dnnl::memory& to);
 
 /// Primitives by what they compute. Bounded: shapes that vary without end do not fill memory.

@@ -34,7 +34,6 @@ PackedGemm::PackedGemm(const Gemm& spec, const float* b) {
   const Layout& packed = primitive_->layout(DNNL_ARG_WEIGHTS);
   packed_ = std::make_unique<Storage>(packed.get_size(), cpu_device);
   scratchpad_ = std::make_unique<Storage>(primitive_->scratchpad_bytes(), cpu_device);
-  const onednn::SingleThread single;
   onednn::reorder({stored_b(spec), onednn::engine(), const_cast<float*>(b)},
                   {packed, onednn::engine(), packed_->data()});
   run_ = std::make_unique<onednn::Run>(*primitive_, scratchpad_->data());
@@ -45,7 +44,6 @@ PackedGemm::~PackedGemm() = default;
 PackedGemm::PackedGemm(PackedGemm&&) noexcept = default;
 
 void PackedGemm::operator()(const float* a, float* c) {
-  const onednn::SingleThread single;
   run_->bind(DNNL_ARG_SRC, a).bind(DNNL_ARG_DST, c);
   (*run_)();
 }
