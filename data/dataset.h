@@ -22,7 +22,9 @@ struct Draw {
 /// `D::Batch` is default-constructible and holds what `fetch` makes of some samples. `fetch`
 /// overwrites it, reusing its arrays: a warm loop takes no memory. `Batch::release_shared` lets go
 /// of arrays that somebody else holds too, so that a batch that was kept is never overwritten.
-/// `fetch` must not use parallel loops: it runs beside the training step.
+/// `fetch` must not use parallel loops: it runs beside the training step. The default generator is
+/// one of the batch's own while a loader calls it, so that `uniform` there does not depend on who
+/// makes the batch; parts of a batch and other batch sizes need numbers of `draw` and the sample.
 template <class D>
 concept Dataset = std::default_initializable<typename D::Batch> &&
     requires(const D& dataset, std::span<const std::int64_t> samples, const Draw& draw,

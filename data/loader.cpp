@@ -64,6 +64,12 @@ void deal_rounds(std::span<std::int64_t> order, std::int64_t batch_size, const B
   }
 }
 
+Generator batch_generator(const Draw& draw, std::int64_t batch) {
+  const PhiloxWords random =
+      philox(draw.seed, static_cast<std::uint64_t>(batch), stream(StreamUse::batch, draw.epoch));
+  return {.seed = (std::uint64_t{random.word[0]} << 32) | random.word[1]};
+}
+
 void rethrow_from_batch(const LoaderCursor& cursor) {
   rethrow_in_context(fmt::format("[loader] batch {} of epoch {}: ", cursor.batch, cursor.epoch));
 }

@@ -13,6 +13,7 @@
 
 #include "ranvier/core/error.h"
 #include "ranvier/core/partition.h"
+#include "ranvier/core/random.h"
 #include "ranvier/data/batch_pipeline.h"
 #include "ranvier/data/dataset.h"
 
@@ -53,6 +54,8 @@ void check_cursor(const LoaderCursor& cursor, std::int64_t batches);
 void write_order(std::span<std::int64_t> order, bool shuffle, const Draw& draw);
 /// Puts together, in every whole batch of `order`, what each part has of all rounds.
 void deal_rounds(std::span<std::int64_t> order, std::int64_t batch_size, const BatchPart& part);
+/// The default generator of a `fetch`: the same whoever makes the batch, and not the network's.
+Generator batch_generator(const Draw& draw, std::int64_t batch);
 /// Rethrows the exception being handled with the batch it belongs to in front of its message.
 [[noreturn]] void rethrow_from_batch(const LoaderCursor& cursor);
 }  // namespace detail
@@ -120,9 +123,8 @@ class DataLoader {
         options_((detail::check_loader_options(options, dataset.size()), options)),
         order_(static_cast<std::size_t>(dataset.size())),
         slots_(options.workers == 0 ? 1 : static_cast<std::size_t>(options.prefetch) + 1),
-        pipeline_(options.workers, slots_.size(), [this](std::size_t slot, std::int64_t number) {
-          make(samples_of(number), slots_[slot]);
-        }) {}
+        pipeline_(options.workers, slots_.size(),
+                  [this](std::size_t slot, std::int64_t number) { make(number, slots_[slot]); }) {}
   DataLoader(D&&, const LoaderOptions&) = delete;
   DataLoader(const DataLoader&) = delete;
   DataLoader& operator=(const DataLoader&) = delete;
@@ -134,7 +136,8 @@ class DataLoader {
   }
   const LoaderOptions& options() const { return options_; }
 
-  /// Begins an epoch at `cursor`. Errors: a cursor out of range; another epoch is alive.
+  /// Begins an epoch at `cursor`, which must not outlive this loader: no
+  /// `DataLoader(...).epoch({})` in a loop. Errors: a cursor out of range; another epoch is alive.
   Epoch epoch(LoaderCursor cursor) & {
     detail::check_cursor(cursor, batches());
     pipeline_.require_idle();
@@ -144,7 +147,6 @@ class DataLoader {
     pipeline_.start(cursor.batch, batches());
     return Epoch(*this, cursor);
   }
-  /// An epoch must not outlive its loader, as in `for (auto& batch : DataLoader(...).epoch({}))`.
   Epoch epoch(LoaderCursor cursor) && = delete;
 
  private:
@@ -155,7 +157,10 @@ class DataLoader {
     return {order_.data() + first + part.begin, static_cast<std::size_t>(part.length())};
   }
 
-  void make(std::span<const std::int64_t> samples, Batch& batch) {
+  void make(std::int64_t number, Batch& batch) {
+    const std::span<const std::int64_t> samples = samples_of(number);
+    Generator own = detail::batch_generator(draw_, number);
+    const GeneratorScope scope(own);
     if (samples.empty())
       batch = {};
     else

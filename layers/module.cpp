@@ -17,6 +17,8 @@ State State::child(std::size_t index, std::size_t count) const {
              "parts and {} tensors.",
              count, children.size(), tensors.size());
     of_child = children[index];
+    RV_CHECK(of_child.keep || !of_child.at_rest(),
+             "[state] it was not kept: the shard before was said to be all of time.");
   }
   of_child.keep = keep;
   return of_child;

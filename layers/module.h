@@ -34,7 +34,7 @@ struct State {
   /// The same values outside the graph: truncated back-propagation through time.
   State detach() const;
   /// What a module of `count` children gives to number `index`: that child's state, at rest if this
-  /// is, and kept if this is. Error: a state that is not of `count` children.
+  /// is, and kept if this is. Errors: a state that is not of `count` children, or was not kept.
   State child(std::size_t index, std::size_t count) const;
 };
 

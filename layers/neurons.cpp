@@ -55,7 +55,7 @@ NeuronState to_neuron_state(const State& state) {
 State to_state(const NeuronState& state) { return {.tensors = state.variables()}; }
 
 State kept_state(const State& given, const NeuronState& after) {
-  return given.keep ? to_state(after) : State{};
+  return given.keep ? to_state(after) : State::whole_sequence();
 }
 
 }  // namespace ranvier

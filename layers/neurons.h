@@ -71,7 +71,7 @@ void visit_learnables(Neuron& neuron, Visitor& visitor);
 /// Between a module's state and a neuron's.
 NeuronState to_neuron_state(const State& state);
 State to_state(const NeuronState& state);
-/// `after` for the caller who gave `given`, if it wants that.
+/// `after` for the caller who gave `given`, if it wants that; else one that says it was not kept.
 State kept_state(const State& given, const NeuronState& after);
 
 }  // namespace ranvier

@@ -8,7 +8,7 @@
 
 namespace ranvier::detail {
 
-enum class StreamUse : std::uint64_t { shuffle = 1, augment = 2, transform = 3 };
+enum class StreamUse : std::uint64_t { shuffle = 1, augment = 2, transform = 3, batch = 4 };
 
 /// The stream of `use` in `epoch`.
 RV_HD std::uint64_t stream(StreamUse use, std::int64_t epoch) {

@@ -21,10 +21,7 @@ struct Waves {
   struct Batch {
     Tensor x;       // f32 [T, B, 1]
     Tensor labels;  // i64 [B]
-    void release_shared() {
-      for (Tensor* tensor : {&x, &labels})
-        if (tensor->defined() && !tensor->is_unique()) *tensor = {};
-    }
+    void release_shared() { ranvier::release_shared({&x, &labels}); }
   };
 
   std::int64_t size() const { return 1000; }

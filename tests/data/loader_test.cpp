@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <numeric>
+#include <set>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -328,6 +329,33 @@ TEST_CASE("a batch that its consumer keeps is not overwritten") {
     }
     for (std::size_t i = 0; i < kept.size(); ++i) CHECK(to_vector(kept[i]) == seen[i]);
   }
+}
+
+TEST_CASE("what a data set draws from the default generator is its batch's, whoever makes it") {
+  struct Drawn {
+    struct Batch {
+      Tensor x;
+      void release_shared() { ranvier::release_shared({&x}); }
+    };
+    std::int64_t size() const { return 40; }
+    void fetch(std::span<const std::int64_t> samples, const Draw&, Batch& batch) const {
+      batch.x = uniform({static_cast<std::int64_t>(samples.size())}, 0, 1);
+    }
+  };
+  const Drawn set;
+  const auto drawn = [&set](int workers) {
+    DataLoader loader(set, {.batch_size = 4, .seed = 5, .workers = workers});
+    std::vector<std::vector<double>> batches;
+    for (std::int64_t epoch = 0; epoch < 2; ++epoch)
+      for (const Drawn::Batch& batch : loader.epoch({.epoch = epoch}))
+        batches.push_back(to_vector(batch.x));
+    return batches;
+  };
+  seed(1);
+  const auto alone = drawn(0);
+  CHECK(default_generator().next_block == 0);
+  CHECK(drawn(3) == alone);
+  CHECK(std::set(alone.begin(), alone.end()).size() == 20);
 }
 
 template <class Loader>

@@ -97,6 +97,13 @@ TEST_CASE("a state of something else is refused and does not count as rest") {
   CHECK_ERROR(other(x, state), code, "a module without state was given one of 1 tensors");
 }
 
+TEST_CASE("a state that nobody wanted does not count as rest") {
+  Sequential network(Linear({.in = 3, .out = 3}), LIF());
+  const Tensor x = uniform({2, 1, 3}, 0, 2);
+  const State state = network(x, State::whole_sequence()).state;
+  CHECK_ERROR(network(x, state), ErrorCode::invalid_argument, "[state] it was not kept");
+}
+
 TEST_CASE("a layer with state takes all of time from rest when it is given no state") {
   const Tensor x = uniform({4, 2, 3}, 0, 2);
   const auto same = [&x](auto layer) {
