@@ -284,9 +284,10 @@ class BackwardWalk {
 
   void send_to_leaf(const Tensor& leaf, Tensor grad, const char* sender) {
     const DType dtype = gradient_dtype(leaf.dtype());
-    RV_CHECK(grad.shape() == leaf.shape() && grad.dtype() == dtype,
-             "[backward] {} gave a gradient of {} {} for a leaf whose gradient is {} {}.", sender,
-             grad.dtype(), grad.shape(), dtype, leaf.shape());
+    RV_CHECK(
+        grad.shape() == leaf.shape() && grad.dtype() == dtype && grad.device() == leaf.device(),
+        "[backward] {} gave a gradient of {} {} on {} for a leaf whose gradient is {} {} on {}.",
+        sender, grad.dtype(), grad.shape(), grad.device(), dtype, leaf.shape(), leaf.device());
     auto [it, first_visit] = leaf_index_.try_emplace(&leaf.impl(), leaves_.size());
     if (first_visit) leaves_.push_back({leaf, {}});
     Tensor& slot = leaves_[it->second].grad;

@@ -25,6 +25,10 @@ void check_parameters(const char* op, const NamedTensors& parameters) {
              "[{}] parameters must be on one device; '{}' is on {} and '{}' on {}.", op,
              parameters[0].name, parameters[0].tensor.device(), name, tensor.device());
     RV_CHECK(names.insert(name).second, "[{}] two parameters are called '{}'.", op, name);
+    RV_CHECK(tensor.is_leaf(),
+             "[{}] '{}' is the result of an operation, which has no gradient of its own; what is "
+             "learned must be a leaf, as detach makes one.",
+             op, name);
   }
 }
 
@@ -95,13 +99,6 @@ void Optimizer::step() {
 }
 
 void Optimizer::prepare_step() {
-  for (const auto& [name, tensor] : parameters_) {
-    const Tensor& grad = tensor.grad();
-    if (!grad.defined()) continue;
-    RV_CHECK(grad.dtype() == DType::f32 && grad.device() == tensor.device(),
-             "[{}] gradients must be f32 on {}; that of '{}' is {} on {}.", op_, tensor.device(),
-             name, grad.dtype(), grad.device());
-  }
   auto* steps = steps_.mutable_data<std::int64_t>();
   auto* factors = factors_.mutable_data<float>();
   for (std::size_t i = 0; i < parameters_.size(); ++i, factors += factors_.size(1)) {

@@ -33,7 +33,7 @@ class Optimizer {
   Optimizer& operator=(const Optimizer&) = delete;
 
   /// Moves every parameter that has a gradient; the others stay as they are, as do their counters:
-  /// `prepare_step` and `launch_step`. Error: a gradient that is not f32 (names the parameter).
+  /// `prepare_step` and `launch_step`.
   void step();
   /// What the CPU does of a step: counts it, and hands what changes from step to step, the learning
   /// rate and what depends on the count, to the parameters' device.
@@ -68,9 +68,9 @@ class Optimizer {
   };
 
   /// `op` tags errors; `slots` names the tensors kept for each parameter, zero at first. Errors: no
-  /// parameters; one that is not f32, or on another device than the first; a name that is used
-  /// twice; rates that are negative or not finite; a group that names a parameter which is not
-  /// there.
+  /// parameters; one that is no leaf or not f32, or on another device than the first; a name that
+  /// is used twice; rates that are negative or not finite; a group that names a parameter which is
+  /// not there.
   Optimizer(const char* op, optim::Rule rule, NamedTensors parameters, const Rates& rates,
             const ParameterGroups& groups, const std::vector<const char*>& slots);
 

@@ -300,7 +300,7 @@ TEST_CASE("a node that gives another number of gradients, or another dtype, is n
   CHECK_ERROR(walk({tensor({1}), tensor({1})}), code,
               "GivenBackward must give a gradient for each of its 1 inputs");
   CHECK_ERROR(walk({full({1}, 1, {.dtype = DType::f64})}), code,
-              "GivenBackward gave a gradient of f64 (1,) for a leaf whose gradient is f32 (1,).");
+              "a gradient of f64 (1,) on cpu for a leaf whose gradient is f32 (1,) on cpu.");
   CHECK_ERROR(attach(std::make_shared<GivenBackward>(std::vector<Tensor>()), {x}, {x}), code,
               "[attach] an output of GivenBackward is a leaf or another node's already");
   CHECK_FALSE(x.grad().defined());
