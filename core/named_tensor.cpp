@@ -7,7 +7,9 @@ namespace ranvier {
 
 void load_state(const NamedTensors& target, const NamedTensors& saved) {
   std::unordered_map<std::string_view, const Tensor*> by_name;
-  for (const NamedTensor& named : saved) by_name.emplace(named.name, &named.tensor);
+  for (const auto& [name, tensor] : saved)
+    RV_CHECK(by_name.emplace(name, &tensor).second,
+             "[load_state] the checkpoint has two tensors called {}.", name);
   for (const auto& [name, tensor] : target) {
     const auto found = by_name.find(name);
     RV_CHECK(found != by_name.end(),
@@ -19,7 +21,9 @@ void load_state(const NamedTensors& target, const NamedTensors& saved) {
              tensor.dtype(), tensor.shape(), source.dtype(), source.shape());
   }
   std::set<std::string_view> wanted;
-  for (const NamedTensor& named : target) wanted.insert(named.name);
+  for (const auto& [name, tensor] : target)
+    RV_CHECK(wanted.insert(name).second, "[load_state] the network has two tensors called {}.",
+             name);
   for (const auto& [name, tensor] : saved)
     RV_CHECK(wanted.contains(name),
              "[load_state] the checkpoint has {} {}, which the network lacks.", name,

@@ -21,7 +21,7 @@ using NamedTensors = std::vector<NamedTensor>;
 
 /// Copies `saved` into the tensors of `target` (a state dict) by name, all or none. Errors, naming
 /// tensor and both shapes: one of them has a tensor that the other lacks, or of another shape or
-/// dtype.
+/// dtype, or two of one name.
 void load_state(const NamedTensors& target, const NamedTensors& saved);
 
 /// Copies of `tensors`, which stay as they are while those of a network, which its state dict only

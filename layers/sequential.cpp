@@ -99,9 +99,16 @@ std::int64_t Sequential::shown_steps() {
 
 // How many modules from the first on are given a static input: up to the one that shows it.
 std::size_t Sequential::static_input_length() {
-  for (std::size_t i = entries_.size(); i > 0; --i)
-    if (steps_shown_by(entries_[i - 1].module) > 0) return i;
-  return 0;
+  std::size_t length = 0;
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    if (steps_shown_by(entries_[i].module) == 0) continue;
+    RV_CHECK(length == 0,
+             "[Sequential] '{}' shows a static input and makes a sequence of it; '{}' behind it is "
+             "given that sequence, so its steps must be 0.",
+             entries_[length - 1].name, entries_[i].name);
+    length = i + 1;
+  }
+  return length;
 }
 
 Shard Sequential::operator()(const Tensor& x, const State& state) {

@@ -53,7 +53,7 @@ class Sequential {
   Sequential& add(AnyModule module, std::string name = {});
 
   /// One shard of time: (x[t0:t1], state) -> (y[t0:t1], state'). An empty state starts at rest.
-  /// Errors: no modules; a state that another network returned.
+  /// Errors: no modules; two that show a static input; a state that another network returned.
   Shard operator()(const Tensor& x, const State& state);
   /// All of time in one shard from rest.
   Tensor operator()(const Tensor& x) { return (*this)(x, State::whole_sequence()).output; }

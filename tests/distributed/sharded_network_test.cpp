@@ -16,6 +16,7 @@
 #include "ranvier/layers/event_networks.h"
 #include "ranvier/layers/linear.h"
 #include "ranvier/layers/neurons.h"
+#include "ranvier/layers/residual.h"
 #include "ranvier/ops/loss/loss.h"
 #include "ranvier/ops/reduce/sum.h"
 #include "ranvier/ops/sequence/readout.h"
@@ -442,9 +443,9 @@ TEST_CASE("what cannot be shared is refused by every rank") {
     };
   };
   const Body shown = [](Transport& transport) {
-    Sequential network(LIF({}, {.steps = 4}), LIF({}, {.steps = 8}));
+    Sequential network(Residual(LIF({}, {.steps = 4})));
     const Mesh mesh(transport, {.time = 2});
-    ShardedNetwork(network, mesh)(zeros({2, 3}), {2});
+    ShardedNetwork(network, mesh)(zeros({4, 2, 3}), {2, 8});
   };
   const std::vector<std::pair<Body, std::string>> cases{
       {[](Transport& transport) { Mesh(transport, {.data = 2, .time = 2}); },

@@ -61,6 +61,12 @@ TEST_CASE("a state dict of another network is refused and changes nothing") {
               "the checkpoint lacks 1.gamma (4,)");
   CHECK_ERROR(load_state(state_dict(shorter), state_dict(a)), ErrorCode::invalid_argument,
               "which the network lacks");
+  NamedTensors twice = state_dict(shorter);
+  twice.push_back(twice.front());
+  CHECK_ERROR(load_state(state_dict(shorter), twice), ErrorCode::invalid_argument,
+              "the checkpoint has two tensors called 0.weight.");
+  CHECK_ERROR(load_state(twice, state_dict(shorter)), ErrorCode::invalid_argument,
+              "the network has two tensors called 0.weight.");
   CHECK(to_vector(parameters(a)[0].tensor) == before);
 }
 

@@ -133,6 +133,12 @@ TEST_CASE("a state of another network is refused") {
               "of 1 parts and no tensors; got 3 parts");
 }
 
+TEST_CASE("one module of a network shows a static input") {
+  Sequential network(LIF({}, {.steps = 4}), LIF({}, {.steps = 4}));
+  CHECK_ERROR(network(zeros({1, 2})), ErrorCode::invalid_argument,
+              "'0' shows a static input and makes a sequence of it; '1' behind it");
+}
+
 TEST_CASE("modules are named once") {
   Sequential network;
   network.add(LIF(), "a");

@@ -6,7 +6,6 @@
 #include "ranvier/core/allocator.h"
 #include "ranvier/core/dispatch.h"
 #include "ranvier/core/random.h"
-#include "ranvier/core/tape.h"
 #include "ranvier/layers/module.h"
 #include "ranvier/optim/adam.h"
 #include "ranvier/optim/detail/kernels.h"
