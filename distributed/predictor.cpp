@@ -101,6 +101,7 @@ class Row {
   void pass(std::size_t index, Span::Kind kind) {
     const StageProfile& stage = profile_.stages[index];
     const bool backward = kind == Span::Kind::backward;
+    if (!backward) share_samples(stage);
     const bool guesses = plan_.speculate && !backward && stage.repaired < 1;
     const int ranks = plan_.mesh.time;
     const std::int64_t pieces = pieces_of(stage);
@@ -123,6 +124,14 @@ class Row {
         arrival = stage.chained ? link_free_[r] + plan_.link.latency : 0;
       }
     }
+    if (backward) share_samples(stage);
+  }
+
+  // A stage's static input, of which each rank made some samples, or the gradient of it: every rank
+  // sends its part, or the others' parts, to the others.
+  void share_samples(const StageProfile& stage) {
+    if (stage.shared_bytes > 0 && plan_.mesh.time > 1)
+      gather(static_cast<double>(stage.shared_bytes) * batch_share_ / plan_.mesh.time);
   }
 
   std::int64_t pieces_of(const StageProfile& stage) const {

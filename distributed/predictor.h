@@ -44,6 +44,7 @@ struct StageProfile {
   bool in_pieces = false;         ///< its state may be sent in pieces
   double repaired = 1;            ///< share of its scan that a guessed state costs; 1: it waits
   std::int64_t state_bytes = 0;   ///< of the state after the last step, and of its gradient
+  std::int64_t shared_bytes = 0;  ///< of its input, if ranks of a row made some samples of it each
   std::int64_t saved_bytes = 0;   ///< kept from forward to backward
   std::int64_t weight_bytes = 0;  ///< of what it learns
   NormExchange norm = {};

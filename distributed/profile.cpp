@@ -91,6 +91,32 @@ class PretendedRelay final : public StateRelay {
   Tensor zeros_;  // as many as were asked for at once
 };
 
+/// Ranks that share the samples of a static input with this one, and are not there: as if they had
+/// made what it made.
+class PretendedSamples final : public SampleSharing {
+ public:
+  PretendedSamples(int ranks, StaticLayers how) : ranks_(ranks), how_(how) {}
+
+  bool wanted(const StaticWork& work) const override { return shares_samples(how_, work, ranks_); }
+  Slice own(std::int64_t samples) const override { return Slice::of(samples, 0, ranks_); }
+  Tensor gather(const Tensor& part, std::int64_t samples) override {
+    std::vector<Tensor> all{part};
+    for (int rank = 1; rank < ranks_; ++rank)
+      all.push_back(slice(part.detach(), 0, 0, Slice::of(samples, rank, ranks_).length()));
+    const Tensor whole = concat(all, 0);
+    bytes_ += whole.nbytes();
+    return whole;
+  }
+
+  /// Gathered since the last call.
+  std::int64_t take_bytes() { return std::exchange(bytes_, 0); }
+
+ private:
+  const int ranks_;
+  const StaticLayers how_;
+  std::int64_t bytes_ = 0;
+};
+
 /// What batch norm exchanged since it was last asked, in numbers.
 struct Exchanged {
   std::int64_t added = 0, gathered = 0;
@@ -167,7 +193,8 @@ class Profiler {
         input_(input),
         options_(options),
         restore_(network),
-        relay_(options.mesh.time, options.state_pieces) {
+        relay_(options.mesh.time, options.state_pieces),
+        static_samples_(options.mesh.time, options.static_layers) {
     const std::int64_t shown = network.shown_steps();
     const int time = options.mesh.time;
     context_.steps =
@@ -176,6 +203,7 @@ class Profiler {
     const std::int64_t batch = input.size(shown > 0 ? 0 : 1);
     context_.samples = {0, batch, batch * options.mesh.data};
     context_.relay = &relay_;
+    context_.static_samples = &static_samples_;
     using Share = PretendedRanks::Share;
     const auto ranks = [&](int count, Share share) {
       return std::make_shared<PretendedRanks>(count, share, exchanged_);
@@ -236,6 +264,7 @@ class Profiler {
     network_(input_);
     relay_.take_bytes();
     relay_.take_in_pieces();
+    static_samples_.take_bytes();
     exchanged_ = {};
     return shares;
   }
@@ -303,6 +332,7 @@ class Profiler {
         .static_input = input_is_static(),
         .in_pieces = relay_.take_in_pieces(),
         .state_bytes = relay_.take_bytes(),
+        .shared_bytes = static_samples_.take_bytes(),
         .norm = {.forward = seen.added, .gathered = seen.gathered, .over_time = seen.over_time}};
     stage.chained = stage.state_bytes > 0;
     for (std::size_t i = group.first; i <= last; ++i) {
@@ -319,6 +349,7 @@ class Profiler {
   const ProfileOptions& options_;
   Restore restore_;
   PretendedRelay relay_;
+  PretendedSamples static_samples_;
   Exchanged exchanged_;
   ShardContext context_;
   std::unordered_set<const detail::TensorImpl*> learned_;

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "ranvier/distributed/predictor.h"
+#include "ranvier/distributed/sample_gather.h"
 #include "ranvier/layers/sequential.h"
 
 namespace ranvier {
@@ -11,9 +12,10 @@ namespace ranvier {
 struct ProfileOptions {
   /// From the network's output at all steps [T, B, ...] to a scalar.
   std::function<Tensor(const Tensor& output)> loss = {};
-  MeshShape mesh = {};            ///< what the work is shared over
-  std::int64_t state_pieces = 0;  ///< as `ShardOptions::state_pieces`
-  int runs = 3;                   ///< counted after one that warms up; medians are taken
+  MeshShape mesh = {};                                   ///< what the work is shared over
+  std::int64_t state_pieces = 0;                         ///< as `ShardOptions::state_pieces`
+  StaticLayers static_layers = StaticLayers::automatic;  ///< as `ShardOptions::static_layers`
+  int runs = 3;  ///< counted after one that warms up; medians are taken
 };
 
 /// Times forward, loss and backward of `network` on a rank's part of a batch, `input`: [T / time

@@ -56,6 +56,7 @@ ShardedNetwork::ShardedNetwork(Sequential& network, const Mesh& mesh, ShardOptio
       mesh_(mesh),
       options_(options),
       relay_(mesh.time_row(), options.state_pieces),
+      static_samples_(mesh.time_row(), relay_, options.static_layers),
       step_statistics_(std::make_shared<StepStatistics>(mesh)) {
   RV_CHECK(options.state_pieces >= 0, "[shard] state_pieces must be >= 0; got {}.",
            options.state_pieces);
@@ -109,6 +110,7 @@ Tensor ShardedNetwork::run(const Tensor& x, std::int64_t all_steps, const Slice&
   const ShardContextGuard part({.steps = steps_,
                                 .samples = samples_,
                                 .relay = &relay_,
+                                .static_samples = &static_samples_,
                                 .statistics = statistics_,
                                 .speculation = options_.speculate ? &speculation_ : nullptr});
   return gather_steps(mesh_.time_row(), network_(x), steps_.total);

@@ -17,6 +17,7 @@
 #include <memory>
 
 #include "ranvier/distributed/mesh.h"
+#include "ranvier/distributed/sample_gather.h"
 #include "ranvier/distributed/time_relay.h"
 #include "ranvier/layers/sequential.h"
 
@@ -49,6 +50,8 @@ struct ShardOptions {
   /// Pieces of neurons in which a state is sent, as soon as they are scanned; 0: as many as
   /// `distributed/time_relay.h` thinks best. The results are the same, bit for bit.
   std::int64_t state_pieces = 0;
+  /// Forward is the same, bit for bit, whoever computes what.
+  StaticLayers static_layers = StaticLayers::automatic;
 };
 
 /// Shares `network` over `mesh`; both must outlive it. All ranks do the same to the network: move
@@ -94,6 +97,7 @@ class ShardedNetwork {
   const ShardOptions options_;
   Speculation speculation_;
   TimeRelay relay_;
+  SampleGather static_samples_;
   std::shared_ptr<StepStatistics> step_statistics_;
   SharedStatistics statistics_;
   Slice samples_, steps_;    // of the last pass

@@ -1,9 +1,11 @@
 #include "ranvier/layers/sequential.h"
 
 #include <optional>
+#include <utility>
 
 #include "ranvier/layers/batch_norm.h"
 #include "ranvier/layers/conv2d.h"
+#include "ranvier/layers/dropout.h"
 #include "ranvier/layers/flatten.h"
 #include "ranvier/layers/linear.h"
 #include "ranvier/layers/neurons.h"
@@ -11,6 +13,7 @@
 #include "ranvier/layers/recurrent.h"
 #include "ranvier/layers/shard_context.h"
 #include "ranvier/ops/fused/norm_neuron_pool.h"
+#include "ranvier/ops/shape/slice.h"
 
 namespace ranvier {
 
@@ -45,6 +48,22 @@ std::int64_t steps_shown_by(AnyModule& module) {
   if (const NeuronLayer* neurons = module.as<NeuronLayer>()) return neurons->steps;
   if (Sequential* network = module.as<Sequential>()) return network->shown_steps();
   return 0;
+}
+
+/// Whether a module is known to make of each sample what it would without the others.
+bool treats_samples_apart(AnyModule& module) {
+  return module.as<Linear>() || module.as<Conv2d>() || module.as<Flatten>() ||
+         module.as<Dropout>() || module.as<MaxPool2d>() || module.as<AvgPool2d>();
+}
+
+/// Adds what such a module costs.
+void add_work(AnyModule& module, StaticWork& work) {
+  const Linear* const linear = module.as<Linear>();
+  const Conv2d* const conv = module.as<Conv2d>();
+  if (linear == nullptr && conv == nullptr) return;
+  const Tensor& weight = linear != nullptr ? linear->weight : conv->weight;
+  work.weights += weight.numel();
+  work.fan_in = weight.numel() / weight.size(weight.rank() - 1);
 }
 
 /// Whether products like spikes as bits there: tensor cores multiply them as numbers only.
@@ -114,12 +133,42 @@ std::size_t Sequential::static_input_length() {
 Shard Sequential::operator()(const Tensor& x, const State& state) {
   RV_CHECK(!entries_.empty(),
            "[Sequential] it has no modules: none were added, or it was moved to another place.");
-  const bool alone = !fuse_ || observer_;
-  const std::size_t shown = static_input_length();
   State next;
   next.children.resize(entries_.size());
+  const std::size_t shared = shared_modules(x);
+  const Tensor y = shared > 0 ? run_shared(shared, x, state, next) : x;
+  return {run(shared, entries_.size(), y, state, next), std::move(next)};
+}
+
+// Of a static input, how many of the first modules this rank computes for some samples only.
+std::size_t Sequential::shared_modules(const Tensor& x) {
+  const ShardContext* const context = shard_context();
+  const std::size_t shown = static_input_length();
+  if (context == nullptr || context->static_samples == nullptr || shown == 0 || observer_) return 0;
+  StaticWork work{.samples = x.size(0)};
+  std::size_t count = 0;
+  while (count + 1 < shown && treats_samples_apart(entries_[count].module))
+    add_work(entries_[count++].module, work);
+  return work.weights > 0 && context->static_samples->wanted(work) ? count : 0;
+}
+
+Tensor Sequential::run_shared(std::size_t count, const Tensor& x, const State& state, State& next) {
+  ShardContext context = *shard_context();
+  SampleSharing& ranks = *std::exchange(context.static_samples, nullptr);
+  const Slice own = ranks.own(x.size(0));
+  context.samples.end = context.samples.begin + own.end;
+  context.samples.begin += own.begin;
+  const ShardContextGuard part(context);
+  return ranks.gather(run(0, count, slice(x, 0, own.begin, own.end), state, next), x.size(0));
+}
+
+// Modules [first, last), whose states after x are left in `next`.
+Tensor Sequential::run(std::size_t first, std::size_t last, const Tensor& x, const State& state,
+                       State& next) {
+  const bool alone = !fuse_ || observer_;
+  const std::size_t shown = static_input_length();
   Tensor y = x;
-  for (std::size_t i = 0; i < entries_.size();) {
+  for (std::size_t i = first; i < last;) {
     const StaticInputGuard input(i + 1 < shown);  // what shows it knows
     const std::size_t count = alone ? 1 : group_size(i);
     // In a group, the neuron is the one module that has a state.
@@ -133,7 +182,7 @@ Shard Sequential::operator()(const Tensor& x, const State& state) {
     y = std::move(shard.output);
     i += count;
   }
-  return {std::move(y), std::move(next)};
+  return y;
 }
 
 Shard Sequential::run_alone(std::size_t index, const Tensor& x, const State& state) {

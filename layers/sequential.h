@@ -82,6 +82,9 @@ class Sequential {
 
   std::size_t group_size(std::size_t index);
   std::size_t static_input_length();
+  std::size_t shared_modules(const Tensor& x);
+  Tensor run_shared(std::size_t count, const Tensor& x, const State& state, State& next);
+  Tensor run(std::size_t first, std::size_t last, const Tensor& x, const State& state, State& next);
   Shard run_alone(std::size_t index, const Tensor& x, const State& state);
   Shard run_fused(std::size_t first, std::size_t count, const Tensor& x, const State& state);
   bool feeds_product(std::size_t index);

@@ -11,6 +11,7 @@
 #include "ranvier/core/partition.h"
 #include "ranvier/core/tensor.h"
 #include "ranvier/layers/module.h"
+#include "ranvier/layers/sample_sharing.h"
 #include "ranvier/ops/dropout/dropout.h"
 #include "ranvier/ops/neurons/scan.h"
 #include "ranvier/ops/norm/batch_norm.h"
@@ -32,9 +33,10 @@ struct Speculation {
 
 /// One rank's part of the work.
 struct ShardContext {
-  Slice steps;                  ///< of time
-  Slice samples;                ///< of the batch
-  StateRelay* relay = nullptr;  ///< null: all steps are here
+  Slice steps;                              ///< of time
+  Slice samples;                            ///< of the batch
+  StateRelay* relay = nullptr;              ///< null: all steps are here
+  SampleSharing* static_samples = nullptr;  ///< of layers that no neuron precedes; null: all here
   SharedStatistics statistics = {};
   Speculation* speculation = nullptr;  ///< null: layers wait for their states
 };

@@ -26,6 +26,9 @@ std::int64_t step_bytes(const NetworkProfile& profile, const Plan& plan, int dat
       [&](std::int64_t numbers) { bytes += all_reduce_bytes(mesh.ranks(), rank, numbers, 4); });
   for (auto stage = profile.stages.rbegin(); stage != profile.stages.rend(); ++stage) {
     bytes += neighbours * (stage->state_bytes / profile.batch) * samples;
+    // Samples of a static input: its own to all others, their gradients to those whose they are.
+    const std::int64_t own = Slice::of(samples, time, mesh.time).length();
+    bytes += (stage->shared_bytes / profile.batch) * ((mesh.time - 1) * own + samples - own);
     // Statistics of each step on its own come in numbers of this rank's steps.
     const NormExchange& norm = stage->norm;
     const bool per_step = !norm.over_time && !stage->static_input;

@@ -20,7 +20,8 @@ std::vector<std::int64_t> sent_bytes(const test::ShardedCase& of, MeshShape shap
   run_local(shape.ranks(), [&](Transport& transport) {
     Sequential network = of.network();
     const Mesh mesh(transport, shape);
-    ShardedNetwork sharded(network, mesh, {.state_pieces = pieces});
+    ShardedNetwork sharded(network, mesh,
+                           {.state_pieces = pieces, .static_layers = of.static_layers});
     const Tensor output =
         sharded(test::own_part(of, mesh), {of.labels.numel(), of.static_input ? 0 : of.x.size(0)});
     sharded.backward(some_loss(output));
@@ -36,8 +37,12 @@ std::vector<std::int64_t> predicted_bytes(const test::ShardedCase& of, MeshShape
   Tensor part = slice(of.x, of.static_input ? 0 : 1, 0, Slice::of(batch, 0, shape.data).end);
   const std::int64_t steps = of.static_input ? network.shown_steps() : of.x.size(0);
   if (!of.static_input) part = slice(part, 0, 0, Slice::of(steps, 0, shape.time).length());
-  const NetworkProfile profile = profile_network(
-      network, part, {.loss = some_loss, .mesh = shape, .state_pieces = pieces, .runs = 1});
+  const NetworkProfile profile = profile_network(network, part,
+                                                 {.loss = some_loss,
+                                                  .mesh = shape,
+                                                  .state_pieces = pieces,
+                                                  .static_layers = of.static_layers,
+                                                  .runs = 1});
   return predict(profile, {.mesh = shape, .steps = steps, .batch = batch, .state_pieces = pieces})
       .bytes_sent;
 }

@@ -201,6 +201,20 @@ TEST_CASE("what comes before the first neuron of a static input is not divided")
   CHECK(predict(profile, plan).forward == Approx(2 + 4 * 1));
 }
 
+TEST_CASE(
+    "samples that ranks share are gathered before the first neuron, and their gradients after") {
+  NetworkProfile profile = network({{.plain = 8, .chained = 4, .state_bytes = 0}});
+  for (StageProfile& stage : profile.stages) stage.static_input = true;
+  Plan plan{.mesh = {.time = 4}, .steps = steps, .batch = batch, .link = {0.5, 100}};
+  const Prediction alone = predict(profile, plan);
+  profile.stages[1].shared_bytes = 400;  // 100 of each rank for three others: 3 s
+  const Prediction shared = predict(profile, plan);
+  CHECK(shared.forward == Approx(alone.forward + 3.5));
+  CHECK(shared.step == Approx(alone.step + 7));
+  plan.mesh.time = 1;
+  CHECK(predict(profile, plan).forward == Approx(8 + 4));
+}
+
 TEST_CASE("sums among the ranks with the same steps are waited for within the chain") {
   NetworkProfile profile = network({{.plain = 0, .chained = 8, .state_bytes = 0}});
   profile.stages[1].norm = {.forward = 100, .backward = 100};  // 800 B: 2 s on two ranks

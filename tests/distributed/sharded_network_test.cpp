@@ -14,6 +14,7 @@
 #include "ranvier/core/random.h"
 #include "ranvier/distributed/local_transport.h"
 #include "ranvier/layers/event_networks.h"
+#include "ranvier/layers/flatten.h"
 #include "ranvier/layers/linear.h"
 #include "ranvier/layers/neurons.h"
 #include "ranvier/layers/residual.h"
@@ -254,6 +255,42 @@ TEST_CASE("an error between two pieces of a state reaches all ranks") {
       CHECK_THAT(errors[rank], Catch::Matchers::Contains("rank 1 ") &&
                                    Catch::Matchers::Contains("gave up: [test] no more messages"));
   }
+}
+
+TEST_CASE("time shards share the samples of layers before the first neuron where that pays") {
+  const StaticWork mlp{.samples = 16, .weights = 784 * 1000, .fan_in = 784};
+  const StaticWork csnn{.samples = 128, .weights = 9 * 128, .fan_in = 9};
+  StaticWork few_samples = mlp;
+  few_samples.samples = 8;
+  CHECK(shares_samples(StaticLayers::automatic, mlp, 2));
+  CHECK_FALSE(shares_samples(StaticLayers::automatic, csnn, 2));
+  CHECK_FALSE(shares_samples(StaticLayers::automatic, few_samples, 2));
+  CHECK(shares_samples(StaticLayers::shared, csnn, 128));
+  CHECK_FALSE(shares_samples(StaticLayers::shared, csnn, 129));
+  CHECK_FALSE(shares_samples(StaticLayers::shared, mlp, 1));
+  CHECK_FALSE(shares_samples(StaticLayers::each, mlp, 2));
+}
+
+TEST_CASE("images are seen whole where somebody watches or no layer before the neurons learns") {
+  const auto sent = [](bool watched, bool learns) {
+    std::int64_t bytes = 0;
+    run_local(2, [&](Transport& transport) {
+      seed(3);
+      Sequential network(Flatten{});
+      if (learns) network.add(Linear({.in = 6, .out = 6}));
+      network.add(LIF({}, {.steps = 4})).add(LeakyIntegrator());
+      if (watched) network.observe([](const Observation&) {});
+      const Mesh mesh(transport, {.time = 2});
+      ShardedNetwork sharded(network, mesh, {.static_layers = StaticLayers::shared});
+      const NoGradGuard no_grad;
+      sharded(test::random_values({4, 2, 3, 1}, 1), {4});
+      if (transport.rank() == 0) bytes = transport.bytes_sent();
+    });
+    return bytes;
+  };
+  const std::int64_t whole = sent(false, false), shared = sent(false, true);
+  CHECK(shared == whole + 2 * 6 * 4);  // two of the four samples
+  CHECK(sent(true, true) == whole);
 }
 
 TEST_CASE("time shards hand on states in f32 where activations are of 16 bit") {

@@ -14,6 +14,7 @@
 #include "ranvier/layers/flatten.h"
 #include "ranvier/layers/linear.h"
 #include "ranvier/layers/networks.h"
+#include "ranvier/layers/pool.h"
 #include "ranvier/layers/recurrent.h"
 #include "ranvier/layers/residual.h"
 #include "ranvier/ops/loss/loss.h"
@@ -76,6 +77,14 @@ Sequential wide() {
                     ParametricLIF(), Linear({.in = 70, .out = classes}), LeakyIntegrator());
 }
 
+/// Layers before the first neuron, in two networks, the inner of which shows the images.
+Sequential deep_before_neurons() {
+  Sequential inner(Linear({.in = 4 * 4 * 4, .out = 20}), Dropout({.p = 0.2}),
+                   LIF({}, {.steps = steps}), Linear({.in = 20, .out = classes}));
+  return Sequential(Conv2d({.in = 1, .out = 4, .conv = {.padding = {1, 1}}}), AvgPool2d(),
+                    Dropout({.p = 0.2}), Flatten(), std::move(inner), LeakyIntegrator());
+}
+
 /// One value of a channel for each sample and step.
 Sequential normed_vectors() {
   return with_mode(
@@ -127,8 +136,10 @@ Trained train_whole(const ShardedCase& of, int training_steps) {
 Trained train_sharded(const ShardedCase& of, const Mesh& mesh, int training_steps,
                       const ShardOptions& options) {
   std::unique_ptr<ShardedNetwork> sharded;
+  ShardOptions all_options = options;
+  all_options.static_layers = of.static_layers;
   return train(of, training_steps, [&](Sequential& network, std::vector<double>& losses) {
-    if (!sharded) sharded = std::make_unique<ShardedNetwork>(network, mesh, options);
+    if (!sharded) sharded = std::make_unique<ShardedNetwork>(network, mesh, all_options);
     const Slice mine = sharded->samples(batch);
     const Tensor output = (*sharded)(own_part(of, mesh), {batch, steps});
     const Tensor loss = loss_of(output, slice(of.labels, 0, mine.begin, mine.end));
@@ -189,6 +200,13 @@ std::vector<ShardedCase> sharded_cases() {
        SharedOver::data, true},
       {"csnn, sync", [] { return small_csnn(BatchNormMode::batch); }, images, labels,
        SharedOver::all, true},
+      {"leaky_mlp, shared samples",
+       [] { return leaky_mlp({.steps = steps, .inputs = 64, .hidden = 20, .classes = classes}); },
+       images, labels, SharedOver::nobody, true, StaticLayers::shared},
+      {"csnn, step, shared samples", [] { return small_csnn(BatchNormMode::step); }, images, labels,
+       SharedOver::data, true, StaticLayers::shared},
+      {"deep before neurons, shared samples", deep_before_neurons, images, labels,
+       SharedOver::nobody, true, StaticLayers::shared},
   };
 }
 

@@ -23,11 +23,13 @@ struct ShardedCase {
   Tensor labels;  ///< i64 [B]
   SharedOver statistics = SharedOver::nobody;
   bool static_input = false;
+  StaticLayers static_layers = StaticLayers::each;
 };
 
 /// Every kind of layer that has to know which part it computes: neurons of one and several
 /// variables, learnable and recurrent ones, readouts, delays, static input, batch norm of each
-/// mode, dropout of both kinds, residual connections; in some, more neurons than fit a block.
+/// mode, dropout of both kinds, residual connections, layers whose samples ranks share; in some,
+/// more neurons than fit a block.
 std::vector<ShardedCase> sharded_cases();
 
 /// The steps and samples of the case's x that belong to this rank of `mesh`.
