@@ -56,10 +56,11 @@ struct GatherSamplesBackward final : Node {
 
 // A number of the output costs four operations for each weight that it is summed over, about
 // fan_in / 12 ns, of which at least half is saved; it and its gradient travel once, about 6 ns.
-// Two messages each way cost what ten million weights times samples do.
+// Below some ten million weights times samples the messages' latency and products of few rows take
+// what is saved (docs/decisions/0027-ranks.md).
 bool sharing_pays(const StaticWork& work) {
   constexpr std::int64_t least_fan_in = 256;
-  constexpr double least_products = 1e7;
+  constexpr double least_products = 3e7;
   return work.fan_in >= least_fan_in &&
          static_cast<double>(work.weights) * static_cast<double>(work.samples) >= least_products;
 }

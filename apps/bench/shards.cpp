@@ -94,7 +94,8 @@ void compare(const std::string& name, const std::function<Sequential()>& network
 /// samples of them, in turns.
 void compare_static_layers(std::int64_t images, std::int64_t shown, int runs,
                            std::vector<Measurement>& results) {
-  const Tensor x = uniform({images, 28, 28, 1}, 0, 1), labels = zeros({images}, {.dtype = DType::i64});
+  const Tensor x = uniform({images, 28, 28, 1}, 0, 1),
+               labels = zeros({images}, {.dtype = DType::i64});
   run_local(2, [&](Transport& transport) {
     const Mesh mesh(transport, {.time = 2});
     Trained each(mesh, leaky_mlp({.steps = shown}), {.static_layers = StaticLayers::each});

@@ -258,10 +258,10 @@ TEST_CASE("an error between two pieces of a state reaches all ranks") {
 }
 
 TEST_CASE("time shards share the samples of layers before the first neuron where that pays") {
-  const StaticWork mlp{.samples = 16, .weights = 784 * 1000, .fan_in = 784};
+  const StaticWork mlp{.samples = 64, .weights = 784 * 1000, .fan_in = 784};
   const StaticWork csnn{.samples = 128, .weights = 9 * 128, .fan_in = 9};
   StaticWork few_samples = mlp;
-  few_samples.samples = 8;
+  few_samples.samples = 16;
   CHECK(shares_samples(StaticLayers::automatic, mlp, 2));
   CHECK_FALSE(shares_samples(StaticLayers::automatic, csnn, 2));
   CHECK_FALSE(shares_samples(StaticLayers::automatic, few_samples, 2));
