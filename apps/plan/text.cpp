@@ -1,6 +1,6 @@
 #include "apps/plan/text.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 #include "ranvier/data/detail/checkpoint_header.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <zlib.h>
 
 #include <algorithm>

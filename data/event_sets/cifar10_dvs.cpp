@@ -1,6 +1,6 @@
 #include "ranvier/data/event_sets/cifar10_dvs.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <string>

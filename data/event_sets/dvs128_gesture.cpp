@@ -1,6 +1,6 @@
 #include "ranvier/data/event_sets/dvs128_gesture.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>

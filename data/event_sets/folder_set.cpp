@@ -1,6 +1,6 @@
 #include "ranvier/data/event_sets/folder_set.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <utility>
 

@@ -1,6 +1,6 @@
 #include "ranvier/data/event_sets/ntidigits.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <utility>

@@ -1,6 +1,6 @@
 #include "ranvier/data/event_sets/spoken.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "ranvier/core/error.h"
 #include "ranvier/data/detail/plain_file.h"

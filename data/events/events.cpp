@@ -1,6 +1,6 @@
 #include "ranvier/data/events/events.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>

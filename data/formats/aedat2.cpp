@@ -1,6 +1,6 @@
 #include "ranvier/data/formats/aedat2.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <string_view>
 

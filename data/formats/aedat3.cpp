@@ -1,6 +1,6 @@
 #include "ranvier/data/formats/aedat3.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cstddef>

@@ -1,6 +1,6 @@
 #include "ranvier/data/formats/aedat4.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <map>

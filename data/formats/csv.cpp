@@ -1,6 +1,6 @@
 #include "ranvier/data/formats/csv.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <charconv>

@@ -1,6 +1,6 @@
 #include "ranvier/data/formats/npz.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "ranvier/data/detail/file.h"
 #include "ranvier/data/formats/detail/event_columns.h"

@@ -1,6 +1,6 @@
 #include "ranvier/data/formats/prophesee_dat.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <charconv>
 #include <string_view>

@@ -1,7 +1,5 @@
 #include "ranvier/data/formats/prophesee_raw.h"
 
-#include <fmt/format.h>
-
 #include <charconv>
 #include <optional>
 #include <string_view>

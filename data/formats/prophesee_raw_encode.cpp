@@ -1,4 +1,4 @@
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "ranvier/data/formats/detail/bytes.h"
 #include "ranvier/data/formats/detail/evt_words.h"

@@ -1,6 +1,6 @@
 #include "ranvier/data/transforms/range.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace ranvier {
 

@@ -1,7 +1,7 @@
 // Makes checkpoint files, also such as `save_checkpoint` would never write.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <zlib.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // Spike files that nobody would write by accident.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <limits>

@@ -1,6 +1,6 @@
 #include "ranvier/data/event_sets/detail/set_folder.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>

@@ -1,7 +1,7 @@
 // The packets of AEDAT 3.1 files, wherever their bytes come from.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cstdint>
 #include <optional>

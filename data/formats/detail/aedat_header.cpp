@@ -1,6 +1,6 @@
 #include "ranvier/data/formats/detail/aedat_header.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <string>

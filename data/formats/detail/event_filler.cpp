@@ -1,6 +1,6 @@
 #include "ranvier/data/formats/detail/event_filler.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "ranvier/core/error.h"
 

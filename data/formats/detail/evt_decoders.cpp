@@ -1,6 +1,6 @@
 #include "ranvier/data/formats/detail/evt_decoders.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <bit>

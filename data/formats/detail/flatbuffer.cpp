@@ -1,6 +1,6 @@
 #include "ranvier/data/formats/detail/flatbuffer.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace ranvier::detail {
 namespace {

@@ -1,6 +1,6 @@
 #include "ranvier/data/formats/detail/npy.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <bit>

@@ -1,5 +1,5 @@
 // The header of a `.npy` array: a Python dictionary as text.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <charconv>
 

@@ -1,7 +1,5 @@
 #include "ranvier/data/formats/detail/reading.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace ranvier::detail {

@@ -1,6 +1,6 @@
 #include "ranvier/data/formats/detail/unpack.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <lz4frame.h>
 #include <zstd.h>
 

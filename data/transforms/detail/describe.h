@@ -2,7 +2,7 @@
 // are keys of caches, so doubles are written with all the digits that tell them apart.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <string>
 #include <string_view>
