@@ -29,6 +29,18 @@ bool in_fours(const ForwardArgs<S>& args) {
              {in.scale, in.shift, in.state[0], in.state[1], args.out.state[0], args.out.state[1]});
 }
 
+template <class Model, class S>
+void launch_model(Device device, ForwardArgs<S>& args, bool fours) {
+  if constexpr (!std::is_same_v<S, double>) {
+    if (fours && args.in.static_input) return launch<Shown::still, Model, S, 4>(device, args);
+    if (fours) return launch<Shown::moving, Model, S, 4>(device, args);
+  }
+  if constexpr (std::is_same_v<S, Computed<S>>)
+    launch<Shown::either, Model, S, 1>(device, args);
+  else
+    refuse_address();
+}
+
 template <class S>
 void run(Device device, const Input<S>& in, const Output<S>& out) {
   using R = Computed<S>;
@@ -49,15 +61,8 @@ void run(Device device, const Input<S>& in, const Output<S>& out) {
   }
   const bool fours = in_fours(args);
   AllNeurons::for_each([&]<class Model>(int model) {
-    if (model != in.program.model) return;
-    if constexpr (!std::is_same_v<S, double>) {
-      if (fours && in.static_input) return launch<Shown::still, Model, S, 4>(device, args);
-      if (fours) return launch<Shown::moving, Model, S, 4>(device, args);
-    }
-    if constexpr (std::is_same_v<S, R>)
-      launch<Shown::either, Model, S, 1>(device, args);
-    else
-      refuse_address();
+    if constexpr (has_kernels<Model, S>)
+      if (model == in.program.model) launch_model<Model>(device, args, fours);
   });
 }
 

@@ -4,6 +4,7 @@
 #include <immintrin.h>
 
 #include "ranvier/ops/neurons/detail/isa_kernels.h"
+#include "ranvier/ops/neurons/detail/slopes.h"
 #include "ranvier/ops/neurons/rows.h"
 
 namespace ranvier::neurons::RV_ISA_NAMESPACE {
@@ -14,9 +15,7 @@ constexpr RowTable<R> row_table() {
   RowTable<R> table{};
   AllNeurons::for_each([&]<class Model>(int model) {
     AllSurrogates::for_each([&]<class Surrogate>(int surrogate) {
-      // A readout has no surrogate: one instance serves all.
-      using Used = std::conditional_t<Model::spiking, Surrogate, surrogate::StraightThrough>;
-      table.at[model][surrogate] = row_kernels<Model, typename Used::template Slope<R>, R>();
+      table.at[model][surrogate] = row_kernels<Model, SlopeOf<Model, Surrogate, R>, R>();
     });
   });
   return table;

@@ -4,6 +4,8 @@
 #include <limits>
 #include <numbers>
 
+#include "ranvier/ops/neurons/detail/slopes.h"
+#include "ranvier/ops/neurons/neuron.h"
 #include "ranvier/ops/neurons/surrogates.h"
 #include "tests/support/catch.h"
 #include "tests/support/errors.h"
@@ -104,6 +106,25 @@ TEST_CASE("the surrogates are SpikingJelly's and snnTorch's formulas") {
     CHECK(slope(surrogate::SingleExponential{}, x) == Approx(2 * std::exp(-2 * std::abs(x))));
     CHECK(slope(surrogate::StraightThrough{}, x) == 1);
   }
+}
+
+template <class R, class S>
+int differing_slopes(const S& surrogate) {
+  auto program = neurons::make_program<R, neurons::If>({}, surrogate, {});
+  program.surrogate = AllSurrogates::index_of<S>;
+  const neurons::AnySlope<R> any(program);
+  const auto own = surrogate.template slope_functor<R>();
+  int differing = 0;
+  for (R x = R(-2.7); x < R(3); x += R(0.0137)) differing += any(x) != own(x);
+  return differing;
+}
+
+TEST_CASE("a slope that is told apart as it runs has the bits of its surrogate") {
+  AllSurrogates::for_each([]<class S>(int) {
+    CAPTURE(S::name);
+    CHECK(differing_slopes<float>(S{}) == 0);
+    CHECK(differing_slopes<double>(S{}) == 0);
+  });
 }
 
 TEST_CASE("surrogates are finite far from the threshold") {

@@ -5,49 +5,53 @@
 
 #include "ranvier/core/detail/cuda_launch.h"
 #include "ranvier/ops/fused/detail/backward_device.h"
+#include "ranvier/ops/neurons/detail/slopes.h"
 #include "ranvier/ops/neurons/neuron.h"
 
 namespace ranvier::fused::device {
 
+using neurons::slope_of;
 using neurons::device::typed;
 
-template <class Model, class Slope, class S>
-void launch_kernel(Device device, const BackwardArgs<S>& args, bool fours) {
-  using R = Computed<S>;
-  const auto params = typed<typename Model::template Params<R>>(args.in.program.params);
-  const auto slope = typed<Slope>(args.in.program.slope);
+template <Shown shown, class Model, class Slope, int lanes, class S>
+void launch_kernel(Device device, const BackwardArgs<S>& args) {
   const cuda::Grid grid{args.layout.blocks(), backward_threads};
-  const auto run = [&](auto kernel) {
-    cuda::launch(op, device, grid, kernel, args, params, slope);
-  };
-  if constexpr (!std::is_same_v<S, double>) {  // four of f64 would not fit the registers
-    if (fours && args.in.static_input) return run(backward<Shown::still, Model, Slope, S, 4>);
-    if (fours) return run(backward<Shown::moving, Model, Slope, S, 4>);
-  }
-  if constexpr (std::is_same_v<S, R>)
-    run(backward<Shown::either, Model, Slope, S, 1>);
+  cuda::launch(op, device, grid, backward<shown, Model, Slope, S, lanes>, args,
+               typed<typename Model::template Params<Computed<S>>>(args.in.program.params),
+               slope_of<Slope>(args.in.program));
+}
+
+template <class Model, class Slope, class S>
+void launch_fours(Device device, const BackwardArgs<S>& args) {
+  if (args.in.static_input)
+    launch_kernel<Shown::still, Model, Slope, 4>(device, args);
   else
-    refuse_address();
+    launch_kernel<Shown::moving, Model, Slope, 4>(device, args);
 }
 
 template <class S>
-using BackwardLauncher = void(Device device, const BackwardArgs<S>& args, bool fours);
+using BackwardLauncher = void(Device device, const BackwardArgs<S>& args);
 
-/// The launchers of every model with every surrogate.
+/// The launchers of every model that has kernels: with four channels a thread one for each
+/// surrogate, with one channel, which is seldom, one for all. Null where there are none.
 template <class S>
 struct BackwardTable {
-  BackwardLauncher<S>* at[AllNeurons::size][AllSurrogates::size];
+  BackwardLauncher<S>* fours[AllNeurons::size][AllSurrogates::size];
+  BackwardLauncher<S>* ones[AllNeurons::size];
 };
 
 template <class S>
 constexpr BackwardTable<S> backward_table() {
+  using R = Computed<S>;
   BackwardTable<S> table{};
   AllNeurons::for_each([&]<class Model>(int model) {
-    AllSurrogates::for_each([&]<class Surrogate>(int surrogate) {
-      using Used = std::conditional_t<Model::spiking, Surrogate, surrogate::StraightThrough>;
-      table.at[model][surrogate] =
-          launch_kernel<Model, typename Used::template Slope<Computed<S>>, S>;
-    });
+    if constexpr (has_kernels<Model, S> && !std::is_same_v<S, double>)  // four of f64 would not fit
+      AllSurrogates::for_each([&]<class Surrogate>(int surrogate) {
+        using Slope = neurons::SlopeOf<Model, Surrogate, R>;
+        table.fours[model][surrogate] = launch_fours<Model, Slope, S>;
+      });
+    if constexpr (std::is_same_v<S, R>)
+      table.ones[model] = launch_kernel<Shown::either, Model, neurons::AnySlope<R>, 1, S>;
   });
   return table;
 }
@@ -57,7 +61,10 @@ inline constexpr BackwardTable<S> table = backward_table<S>();
 
 template <class S>
 void launch_backward(Device device, const BackwardArgs<S>& args, bool fours) {
-  table<S>.at[args.in.program.model][args.in.program.surrogate](device, args, fours);
+  const int model = args.in.program.model;
+  if (fours) return table<S>.fours[model][args.in.program.surrogate](device, args);
+  if (table<S>.ones[model] == nullptr) refuse_address();
+  table<S>.ones[model](device, args);
 }
 
 }  // namespace ranvier::fused::device

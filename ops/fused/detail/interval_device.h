@@ -4,6 +4,8 @@
 // collects stays in registers.
 #pragma once
 
+#include <type_traits>
+
 #include "ranvier/ops/fused/detail/cells_device.h"
 #include "ranvier/ops/neurons/detail/neuron_device.h"
 #include "ranvier/ops/neurons/math.h"
@@ -19,6 +21,10 @@ using neurons::device::count_of;
 using neurons::device::field;
 using neurons::device::learned;
 using neurons::device::States;
+
+/// Whether a model has kernels for x that is stored as S: that of readouts was widened.
+template <class Model, class S>
+inline constexpr bool has_kernels = Model::spiking || std::is_same_v<S, Computed<S>>;
 
 /// There are no kernels for 16-bit floats one by one.
 [[noreturn]] inline void refuse_address() {

@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "ranvier/core/detail/cuda_pack.h"
+#include "ranvier/ops/neurons/detail/slopes.h"
 #include "ranvier/ops/neurons/kernels.h"
 #include "ranvier/ops/neurons/math.h"
 
@@ -43,6 +44,11 @@ T typed(const std::byte* bytes) {
   std::memcpy(&value, bytes, sizeof(value));
   return value;
 }
+
+/// The slope that kernels backward are compiled with: f64 is for checks.
+template <class Model, class Surrogate, class R>
+using DeviceSlope =
+    std::conditional_t<std::is_same_v<R, double>, AnySlope<R>, SlopeOf<Model, Surrogate, R>>;
 
 /// The states of a thread's neurons.
 template <class Model, class R, int lanes>

@@ -31,7 +31,7 @@ void launch_recurrent_forward(Device device, const RecurrentInput<R>& in,
 template <class Model, class Slope, class R>
 void launch_recurrent_backward(Device device, const RecurrentBackwardArgs<R>& args) {
   const auto params = typed<typename Model::template Params<R>>(args.in.program.params);
-  const auto slope = typed<Slope>(args.in.program.slope);
+  const auto slope = slope_of<Slope>(args.in.program);
   const std::int64_t columns = args.in.columns;
   const auto run = [&]<class Later>(ranvier::detail::Type<Later>, int threads) {
     cuda::launch(recurrent_op, device,
@@ -57,9 +57,8 @@ constexpr RecurrentTable<R> recurrent_table() {
   AllNeurons::for_each([&]<class Model>(int model) {
     table.forward[model] = launch_recurrent_forward<Model, R>;
     AllSurrogates::for_each([&]<class Surrogate>(int surrogate) {
-      using Used = std::conditional_t<Model::spiking, Surrogate, surrogate::StraightThrough>;
       table.backward[model][surrogate] =
-          launch_recurrent_backward<Model, typename Used::template Slope<R>, R>;
+          launch_recurrent_backward<Model, DeviceSlope<Model, Surrogate, R>, R>;
     });
   });
   return table;

@@ -73,7 +73,7 @@ void launch_backward_of(Device device, const ScanInput<R, S>& in,
                                 learns ? reinterpret_cast<double*>(shares.data()) : nullptr};
   cuda::launch(Model::name, device, grid, backward<Model, Slope, S, R, lanes>, args,
                typed<typename Model::template Params<R>>(in.program.params),
-               typed<Slope>(in.program.slope));
+               slope_of<Slope>(in.program));
   if (learns)
     cuda::launch(Model::name, device, {static_cast<unsigned>(learnables), threads}, add_shares,
                  args.shares, grid.blocks, grad_out.learnables);
@@ -110,9 +110,8 @@ constexpr ScanTable<R, S> scan_table() {
     if constexpr (Model::spiking || std::is_same_v<R, S>) {
       table.forward[model] = launch_forward<Model, S, R>;
       AllSurrogates::for_each([&]<class Surrogate>(int surrogate) {
-        using Used = std::conditional_t<Model::spiking, Surrogate, surrogate::StraightThrough>;
         table.backward[model][surrogate] =
-            launch_backward<Model, typename Used::template Slope<R>, S, R>;
+            launch_backward<Model, DeviceSlope<Model, Surrogate, R>, S, R>;
       });
     }
   });
