@@ -11,7 +11,6 @@
 // later.
 #pragma once
 
-#include <cmath>
 #include <optional>
 
 #include "ranvier/ops/neurons/firing.h"
@@ -56,7 +55,8 @@ struct CubaLif {
 
   template <class R>
   static Params<R> params(const Options& o) {
-    const double tau = checked_time("tau", o.tau), tau_syn = checked_time("tau_syn", o.tau_syn);
+    const double tau = checked_time(name, "tau", o.tau);
+    const double tau_syn = checked_time(name, "tau_syn", o.tau_syn);
     checked_finite(name, "v_leak", o.v_leak);
     return {static_cast<R>(1 - 1 / tau), static_cast<R>(o.decay_input ? 1 / tau : 1.0),
             static_cast<R>(o.v_leak / tau), static_cast<R>(1 - 1 / tau_syn), firing<R>(name, o)};
@@ -81,13 +81,6 @@ struct CubaLif {
     const R grad_current = mul_add(p.gain, grad_h, p.fade * grad.i);
     grad = {p.decay * grad_h, grad_current};
     return grad_current;
-  }
-
- private:
-  static double checked_time(const char* option, double value) {
-    RV_CHECK(std::isfinite(value) && value >= 1, "[{}] {} must be finite and >= 1; got {}.", name,
-             option, value);
-    return value;
   }
 };
 

@@ -45,6 +45,14 @@ inline double checked_finite(const char* model, const char* option, double value
   return value;
 }
 
+/// Error unless `value`, a time constant in steps of which a step keeps 1 - 1/value, is finite and
+/// >= 1.
+inline double checked_time(const char* model, const char* option, double value) {
+  RV_CHECK(std::isfinite(value) && value >= 1, "[{}] {} must be finite and >= 1; got {}.", model,
+           option, value);
+  return value;
+}
+
 /// The firing stage of a model's options; `v_reset` absent means a soft reset.
 template <class R, class Options>
 Firing<R> firing(const char* model, const Options& options) {

@@ -6,7 +6,6 @@
 // both as h = decay v + gain x + leak, then fire and reset (firing.h).
 #pragma once
 
-#include <cmath>
 #include <optional>
 
 #include "ranvier/ops/neurons/firing.h"
@@ -47,12 +46,10 @@ struct Lif {
 
   template <class R>
   static Params<R> params(const Options& options) {
-    RV_CHECK(std::isfinite(options.tau) && options.tau >= 1,
-             "[{}] tau must be finite and >= 1; got {}.", name, options.tau);
+    const double tau = checked_time(name, "tau", options.tau);
     const double rest = options.v_reset.value_or(0.0);
-    return {static_cast<R>(1 - 1 / options.tau),
-            static_cast<R>(options.decay_input ? 1 / options.tau : 1.0),
-            static_cast<R>(rest / options.tau), firing<R>(name, options)};
+    return {static_cast<R>(1 - 1 / tau), static_cast<R>(options.decay_input ? 1 / tau : 1.0),
+            static_cast<R>(rest / tau), firing<R>(name, options)};
   }
   template <class R>
   static State<R> rest(const Options& options) {

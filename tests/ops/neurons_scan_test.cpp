@@ -352,6 +352,9 @@ TEST_CASE("a neuron's options must be in range") {
   CHECK_ERROR(Neuron(LIFOptions{.tau = 0.5}), invalid,
               "[lif] tau must be finite and >= 1; got 0.5.");
   CHECK_ERROR(Neuron(LIFOptions{.tau = nan}), invalid, "[lif] tau must be finite and >= 1");
+  CHECK_ERROR(Neuron(CubaLIFOptions{.tau = 0}), invalid, "[cuba_lif] tau must be finite and >= 1");
+  CHECK_ERROR(Neuron(CubaLIFOptions{.tau_syn = 0.9}), invalid,
+              "[cuba_lif] tau_syn must be finite and >= 1; got 0.9.");
   CHECK_ERROR(Neuron(LIFOptions{.threshold = HUGE_VAL}), invalid,
               "[lif] threshold must be finite; got inf.");
   CHECK_ERROR(Neuron(IFOptions{.threshold = nan}), invalid, "[if] threshold must be finite");
