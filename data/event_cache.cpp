@@ -46,6 +46,7 @@ class CachedRecordings final : public Recordings {
   const Sensor& sensor() const override { return prepared_.sensor; }
   const std::vector<std::string>& classes() const override { return prepared_.source->classes(); }
   std::int64_t label(std::int64_t index) const override { return prepared_.source->label(index); }
+  bool checks_events() const override { return true; }
   std::string identity() const override { return prepared_.identity(); }
 
   void read(std::int64_t index, Events& events) const override {

@@ -30,6 +30,7 @@ class SelectedRecordings final : public Recordings {
   const std::vector<std::string>& classes() const override { return all_->classes(); }
   std::int64_t label(std::int64_t index) const override { return all_->label(place(index)); }
   void read(std::int64_t index, Events& events) const override { all_->read(place(index), events); }
+  bool checks_events() const override { return all_->checks_events(); }
   const Events* in_memory(std::int64_t index) const override {
     return all_->in_memory(place(index));
   }

@@ -10,7 +10,7 @@
 namespace ranvier::detail {
 
 /// Overwrites `events` with recording `index`. Errors: those of `Recordings::read`; events that
-/// are no recording of its sensor (`defect_of`).
+/// are no recording of its sensor (`defect_of`), unless `Recordings::checks_events`.
 void read_checked(const Recordings& recordings, std::int64_t index, Events& events);
 
 /// Applies `transform` to the `events` of recording `index`. Error: it leaves what is no recording

@@ -99,6 +99,7 @@ class GestureSet final : public Recordings {
     const Gesture& wanted = gesture(index);
     files_[wanted.file]->read(wanted.begin, wanted.end, events);
   }
+  bool checks_events() const override { return true; }
   std::string identity() const override {
     detail::FilesIdentity files(name_, folder_);
     files.add(list_);

@@ -58,6 +58,7 @@ class NTidigits final : public Recordings {
   const Sensor& sensor() const override { return sensor_; }
   const std::vector<std::string>& classes() const override { return classes_; }
   std::int64_t label(std::int64_t index) const override { return at(index).label; }
+  bool checks_events() const override { return true; }
   std::string identity() const override { return identity_; }
 
   void read(std::int64_t index, Events& events) const override {

@@ -55,6 +55,7 @@ class SpikeFile final : public Recordings {
   const Sensor& sensor() const override { return sensor_; }
   const std::vector<std::string>& classes() const override { return classes_; }
   std::int64_t label(std::int64_t index) const override { return labels_[checked(index)]; }
+  bool checks_events() const override { return true; }
   std::string identity() const override { return identity_; }
 
   void read(std::int64_t index, Events& events) const override {

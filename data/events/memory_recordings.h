@@ -25,6 +25,7 @@ class MemoryRecordings final : public Recordings {
   std::int64_t label(std::int64_t index) const override;
   void read(std::int64_t index, Events& events) const override;
   const Events* in_memory(std::int64_t index) const override;
+  bool checks_events() const override { return true; }
   std::string identity() const override { return identity_; }
 
  private:

@@ -25,6 +25,9 @@ class Recordings {
   /// Overwrites `events` with recording `index`, in the order of time, inside the sensor, reusing
   /// its memory. Errors: index out of range; a damaged recording (names file, record and offset).
   virtual void read(std::int64_t index, Events& events) const = 0;
+  /// Whether `read` checks itself that events are as it promises (`defect_of`), as the library's
+  /// own readers do; if not, whoever is given them looks.
+  virtual bool checks_events() const { return false; }
   /// Recording `index` itself if it lies in memory, valid as long as these recordings; null: it has
   /// to be read. Nobody looks again whether it is as `read` promises (`defect_of`).
   virtual const Events* in_memory(std::int64_t) const { return nullptr; }

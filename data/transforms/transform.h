@@ -47,6 +47,8 @@ class EventTransform {
   EventTransform(T transform)  // implicit: a pipeline is written as its transforms
       : model_(std::make_shared<Model<T>>(std::move(transform))) {}
 
+  /// True if it is none, and changes nothing.
+  bool empty() const { return model_ == nullptr; }
   /// The sensor that the events seem to come from afterwards. Errors: options that make no sense,
   /// or not for this sensor.
   Sensor sensor_after(const Sensor& sensor) const {

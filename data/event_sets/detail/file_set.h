@@ -40,6 +40,7 @@ class FileSet final : public Recordings {
   /// Further error: the file's sensor is not the set's.
   void read(std::int64_t index, Events& events) const override;
   /// Covers the files' paths, sizes and times. Error: one of them has gone.
+  bool checks_events() const override { return true; }
   std::string identity() const override;
 
  private:
