@@ -206,7 +206,8 @@ class Planner {
 void Planner::print_notes() const {
   std::string waits =
       "at once: no dependency in time; chain: starts when the state of the rank before\n"
-      "has come; on all: every rank computes it whole";
+      "has come; static: all steps have one input, of which every rank computes all\n"
+      "samples or, where that pays, some; on all: every rank computes it whole";
   if (o_.bn_mode == "sync") waits += ";\nsums: ranks meet to add up statistics";
   const std::string sizes =
       meter_.has_reckoned()

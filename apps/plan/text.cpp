@@ -18,7 +18,7 @@ std::string number(double value) {
 
 // How a stage is shared by the ranks of a time row.
 std::string sharing(const StageProfile& stage) {
-  std::string text = stage.chained ? "chain" : stage.in_time() ? "at once" : "on all";
+  std::string text = stage.chained ? "chain" : stage.in_time() ? "at once" : "static";
   return stage.norm.forward > 0 ? text + ", sums" : text;
 }
 
