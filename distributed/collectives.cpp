@@ -4,8 +4,14 @@
 #include <cstring>
 #include <numeric>
 
+#include "ranvier/core/autocast.h"
+#include "ranvier/core/partition.h"
+#include "ranvier/core/tape.h"
 #include "ranvier/distributed/detail/ordered_sum.h"
+#include "ranvier/ops/pointwise/pointwise.h"
+#include "ranvier/ops/shape/concat.h"
 #include "ranvier/ops/shape/shape_ops.h"
+#include "ranvier/ops/shape/slice.h"
 
 namespace ranvier {
 
@@ -42,24 +48,34 @@ void all_reduce(const Group& group, Tensor& values) {
 
 namespace {
 
-/// Sends `values` to all and receives theirs, whose first axes have these `lengths`.
-std::vector<Tensor> exchange(const Group& group, const Tensor& values,
-                             const std::vector<std::int64_t>& lengths, Channel channel) {
-  const Tensor own = clone(values);  // the caller may write to its array afterwards
+/// Sends each member `message(i)` and receives one of `shape(i)` from it; by index, its own among
+/// them.
+template <class Message, class ShapeOf>
+std::vector<Tensor> exchange(const Group& group, Channel channel, const Message& message,
+                             const ShapeOf& shape) {
+  const Tensor own = message(group.index());
   std::vector<ToSend> sends;
   std::vector<Expected> expected;
   for (int i = 0; i < group.size(); ++i) {
     if (i == group.index()) continue;
-    sends.push_back({group.rank(i), own});
-    const Shape shape = lengths.empty()
-                            ? values.shape()
-                            : values.shape().with(0, lengths[static_cast<std::size_t>(i)]);
-    expected.push_back(
-        {group.rank(i), shape, {.dtype = values.dtype(), .device = values.device()}});
+    sends.push_back({group.rank(i), message(i)});
+    expected.push_back({group.rank(i), shape(i), {.dtype = own.dtype(), .device = own.device()}});
   }
   std::vector<Tensor> all = group.transport().exchange(sends, expected, channel)->finish();
   all.insert(all.begin() + group.index(), own);
   return all;
+}
+
+/// Sends `values` to all and receives theirs, whose first axes have these `lengths`.
+std::vector<Tensor> exchange(const Group& group, const Tensor& values,
+                             const std::vector<std::int64_t>& lengths, Channel channel) {
+  const Tensor own = clone(values);  // the caller may write to its array afterwards
+  return exchange(
+      group, channel, [&](int) { return own; },
+      [&](int i) {
+        return lengths.empty() ? own.shape()
+                               : own.shape().with(0, lengths[static_cast<std::size_t>(i)]);
+      });
 }
 
 }  // namespace
@@ -74,6 +90,29 @@ std::vector<Tensor> all_gather(const Group& group, const Tensor& values,
            "[all_gather] member {} has {} and should have {} along the first axis.", group.index(),
            values.shape(), lengths[static_cast<std::size_t>(group.index())]);
   return exchange(group, values, lengths, Channel::collective);
+}
+
+Tensor all_gather_parts(const Group& group, const Tensor& part, std::int64_t total) {
+  const NoGradGuard no_grad;
+  std::vector<std::int64_t> lengths;
+  for (int i = 0; i < group.size(); ++i)
+    lengths.push_back(Slice::of(total, i, group.size()).length());
+  return concat(all_gather(group, part.detach(), lengths), 0);
+}
+
+Tensor reduce_scatter(const Group& group, const Tensor& values) {
+  const NoGradGuard no_grad;
+  const auto part = [&](int member) {
+    const Slice of = Slice::of(values.size(0), member, group.size());
+    return slice(values, 0, of.begin, of.end);
+  };
+  const Slice own = Slice::of(values.size(0), group.index(), group.size());
+  const Shape shape = values.shape().with(0, own.length());
+  const std::vector<Tensor> parts =
+      exchange(group, Channel::collective, part, [&](int) { return shape; });
+  Tensor sum = widened(parts[0]);
+  for (std::size_t i = 1; i < parts.size(); ++i) sum = add(sum, widened(parts[i]));
+  return sum.to(values.dtype());
 }
 
 void broadcast(const Group& group, Tensor& values, int root) {

@@ -41,6 +41,13 @@ void all_reduce(const Group& group, Tensor& values);
 std::vector<Tensor> all_gather(const Group& group, const Tensor& values,
                                const std::vector<std::int64_t>& lengths = {});
 
+/// An array [total, ...] of which each member has the part that `Slice::of` gives it, whole.
+Tensor all_gather_parts(const Group& group, const Tensor& part, std::int64_t total);
+
+/// Adds up `values` [n, ...] of all members, in the order of the group, 16-bit floats in f32: the
+/// part of the sum that `Slice::of` gives this member.
+Tensor reduce_scatter(const Group& group, const Tensor& values);
+
 /// Overwrites `values` with those of member `root`.
 void broadcast(const Group& group, Tensor& values, int root = 0);
 

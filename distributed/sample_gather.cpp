@@ -3,20 +3,10 @@
 #include <memory>
 #include <vector>
 
-#include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/tape.h"
-#include "ranvier/ops/pointwise/pointwise.h"
-#include "ranvier/ops/shape/concat.h"
-#include "ranvier/ops/shape/slice.h"
 
 namespace ranvier {
 namespace {
-
-std::vector<Slice> slices(std::int64_t samples, const Group& row) {
-  std::vector<Slice> of;
-  for (int i = 0; i < row.size(); ++i) of.push_back(Slice::of(samples, i, row.size()));
-  return of;
-}
 
 /// Adds up the gradients of all ranks for this one's samples, in the order of the row.
 struct GatherSamplesBackward final : Node {
@@ -28,27 +18,7 @@ struct GatherSamplesBackward final : Node {
 
   const char* name() const override { return "GatherSamplesBackward"; }
   std::vector<Tensor> backward(std::span<const Tensor> grads) override {
-    const Tensor grad = grads[0].defined() ? grads[0] : zeros(shape, options);
-    const std::vector<Slice> of = slices(shape[0], row);
-    const auto part = [&](int member) {
-      const Slice& samples = of[static_cast<std::size_t>(member)];
-      return slice(grad, 0, samples.begin, samples.end);
-    };
-    const Tensor own = part(row.index());
-    std::vector<ToSend> sends;
-    std::vector<Expected> expected;
-    for (int i = 0; i < row.size(); ++i) {
-      if (i == row.index()) continue;
-      sends.push_back({row.rank(i), part(i)});
-      expected.push_back({row.rank(i), own.shape(), options});
-    }
-    std::vector<Tensor> parts =
-        row.transport().exchange(sends, std::move(expected), Channel::collective)->finish();
-    parts.insert(parts.begin() + row.index(), own);
-    const DType sum_dtype = detail::computed_dtype(options.dtype);
-    Tensor sum = parts[0].to(sum_dtype);
-    for (std::size_t i = 1; i < parts.size(); ++i) sum = add(sum, parts[i].to(sum_dtype));
-    return {sum.to(options.dtype)};
+    return {reduce_scatter(row, grads[0].defined() ? grads[0] : zeros(shape, options))};
   }
 };
 
@@ -71,13 +41,7 @@ bool shares_samples(StaticLayers how, const StaticWork& work, int ranks) {
 }
 
 Tensor SampleGather::gather(const Tensor& part, std::int64_t samples) {
-  std::vector<std::int64_t> lengths;
-  for (const Slice& of : slices(samples, row_)) lengths.push_back(of.length());
-  Tensor whole;
-  {
-    const NoGradGuard no_grad;
-    whole = concat(all_gather(row_, part.detach(), lengths), 0);
-  }
+  const Tensor whole = all_gather_parts(row_, part, samples);
   if (grad_needed({part}))
     relay_.attach_exchange(std::make_shared<GatherSamplesBackward>(row_, whole), {&part, 1},
                            {whole});

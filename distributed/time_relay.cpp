@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "ranvier/core/tape.h"
-#include "ranvier/ops/shape/concat.h"
 #include "ranvier/ops/shape/slice.h"
 
 namespace ranvier {
@@ -79,14 +78,7 @@ Tensor TimeRelay::root_of(const Tensor& loss) {
 
 Tensor gather_steps(const Group& time_row, const Tensor& shard, std::int64_t steps) {
   if (time_row.size() == 1) return shard;
-  std::vector<std::int64_t> lengths;
-  for (int i = 0; i < time_row.size(); ++i)
-    lengths.push_back(Slice::of(steps, i, time_row.size()).length());
-  Tensor whole;
-  {
-    const NoGradGuard no_grad;
-    whole = concat(all_gather(time_row, shard.detach(), lengths), 0);
-  }
+  const Tensor whole = all_gather_parts(time_row, shard, steps);
   if (grad_needed({shard}))
     attach(
         std::make_shared<GatherStepsBackward>(Slice::of(steps, time_row.index(), time_row.size())),

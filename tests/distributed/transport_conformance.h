@@ -12,10 +12,12 @@
 #include <vector>
 
 #include "ranvier/core/error.h"
+#include "ranvier/core/partition.h"
 #include "ranvier/core/random.h"
 #include "ranvier/core/tensor.h"
 #include "ranvier/distributed/collectives.h"
 #include "ranvier/distributed/transport.h"
+#include "ranvier/ops/shape/slice.h"
 #include "tests/support/values.h"
 
 namespace ranvier::test {
@@ -294,6 +296,14 @@ inline void copies(Transport& t) {
       require(scalars[at].item() == i, "all_gather takes scalars");
       require(texts[at] == std::string(3 * at, 'x'), "texts of any length are gathered");
     }
+    constexpr std::int64_t rows = 11;
+    const Tensor whole = random_values({rows, 3}, 5);
+    const Slice own = Slice::of(rows, group.index(), group.size());
+    const Tensor part = slice(whole, 0, own.begin, own.end);
+    require(same_bits(all_gather_parts(group, part, rows), whole), "parts are put together");
+    require(same_bits(reduce_scatter(group, full({rows, 3}, group.index() + 1)),
+                      full({own.length(), 3}, group.size() * (group.size() + 1) / 2)),
+            "reduce_scatter adds up each member's part");
     for (int root = 0; root < group.size(); ++root) {
       Tensor values = any_bits({3, 70}, DType::bits, seed_of(group.rank(group.index()), 2, root));
       broadcast(group, values, root);
