@@ -42,11 +42,16 @@ bool claimed(std::atomic<std::uint32_t>& offers, std::uint32_t offer) {
 
 }  // namespace
 
+void ThreadTeam::Helper::offer() {
+  offers.fetch_add(1, std::memory_order_release);
+  offers.notify_one();
+}
+
 ThreadTeam::ThreadTeam(int size) : process_(getpid()) {
   for (int i = 1; i < size; ++i) helpers_.push_back(std::make_unique<Helper>());
   try {
     for (int i = 1; i < size; ++i) {
-      Helper& helper = *helpers_[static_cast<std::size_t>(i - 1)];
+      Helper& helper = helper_of(i);
       helper.thread = std::thread([this, &helper, i] { serve(helper, i); });
     }
   } catch (...) {
@@ -63,10 +68,7 @@ void ThreadTeam::end() {
     return;
   }
   ends_.store(true, std::memory_order_relaxed);
-  for (const auto& helper : helpers_) {
-    helper->offers.fetch_add(1, std::memory_order_release);
-    helper->offers.notify_one();
-  }
+  for (const auto& helper : helpers_) helper->offer();
   for (const auto& helper : helpers_)
     if (helper->thread.joinable()) helper->thread.join();
 }
@@ -75,11 +77,7 @@ void ThreadTeam::run(int count, Task task, void* context) {
   task_ = task;
   context_ = context;
   open_.store(count - 1, std::memory_order_relaxed);
-  for (int range = 1; range < count; ++range) {
-    Helper& helper = *helpers_[static_cast<std::size_t>(range - 1)];
-    helper.offers.fetch_add(1, std::memory_order_release);
-    helper.offers.notify_one();
-  }
+  for (int range = 1; range < count; ++range) helper_of(range).offer();
   task(context, 0);
   do_late_ranges(count);
   awaited(open_, [](int open) { return open > 0; });
@@ -87,7 +85,7 @@ void ThreadTeam::run(int count, Task task, void* context) {
 
 void ThreadTeam::do_late_ranges(int count) {
   for (int range = count - 1; range > 0; --range) {
-    std::atomic<std::uint32_t>& offers = helpers_[static_cast<std::size_t>(range - 1)]->offers;
+    std::atomic<std::uint32_t>& offers = helper_of(range).offers;
     const std::uint32_t offer = offers.load(std::memory_order_relaxed);
     if (!is_offer(offer) || !claimed(offers, offer)) continue;
     task_(context_, range);

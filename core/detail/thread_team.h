@@ -32,14 +32,17 @@ class ThreadTeam {
   struct alignas(64) Helper {
     std::atomic<std::uint32_t> offers = 0;  // odd: a range is to be had; then even again
     std::thread thread;
+
+    void offer();
   };
 
+  Helper& helper_of(int range) const { return *helpers_[static_cast<std::size_t>(range - 1)]; }
   void serve(Helper& helper, int range);
   void do_late_ranges(int count);
   void end();
 
   const int process_;                             // that the helpers are of, a fork of it has none
-  std::vector<std::unique_ptr<Helper>> helpers_;  // helper i - 1 is offered range i
+  std::vector<std::unique_ptr<Helper>> helpers_;  // of ranges 1, 2, ...
   std::atomic<bool> ends_ = false;
   // Of the loop under way; written while nothing is offered.
   Task task_ = nullptr;
