@@ -59,13 +59,15 @@ TEST_CASE("every recording in memory is part of the identity, whatever follows i
 TEST_CASE("recordings in memory that do not hold what the others promise are refused") {
   CHECK_ERROR(one(4, 3), invalid,
               "[demo] recording 0: time runs backwards at event 1, from 5 to 4 us.");
-  CHECK_ERROR(one(max_time + 1, 3), invalid, "us, must be within 4503599627370496 us of 0.");
+  CHECK_ERROR(one(max_time + 1, 3), invalid,
+              "[demo] recording 0: its times, from 5 to 4503599627370497 us, must be within "
+              "4503599627370496 us of 0.");
   CHECK_ERROR(one(7, 4), invalid,
               "[demo] recording 0: event 1 is at (4, 0), of polarity 1, outside");
   CHECK_ERROR(one(7, -1), invalid,
-              "event 1 is at (-1, 0), of polarity 1, outside the sensor of 4.");
+              "[demo] recording 0: event 1 is at (-1, 0), of polarity 1, outside the sensor of 4.");
   CHECK_ERROR(one(7, 3, 2), invalid,
-              "event 1 is at (3, 0), of polarity 2, outside the sensor of 4.");
+              "[demo] recording 0: event 1 is at (3, 0), of polarity 2, outside the sensor of 4.");
   CHECK_ERROR(one(7, 3, 1, 2), invalid, "[demo] labels must be in [0, 2); got 2 for recording 0.");
   CHECK_ERROR(MemoryRecordings("demo", {}, {Events{}}, {}, {"a"}), invalid,
               "[demo] every recording must have a label; got 1 recordings and 0 labels.");
