@@ -143,8 +143,9 @@ Shard Sequential::operator()(const Tensor& x, const State& state) {
 // Of a static input, how many of the first modules this rank computes for some samples only.
 std::size_t Sequential::shared_modules(const Tensor& x) {
   const ShardContext* const context = shard_context();
+  if (context == nullptr || context->static_samples == nullptr || observer_) return 0;
   const std::size_t shown = static_input_length();
-  if (context == nullptr || context->static_samples == nullptr || shown == 0 || observer_) return 0;
+  if (shown == 0) return 0;
   StaticWork work{.samples = x.size(0)};
   std::size_t count = 0;
   while (count + 1 < shown && treats_samples_apart(entries_[count].module))

@@ -39,8 +39,8 @@ class FileSet final : public Recordings {
   std::int64_t label(std::int64_t index) const override { return file(index).label; }
   /// Further error: the file's sensor is not the set's.
   void read(std::int64_t index, Events& events) const override;
-  /// Covers the files' paths, sizes and times. Error: one of them has gone.
   bool checks_events() const override { return true; }
+  /// Covers the files' paths, sizes and times. Error: one of them has gone.
   std::string identity() const override;
 
  private:
