@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "ranvier/core/detail/cuda_language.h"
 #include "ranvier/core/tensor.h"
 
 namespace ranvier::cuda {
@@ -41,13 +42,6 @@ const T* elements_or_null(const char* op, const Tensor& tensor) {
   return tensor.defined() ? elements<T>(op, tensor) : nullptr;
 }
 
-/// Blocks and threads of a launch, and bytes of shared memory a block asks for.
-struct Grid {
-  unsigned blocks;
-  unsigned threads;
-  std::size_t shared_bytes = 0;
-};
-
 inline constexpr unsigned block_threads = 256;
 
 /// One thread for each of `count` items; kernels leave out threads beyond the last.
@@ -60,7 +54,7 @@ template <class... Parameters, class... Args>
 void launch(const char* op, Device device, const Grid& grid, void (*kernel)(Parameters...),
             const Args&... args) {
   const cudaStream_t on = stream(device);
-  kernel<<<grid.blocks, grid.threads, grid.shared_bytes, on>>>(static_cast<Parameters>(args)...);
+  launch_kernel(grid, on, kernel, args...);
   finish_launch(op, on);
 }
 

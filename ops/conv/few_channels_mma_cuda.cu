@@ -87,8 +87,7 @@ __global__ void __launch_bounds__(block_threads, 3)
     tile_forward(const Sizes s, const ForwardPlan plan, const X* __restrict__ x,
                  const float* __restrict__ weight, const float* __restrict__ bias,
                  S* __restrict__ y) {
-  extern __shared__ uint4 shared[];
-  auto* const patches = shared;
+  uint4* const patches = &block_memory[0];
   auto* const entries = reinterpret_cast<Entry*>(patches + plan.patches());
   auto* const fragments = reinterpret_cast<uint2*>(entries + plan.steps * step_rows);
   auto* const starts = reinterpret_cast<float2*>(fragments + plan.fragments());

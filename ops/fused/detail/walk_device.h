@@ -2,6 +2,7 @@
 // window, and the states before its steps, recomputed into registers.
 #pragma once
 
+#include "ranvier/core/detail/ptx.h"
 #include "ranvier/ops/fused/detail/backward_args_device.h"
 
 namespace ranvier::fused::device {
@@ -52,21 +53,11 @@ __device__ __forceinline__ void read_gradient(const BackwardArgs<S>& args, std::
 struct FireAnew {
   template <class R>
   __device__ __forceinline__ bool at_or_above(R distance) const {
-    return neurons::Fire{}.at_or_above(anew(distance));
+    return neurons::Fire{}.at_or_above(cuda::untraced(distance));
   }
   template <class R>
   __device__ __forceinline__ bool above(R distance) const {
-    return neurons::Fire{}.above(anew(distance));
-  }
-
- private:
-  static __device__ __forceinline__ float anew(float distance) {
-    asm("" : "+f"(distance));
-    return distance;
-  }
-  static __device__ __forceinline__ double anew(double distance) {
-    asm("" : "+d"(distance));
-    return distance;
+    return neurons::Fire{}.above(cuda::untraced(distance));
   }
 };
 

@@ -4,6 +4,8 @@
 
 #include <cuda_runtime.h>
 
+#include "ranvier/core/detail/cuda_language.h"
+#include "ranvier/core/detail/ptx.h"
 #include "ranvier/ops/neurons/detail/neuron_device.h"
 
 namespace ranvier::neurons::device {
@@ -11,14 +13,13 @@ namespace ranvier::neurons::device {
 /// A warp's slots lie side by side: from a thread's slot to its next.
 inline constexpr int slot_stride = 32;
 
-extern __shared__ uint4 arrivals[];
-
 /// Where the calling thread's slots begin, if each thread has `thread_bytes` of them and the first
 /// `before` are for something else.
 template <class Values>
 __device__ __forceinline__ Values* own_slots(int thread_bytes, int before = 0) {
   const unsigned warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  char* const slots = reinterpret_cast<char*>(arrivals) + warp * 32 * thread_bytes + 32 * before;
+  char* const slots =
+      reinterpret_cast<char*>(&cuda::block_memory[0]) + warp * 32 * thread_bytes + 32 * before;
   return reinterpret_cast<Values*>(slots) + lane;
 }
 
@@ -47,29 +48,13 @@ struct Delivery {
 template <class T>
 __device__ __forceinline__ void move_on(T*& pointer, std::int64_t elements) {
   pointer += elements;
-  asm("" : "+l"(pointer));
-  __builtin_assume(__isGlobal(pointer));
+  cuda::forget_origin(pointer);
 }
 
-/// Begins to copy; `finish_group` closes a group of copies, which end in order.
+/// Begins to copy; the thread closes groups of copies by `cuda::commit_copies`.
 template <class S, int lanes>
 __device__ __forceinline__ void copy_async(Pack<S, lanes>* to, const S* from) {
-  constexpr int bytes = sizeof(*to);
-  const auto address = static_cast<unsigned>(__cvta_generic_to_shared(to));
-  if constexpr (bytes == 16)  // past the first-level cache
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address), "l"(from) : "memory");
-  else
-    asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" ::"r"(address), "l"(from), "n"(bytes)
-                 : "memory");
-}
-__device__ __forceinline__ void finish_group() {
-  asm volatile("cp.async.commit_group;" ::: "memory");
-}
-
-/// Waits until no more than `groups` of the calling thread's groups are on their way.
-template <int groups>
-__device__ __forceinline__ void wait_for_others_than() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(groups) : "memory");
+  cuda::copy_async<sizeof(*to)>(to, from);
 }
 
 }  // namespace ranvier::neurons::device

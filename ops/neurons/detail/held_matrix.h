@@ -16,7 +16,7 @@ class HeldMatrix {
   }
   __device__ HeldMatrix(const float* weight, std::int64_t columns)
       : columns_(static_cast<int>(columns)),
-        values_(reinterpret_cast<float*>(row_memory)),
+        values_(reinterpret_cast<float*>(&cuda::block_memory[0])),
         parts_(values_ + most_columns) {
     const int column = static_cast<int>(threadIdx.x) % most_columns, first = group() * depth;
 #pragma unroll

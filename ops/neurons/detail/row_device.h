@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "ranvier/core/detail/cuda_language.h"
 #include "ranvier/core/detail/cuda_pack.h"
 #include "ranvier/core/dtype.h"
 #include "ranvier/ops/matmul/detail/event_product.h"
@@ -20,8 +21,6 @@ inline constexpr int most_row_threads = 512;
 constexpr int row_threads(std::int64_t columns) {
   return static_cast<int>(std::min<std::int64_t>((columns + 63) / 64 * 64, most_row_threads));
 }
-
-extern __shared__ uint4 row_memory[];
 
 /// sum over k of vector[k] matrix[k, column], for `matrix` from its `column` on; four sums (two of
 /// f64) in turn, added up at the end. `vector` is shared memory, aligned to 16 bytes.
@@ -55,7 +54,7 @@ class RowValues {
   }
   __device__ RowValues(const R* /*weight*/, std::int64_t columns)
       : columns_(static_cast<int>(columns)),
-        read_(reinterpret_cast<R*>(row_memory)),
+        read_(reinterpret_cast<R*>(&cuda::block_memory[0])),
         written_(read_ + stride(columns)) {}
 
   /// Called by whole warps, also for columns past the last.
@@ -94,7 +93,7 @@ class RowSpikes {
       : columns_(static_cast<int>(columns)),
         padded_((columns_ + 63) / 64 * 64),
         depth_(static_cast<int>(ranvier::detail::event_block_depth(columns))),
-        list_(reinterpret_cast<unsigned*>(row_memory)),
+        list_(reinterpret_cast<unsigned*>(&cuda::block_memory[0])),
         halves_(list_ + padded_),
         counts_(halves_ + padded_ / 32) {}
 

@@ -57,7 +57,7 @@ class IntervalStream {
   __device__ __forceinline__ void next(std::int64_t c, States<Model, R, lanes>& state) {
     read_ = read_ + 1 == stages ? 0 : read_ + 1;
     ask();
-    wait_for_others_than<stages - 1>();
+    cuda::wait_for_copies<stages - 1>();
     const ScanInput<R, S>& in = args_.in;
 #pragma unroll
     for (int k = 0; k < variables; ++k) {
@@ -81,7 +81,7 @@ class IntervalStream {
       ask_for_values();
       ask_for_state();
     }
-    finish_group();
+    cuda::commit_copies();
     --asked_;
     count_ = interval;
     at_ -= interval * args_.in.neurons;

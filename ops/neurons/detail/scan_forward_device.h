@@ -35,7 +35,7 @@ class StepStream {
   /// The next group; steps past the last hold anything.
   __device__ __forceinline__ void next(Values (&into)[group]) {
     ask();
-    wait_for_others_than<groups - 1>();
+    cuda::wait_for_copies<groups - 1>();
 #pragma unroll
     for (int s = 0; s < group; ++s) into[s] = delivery_.own(slots_[read_ + s * slot_stride]);
     advance(read_);
@@ -47,7 +47,7 @@ class StepStream {
 #pragma unroll
     for (int s = 0; s < group; ++s, move_on(from_, stride_))
       if (s < count) copy_async(slots_ + asked_ + s * slot_stride, from_);
-    finish_group();
+    cuda::commit_copies();
     left_ -= group;
     advance(asked_);
   }
