@@ -31,6 +31,7 @@ table='
   fuzz    libomp          libomp-19-dev
   mpi     MPI             libopenmpi-dev
   mpi     mpirun          openmpi-bin
+  test    Boost           libboost-context-dev
 '
 
 usage() {
@@ -43,6 +44,7 @@ Says nothing and needs no network when all is there.
   GROUP     also install:  data  the Fashion-MNIST images (30 MB)
                            fuzz  Clang with libFuzzer (300 MB), for tests/fuzz/run.sh
                            mpi   Open MPI, for training over several processes
+                           test  Boost.Context, for tests of CUDA kernels without a GPU
   --print   print the packages, one per line, and install nothing
   --help    show this text
 
@@ -56,7 +58,7 @@ for argument; do
   case $argument in
     --print) print=true ;;
     --help | -h) usage; exit ;;
-    build | data | fuzz | mpi) groups+="$argument " ;;
+    build | data | fuzz | mpi | test) groups+="$argument " ;;
     *) echo "install_packages.sh: unknown argument '$argument'; see --help." >&2; exit 2 ;;
   esac
 done

@@ -22,8 +22,8 @@ struct CudaDevices {
 };
 
 CudaDevices open_cuda() {
-  if (dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL) == nullptr)
-    return {0, "this machine has no NVIDIA driver (libcuda.so.1 is not found)"};
+  if (dlopen(RANVIER_CUDA_DRIVER, RTLD_NOW | RTLD_LOCAL) == nullptr)
+    return {0, "this machine has no NVIDIA driver (" RANVIER_CUDA_DRIVER " is not found)"};
   if (std::string why = open_own_library(RANVIER_CUDA_LIBRARY, "CUDA"); !why.empty())
     return {0, std::move(why)};
   RV_ASSERT(cuda_runtime_slot != nullptr, "[cuda] {} has no runtime", RANVIER_CUDA_LIBRARY);

@@ -45,7 +45,7 @@ check() {  # builds a preset and runs its tests
   summary+=("$preset: $(grep 'tests passed' "$log"), $((SECONDS - start)) s with the build")
 }
 
-cmake/install_packages.sh mpi
+cmake/install_packages.sh mpi test
 mkdir -p build
 for preset in "${presets[@]}"; do
   trap 'echo "== FAILED: $preset" >&2' ERR
