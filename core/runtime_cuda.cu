@@ -68,10 +68,25 @@ void synchronize(int device) {
   check("synchronize", cudaStreamSynchronize(stream(device_at(device))));
 }
 
+// What `later` is asked for from here on comes after what `earlier` was asked for.
+void order(Device earlier, Device later) {
+  const cudaStream_t first = stream(earlier);
+  cudaEvent_t event = nullptr;
+  check("copy", cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
+  cudaError_t status = cudaEventRecord(event, first);
+  if (status == cudaSuccess) status = cudaStreamWaitEvent(stream(later), event, 0);
+  cudaEventDestroy(event);
+  check("copy", status);
+}
+
+// Neither device goes on with the arrays before the copy is done, unless they are the same.
 void copy(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes) {
   const bool to_cpu = to_device.type == DeviceType::cpu;
+  const bool between = !to_cpu && from_device.type == DeviceType::cuda && from_device != to_device;
+  if (between) order(from_device, to_device);
   const cudaStream_t on = stream(to_cpu ? from_device : to_device);
   check("copy", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, on));
+  if (between) order(to_device, from_device);
   if (to_cpu) check("copy", cudaStreamSynchronize(on));
 }
 

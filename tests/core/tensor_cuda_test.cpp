@@ -74,3 +74,18 @@ TEST_CASE("without a CUDA device the error says why") {
   CHECK_ERROR(empty({2}, {.device = cuda_device}), ErrorCode::device,
               "cuda:0 is not available: this");
 }
+
+TEST_CASE("copies between CUDA devices wait for the work of both", "[cuda]") {
+  RV_NEEDS_CUDA();
+  if (cuda_device_count() < 2) SKIP("there is only one CUDA device");
+  const Device other{DeviceType::cuda, 1};
+  constexpr int rounds = 20;
+  Tensor x = zeros({1 << 16}, {.device = cuda_device});
+  for (int i = 0; i < rounds; ++i) {
+    x = add(x, 1);
+    Tensor y = add(x.to(other), 1);
+    copy_into(x, y);
+    fill(y, -1);  // after it was copied
+  }
+  CHECK(to_vector(x) == std::vector<double>(1 << 16, 2 * rounds));
+}
