@@ -6,20 +6,25 @@
 #include "ranvier/core/tape.h"
 
 namespace ranvier {
-namespace {
 
 /// Statistics over all values that the ranks of a group have.
-class GroupStatistics : public BatchNormRanks {
+class ShardedNetwork::GroupStatistics : public BatchNormRanks {
  public:
   explicit GroupStatistics(const Group& group) : group_(group) {}
+
+  /// Of the values of all ranks this one has `own` in `all`.
+  void share(std::int64_t own, std::int64_t all) {
+    own_ = own;
+    all_ = all;
+  }
   int count() const override { return group_.size(); }
+  std::int64_t values_of_all(std::int64_t own) const override { return own / own_ * all_; }
   void add_up(Tensor& values) override { all_reduce(group_, values); }
 
  private:
   Group group_;
+  std::int64_t own_ = 1, all_ = 1;
 };
-
-}  // namespace
 
 /// Statistics of each step, which ranks of a data column take together. Those of all steps move the
 /// running statistics once they are known everywhere, in the order of time.
@@ -63,9 +68,8 @@ ShardedNetwork::ShardedNetwork(Sequential& network, const Mesh& mesh, ShardOptio
   const auto among = [](const Group& group) {
     return group.size() > 1 ? std::make_shared<GroupStatistics>(group) : nullptr;
   };
-  statistics_ = {.images = among(mesh.data_column()),
-                 .sequences = among(mesh.all()),
-                 .steps = step_statistics_};
+  image_statistics_ = among(mesh.data_column());
+  sequence_statistics_ = among(mesh.all());
 }
 
 ShardedNetwork::~ShardedNetwork() = default;
@@ -107,13 +111,23 @@ Tensor ShardedNetwork::run(const Tensor& x, std::int64_t all_steps, const Slice&
            "[shard] x {} must have {} steps, this rank's part of {}.", x.shape(), steps_.length(),
            steps_.total);
   relay_.begin(steps_);
+  share_statistics();
   const ShardContextGuard part({.steps = steps_,
                                 .samples = samples_,
                                 .relay = &relay_,
                                 .static_samples = &static_samples_,
-                                .statistics = statistics_,
+                                .statistics = {.images = image_statistics_,
+                                               .sequences = sequence_statistics_,
+                                               .steps = step_statistics_},
                                 .speculation = options_.speculate ? &speculation_ : nullptr});
   return gather_steps(mesh_.time_row(), network_(x), steps_.total);
+}
+
+void ShardedNetwork::share_statistics() {
+  const std::int64_t own = samples_.length(), all = samples_.total;
+  step_statistics_->share(own, all);
+  if (image_statistics_) image_statistics_->share(own, all);
+  if (sequence_statistics_) sequence_statistics_->share(own * steps_.length(), all * steps_.total);
 }
 
 void ShardedNetwork::check_gradients(const NamedTensors& learned) const {

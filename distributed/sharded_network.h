@@ -87,9 +87,11 @@ class ShardedNetwork {
   const Speculation& speculation() const { return speculation_; }
 
  private:
+  class GroupStatistics;
   class StepStatistics;
 
   Tensor run(const Tensor& x, std::int64_t steps, const Slice& samples);
+  void share_statistics();
   void check_gradients(const NamedTensors& learned) const;
 
   Sequential& network_;
@@ -98,8 +100,8 @@ class ShardedNetwork {
   Speculation speculation_;
   TimeRelay relay_;
   SampleGather static_samples_;
+  std::shared_ptr<GroupStatistics> image_statistics_, sequence_statistics_;  // null of one rank
   std::shared_ptr<StepStatistics> step_statistics_;
-  SharedStatistics statistics_;
   Slice samples_, steps_;    // of the last pass
   bool begins_step_ = true;  // the next `backward` does
 };

@@ -8,6 +8,7 @@
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/norm/detail/batch_norm_ops.h"
+#include "ranvier/ops/pointwise/pointwise.h"
 #include "ranvier/ops/reduce/sum.h"
 
 namespace ranvier {
@@ -63,16 +64,6 @@ Tensor one_group(const Tensor& running) {
   return {values.storage(), values.storage_offset(), Shape{1, running.numel()}, DType::f64};
 }
 
-/// Arrays [...] of f64 on the CPU, one after the other: [count, ...].
-Tensor stacked(std::span<const Tensor> arrays) {
-  const Shape& shape = arrays[0].shape();
-  Tensor all =
-      empty({static_cast<std::int64_t>(arrays.size()), shape[0], shape[1]}, {.dtype = DType::f64});
-  double* at = all.mutable_data<double>();
-  for (const Tensor& array : arrays) at = std::copy_n(array.data<double>(), array.numel(), at);
-  return all;
-}
-
 /// Array i of `stacked`, a view.
 Tensor part_of(const Tensor& all, std::int64_t i) {
   const Shape shape{all.size(1), all.size(2)};
@@ -80,29 +71,27 @@ Tensor part_of(const Tensor& all, std::int64_t i) {
   return {all.storage(), all.storage_offset() + i * shape.numel() * bytes, shape, DType::f64};
 }
 
-/// The statistics of all ranks' values from those of this one's. Sums of f64 values and squares:
-/// their rounding is below that of f32 statistics as long as the mean is less than 10^4 deviations.
+/// Arrays [...] of f64, one after the other: [2, ...].
+Tensor stacked(const Tensor& first, const Tensor& second) {
+  Tensor all =
+      empty({2, first.size(0), first.size(1)}, {.dtype = DType::f64, .device = first.device()});
+  Tensor front = part_of(all, 0), back = part_of(all, 1);
+  copy_into(front, first);
+  copy_into(back, second);
+  return all;
+}
+
+/// The statistics of all ranks' values from those of this one's, of which nothing is read: a
+/// recorded step may contain it. Sums of f64 values and squares: their rounding is below that of
+/// f32 statistics as long as the mean is less than 10^4 deviations.
 BatchStatistics over_ranks(const BatchStatistics& own, BatchNormRanks& ranks) {
   if (ranks.count() == 1) return own;
-  const Device device = own.mean.device();
-  const Tensor mean = own.mean.to(cpu_device), variance = own.variance.to(cpu_device);
-  const Tensor parts[] = {full(mean.shape(), static_cast<double>(own.count), {.dtype = DType::f64}),
-                          mean, variance};
-  Tensor all = stacked(parts);
-  const std::int64_t size = mean.numel();
-  double* const counts = all.mutable_data<double>();
-  double *const sums = counts + size, *const squares = sums + size;
-  for (std::int64_t i = 0; i < size; ++i) {
-    squares[i] = counts[i] * (squares[i] + sums[i] * sums[i]);
-    sums[i] *= counts[i];
-  }
-  ranks.add_up(all);
-  for (std::int64_t i = 0; i < size; ++i) {
-    sums[i] /= counts[i];
-    squares[i] = std::max(0.0, squares[i] / counts[i] - sums[i] * sums[i]);
-  }
-  return {part_of(all, 1).to(device), part_of(all, 2).to(device),
-          static_cast<std::int64_t>(counts[0])};
+  const auto of_own = static_cast<double>(own.count);
+  Tensor sums = stacked(mul(own.mean, of_own), mul(add(own.variance, square(own.mean)), of_own));
+  ranks.add_up(sums);
+  const std::int64_t count = ranks.values_of_all(own.count);
+  const Tensor means = div(sums, static_cast<double>(count)), mean = part_of(means, 0);
+  return {mean, relu(sub(part_of(means, 1), square(mean))), count};
 }
 
 /// Of x whose parts several ranks hold.
@@ -223,13 +212,11 @@ norm::Gradient gradient_from(const norm::Normalisation& of, const norm::Gradient
 /// `sums` of this rank, added up over all that share x.
 norm::GradientSums over_ranks(const norm::GradientSums& sums, BatchNormRanks& ranks) {
   if (sums.partials.defined()) {
-    const Tensor own = sum(sums.partials, {1}, {.keepdim = true});
-    Tensor all = clone(own.to(cpu_device));
+    Tensor all = sum(sums.partials, {1}, {.keepdim = true});
     ranks.add_up(all);
-    return {{}, {}, all.to(own.device())};
+    return {{}, {}, all};
   }
-  const Tensor both[] = {sums.grad, sums.grad_x};
-  Tensor all = stacked(both);
+  Tensor all = stacked(sums.grad, sums.grad_x);
   ranks.add_up(all);
   return {part_of(all, 0), part_of(all, 1), {}};
 }

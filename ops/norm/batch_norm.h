@@ -42,7 +42,9 @@ class BatchNormRanks {
   virtual ~BatchNormRanks() = default;
   /// How many there are.
   virtual int count() const = 0;
-  /// Adds f64 `values`, on the CPU, up over the ranks in place: the same bits on each.
+  /// Values behind each statistic that all have together, of which this one has `own`.
+  virtual std::int64_t values_of_all(std::int64_t own) const = 0;
+  /// Adds f64 `values` up over the ranks in place: the same bits on each.
   virtual void add_up(Tensor& values) = 0;
   /// Moves `running` along by the statistics of each group in turn, unless these ranks hold
   /// different steps; then at the end of the training step, when the statistics of all are known.
