@@ -1,5 +1,7 @@
 #include "ranvier/data/device_order.h"
 
+#include <algorithm>
+
 #include "ranvier/data/detail/resident_kernels.h"
 
 namespace ranvier {
@@ -26,26 +28,30 @@ constinit DeviceKernels<NextSamplesKernel> next_samples_kernels{.cpu = next_samp
 
 DeviceOrder::DeviceOrder(std::int64_t samples, const LoaderOptions& options, Device device)
     : options_((detail::check_loader_options(options, samples), options)),
-      batches_(samples / options.batch_size) {
+      batches_(samples / options.batch_size),
+      part_(Slice::of(options.batch_size, options.part.index, options.part.count)),
+      shuffled_(static_cast<std::size_t>(samples)) {
   RV_CHECK(options.drop_last || samples % options.batch_size == 0,
            "[device_order] batches are all of one size, and {} samples are not a multiple of "
            "batch_size {}: set drop_last.",
            samples, options.batch_size);
   require_available(device);
-  shuffled_ = empty({samples}, {.dtype = DType::i64});
-  order_ = full({batches_ * options.batch_size}, -1, {.dtype = DType::i64, .device = device});
+  order_ = full({batches_ * part_.length()}, -1, {.dtype = DType::i64, .device = device});
   place_ = zeros({}, {.dtype = DType::i64, .device = device});
-  samples_ = full({options.batch_size}, -1, {.dtype = DType::i64, .device = device});
+  samples_ = full({part_.length()}, -1, {.dtype = DType::i64, .device = device});
   draw_ = zeros({2}, {.dtype = DType::i64, .device = device});
 }
 
 void DeviceOrder::start(LoaderCursor cursor) {
   detail::check_cursor(cursor, batches_);
-  detail::write_order(
-      {shuffled_.mutable_data<std::int64_t>(), static_cast<std::size_t>(shuffled_.numel())},
-      options_.shuffle, {.seed = options_.seed, .epoch = cursor.epoch});
-  copy_into(order_, Tensor(shuffled_.storage(), 0, order_.shape(), DType::i64));
-  fill(place_, static_cast<double>(cursor.batch * options_.batch_size));
+  detail::write_order(shuffled_, options_.shuffle, {.seed = options_.seed, .epoch = cursor.epoch});
+  detail::deal_rounds(shuffled_, options_.batch_size, options_.part);
+  Tensor own = empty(order_.shape(), {.dtype = DType::i64});
+  for (std::int64_t batch = 0; batch < batches_; ++batch)
+    std::copy_n(shuffled_.begin() + batch * options_.batch_size + part_.begin, part_.length(),
+                own.mutable_data<std::int64_t>() + batch * part_.length());
+  copy_into(order_, own);
+  fill(place_, static_cast<double>(cursor.batch * part_.length()));
   copy_into(draw_, pair(static_cast<std::int64_t>(options_.seed), cursor.epoch));
 }
 

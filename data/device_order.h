@@ -13,12 +13,15 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
+#include "ranvier/core/partition.h"
 #include "ranvier/data/loader.h"
 
 namespace ranvier {
 
-/// Names the samples of the batches that a `DataLoader` with the same options would deliver.
+/// Names the samples of the batches, or parts of them, that a `DataLoader` with the same options
+/// would deliver.
 class DeviceOrder {
  public:
   /// Errors: options that a `DataLoader` refuses; a last batch that is smaller than the others and
@@ -34,7 +37,7 @@ class DeviceOrder {
   /// before the first `start`, all samples are -1, which no data set has.
   void next();
 
-  /// The samples of the batch, i64 [batch_size] on the device, always the same array.
+  /// The samples of this part of the batch, i64 on the device, always the same array.
   const Tensor& samples() const { return samples_; }
   /// Seed and epoch, i64 [2] on the device, always the same array.
   const Tensor& draw() const { return draw_; }
@@ -42,9 +45,10 @@ class DeviceOrder {
  private:
   LoaderOptions options_;
   std::int64_t batches_;
-  Tensor shuffled_;  // the order of all samples, on the CPU
-  Tensor order_;     // what whole batches take of it
-  Tensor place_;     // of the next batch in the order
+  Slice part_;                          // of each batch
+  std::vector<std::int64_t> shuffled_;  // the order of all samples
+  Tensor order_;                        // what the parts of whole batches take of it
+  Tensor place_;                        // of the next batch in the order
   Tensor samples_, draw_;
 };
 

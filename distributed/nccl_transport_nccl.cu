@@ -90,6 +90,7 @@ class NcclTransport final : public Transport {
                            ? "in registered memory"
                            : "not in registered memory: " + why_unregistered_);
   }
+  bool recordable() const override { return true; }
   bool arrived(int, Channel) override { return true; }
   std::string trouble() const override {
     const std::lock_guard lock(mutex_);

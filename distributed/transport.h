@@ -84,6 +84,9 @@ class Transport {
   /// What a program may want to say of it beside its kind; often nothing.
   virtual std::string details() const { return {}; }
 
+  /// Whether messages of arrays on this rank's device can be recorded (core/cuda_graph.h).
+  virtual bool recordable() const { return false; }
+
   /// Sends `message`, of any dtype, and returns at once; a rank may send to itself. The array must
   /// not be written to before the other rank has received it. Error: a rank that is not there.
   void send(const Tensor& message, int to, Channel channel);

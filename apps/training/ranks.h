@@ -32,6 +32,9 @@ class Ranks {
   /// many steps as its longest sequence.
   std::optional<Slice> steps(std::int64_t total) const;
 
+  /// Whether what ranks tell each other in a step can be part of a recording.
+  bool recordable() const { return alone() || mesh_.transport().recordable(); }
+
   /// True on all ranks if it is on one.
   bool any(bool here) const;
   /// Numbers that belong to different samples, added up over the ranks that have them.

@@ -74,10 +74,12 @@ TrainStep::TrainStep(Task& task, const TrainOptions& options, const Ranks& ranks
       most_steps_(options.steps),
       record_steps_(device_.type == DeviceType::cuda && options.graph == "on"),
       totals_(zeros({2}, {.dtype = DType::f64, .device = device_})) {
-  if (record_steps_ && sharded_) {
+  if (record_steps_ && !ranks.recordable()) {
     record_steps_ = false;
     if (ranks.leads())
-      spdlog::info("steps are not recorded as a graph: several ranks exchange messages in them");
+      spdlog::info(
+          "steps are not recorded as a graph: messages over {} cannot be; --transport nccl",
+          ranks.mesh().transport().kind());
   }
 }
 
@@ -195,9 +197,11 @@ void TrainStep::record(const TrainingBatch& batch) {
       optimizer_.launch_step();
     });
   } catch (const Error& error) {
-    record_steps_ = false;
     spdlog::warn("steps are not recorded as a graph: {}", error.what());
   }
+  // Messages that one rank launches and another asks for one by one would miss each other.
+  record_steps_ = !ranks_.any(graph_ == nullptr);
+  if (!record_steps_) graph_.reset();
 }
 
 }  // namespace ranvier::apps

@@ -41,7 +41,8 @@ LoaderOptions training_batches(const TrainOptions& o, BatchPart part) {
 /// Batches that a recorded step gathers are never handed to it; else those of the loader.
 std::unique_ptr<Feed> training_feed(const Task& task, const TrainOptions& o, const Ranks& ranks) {
   const LoaderOptions batches = training_batches(o, ranks.batch_part());
-  const bool recorded = parse_device(o.device) != cpu_device && o.graph == "on" && ranks.alone();
+  const bool recorded =
+      parse_device(o.device) != cpu_device && o.graph == "on" && ranks.recordable();
   std::unique_ptr<Feed> feed = recorded ? task.train->gathered_feed(batches) : nullptr;
   return feed != nullptr ? std::move(feed) : task.train->feed(batches);
 }

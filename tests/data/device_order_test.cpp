@@ -25,7 +25,7 @@ const LoaderOptions options{.batch_size = 10, .shuffle = true, .drop_last = true
 
 /// Checks what `next` makes of the order against the batches of a loader.
 template <class Next>
-void check_batches(DeviceOrder& order, const Next& next) {
+void check_batches(DeviceOrder& order, const LoaderOptions& options, const Next& next) {
   const Indices set;
   DataLoader loader(set, options);
   CHECK(order.batches() == loader.batches());
@@ -37,7 +37,8 @@ void check_batches(DeviceOrder& order, const Next& next) {
     }
     CHECK(to_vector(order.draw()) == std::vector<double>{5, static_cast<double>(cursor.epoch)});
     next();
-    CHECK(to_vector(order.samples()) == std::vector<double>(10, -1.0));
+    CHECK(to_vector(order.samples()) ==
+          std::vector<double>(static_cast<std::size_t>(order.samples().numel()), -1.0));
   }
 }
 
@@ -45,14 +46,24 @@ void check_batches(DeviceOrder& order, const Next& next) {
 
 TEST_CASE("an order names the batches of a loader, from any cursor on") {
   DeviceOrder order(103, options);
-  check_batches(order, [&] { order.next(); });
+  check_batches(order, options, [&] { order.next(); });
+}
+
+TEST_CASE("an order names one part of the batches of a loader") {
+  for (const BatchPart part : {BatchPart{0, 3}, BatchPart{2, 3}, BatchPart{1, 2, 5}}) {
+    INFO("part " << part.index << " of " << part.count << " in " << part.rounds << " rounds");
+    LoaderOptions own = options;
+    own.part = part;
+    DeviceOrder order(103, own);
+    check_batches(order, own, [&] { order.next(); });
+  }
 }
 
 TEST_CASE("recorded work takes the batches of a loader from an order on its device", "[cuda]") {
   RV_NEEDS_CUDA();
   DeviceOrder order(103, options, cuda_device);
   const CudaGraph graph(cuda_device, [&] { order.next(); });
-  check_batches(order, [&] { graph.launch(); });
+  check_batches(order, options, [&] { graph.launch(); });
 }
 
 TEST_CASE("an order on a CUDA device has batches of any size", "[cuda]") {

@@ -103,9 +103,10 @@ struct Trained {
 
 using Step = std::function<Tensor(Sequential&, std::vector<double>& losses)>;
 
-Trained train(const ShardedCase& of, int training_steps, const Step& step) {
+Trained train(const ShardedCase& of, int training_steps, Device device, const Step& step) {
   seed(17);
   Sequential network = of.network();
+  move_to(network, device);
   Sgd optimizer(parameters(network), {.lr = 0.1});
   Trained result;
   for (int i = 0; i < training_steps; ++i) {
@@ -123,33 +124,35 @@ Tensor loss_of(const Tensor& output, const Tensor& labels) {
   return cross_entropy(read_out(Readout::mean, output), labels);
 }
 
-Trained train_whole(const ShardedCase& of, int training_steps) {
-  return train(of, training_steps, [&](Sequential& network, std::vector<double>& losses) {
-    const Tensor output = network(of.x);
-    const Tensor loss = loss_of(output, of.labels);
+Trained train_whole(const ShardedCase& of, int training_steps, Device device) {
+  const Tensor x = of.x.to(device), labels = of.labels.to(device);
+  return train(of, training_steps, device, [&](Sequential& network, std::vector<double>& losses) {
+    const Tensor output = network(x);
+    const Tensor loss = loss_of(output, labels);
     loss.backward();
     losses.push_back(loss.item());
-    return output.detach();
+    return output.detach().to(cpu_device);
   });
 }
 
 Trained train_sharded(const ShardedCase& of, const Mesh& mesh, int training_steps,
-                      const ShardOptions& options) {
+                      const ShardOptions& options, Device device) {
   std::unique_ptr<ShardedNetwork> sharded;
   ShardOptions all_options = options;
   all_options.static_layers = of.static_layers;
-  return train(of, training_steps, [&](Sequential& network, std::vector<double>& losses) {
+  const Tensor x = own_part(of, mesh).to(device), labels = of.labels.to(device);
+  return train(of, training_steps, device, [&](Sequential& network, std::vector<double>& losses) {
     if (!sharded) sharded = std::make_unique<ShardedNetwork>(network, mesh, all_options);
     const Slice mine = sharded->samples(batch);
-    const Tensor output = (*sharded)(own_part(of, mesh), {batch, steps});
-    const Tensor loss = loss_of(output, slice(of.labels, 0, mine.begin, mine.end));
+    const Tensor output = (*sharded)(x, {batch, steps});
+    const Tensor loss = loss_of(output, slice(labels, 0, mine.begin, mine.end));
     sharded->backward(loss);
     // The mean over the batch, from the shards' own means.
     Tensor sum =
         full({1}, loss.item() * static_cast<double>(mine.length()) / batch, {.dtype = DType::f64});
     all_reduce(mesh.data_column(), sum);
     losses.push_back(sum.item());
-    return output.detach();
+    return output.detach().to(cpu_device);
   });
 }
 
@@ -220,9 +223,9 @@ Tensor own_part(const ShardedCase& of, const Mesh& mesh) {
 }
 
 std::string sharded_mismatch(const ShardedCase& of, const Mesh& mesh, int training_steps,
-                             const ShardOptions& options) {
-  const Trained whole = train_whole(of, training_steps);
-  const Trained sharded = train_sharded(of, mesh, training_steps, options);
+                             const ShardOptions& options, Device device) {
+  const Trained whole = train_whole(of, training_steps, device);
+  const Trained sharded = train_sharded(of, mesh, training_steps, options, device);
   std::string found;
   const auto note = [&](const std::string& what, double difference) {
     found +=
@@ -263,7 +266,7 @@ std::vector<MessageRecord> sharded_messages(const ShardedCase& of, const Mesh& m
   Transport& transport = mesh.transport();
   const auto before = static_cast<std::ptrdiff_t>(transport.messages().size());
   transport.record_messages(true);
-  train_sharded(of, mesh, 1, options);
+  train_sharded(of, mesh, 1, options, cpu_device);
   transport.record_messages(false);
   return {transport.messages().begin() + before, transport.messages().end()};
 }

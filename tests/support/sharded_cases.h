@@ -36,9 +36,9 @@ std::vector<ShardedCase> sharded_cases();
 Tensor own_part(const ShardedCase& of, const Mesh& mesh);
 
 /// Where sharing the case over `mesh` differs from one rank that does it all in `training_steps`
-/// steps; empty if nowhere.
+/// steps, both on `device`; empty if nowhere.
 std::string sharded_mismatch(const ShardedCase& of, const Mesh& mesh, int training_steps = 3,
-                             const ShardOptions& options = {});
+                             const ShardOptions& options = {}, Device device = cpu_device);
 
 /// What this rank sends in a training step of the case over `mesh`.
 std::vector<MessageRecord> sharded_messages(const ShardedCase& of, const Mesh& mesh,
