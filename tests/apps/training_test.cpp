@@ -16,6 +16,7 @@
 #include "apps/training/train.h"
 #include "ranvier/core/random.h"
 #include "ranvier/data/checkpoint.h"
+#include "ranvier/distributed/local_transport.h"
 #include "ranvier/layers/networks.h"
 #include "ranvier/ops/loss/loss.h"
 #include "ranvier/ops/loss/one_hot.h"
@@ -24,6 +25,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/cuda.h"
 #include "tests/support/errors.h"
+#include "tests/support/forwarding_transport.h"
 #include "tests/support/run_training.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/values.h"
@@ -356,6 +358,30 @@ TEST_CASE("on a CUDA device a run is the same as a graph, step by step, and resu
   options.resume = std::filesystem::path();
   CHECK(train(options) == 0);
   CHECK(values(parts.path()) == values(graph.path()));
+}
+
+TEST_CASE("on several GPUs a run is the same as graphs and step by step", "[cuda]") {
+  RV_NEEDS_CUDA();
+  if (cuda_device_count() < 4) SKIP("there are fewer than 4 CUDA devices");
+  const auto weights = [](int data_shards, int time_shards, const std::string& graph) {
+    const test::TemporaryFolder folder;
+    run_local(data_shards * time_shards, [&](Transport& hosts) {
+      TrainOptions options = small_options(folder.path());
+      options.device = fmt::format("cuda:{}", hosts.rank());
+      options.transport = "nccl";
+      options.data_shards = data_shards;
+      options.time_shards = time_shards;
+      options.graph = graph;
+      Task task = small_task(options);
+      const Ranks ranks(std::make_unique<test::ForwardingTransport>(hosts), options);
+      if (Training(task, options, ranks).run() != 0) throw std::runtime_error("training failed");
+    });
+    return values(folder.path());
+  };
+  for (const auto& [data, time] : {std::pair{2, 1}, {1, 2}, {2, 2}}) {
+    INFO(data << " data x " << time << " time shards");
+    CHECK(weights(data, time, "on") == weights(data, time, "off"));
+  }
 }
 
 TEST_CASE("a step that reads from a CUDA device is not recorded, and training goes on", "[cuda]") {
