@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <numeric>
 #include <string_view>
 
@@ -51,8 +50,8 @@ void Multiprocessor::run(const LaunchShape& shape, const std::function<void()>& 
 }
 
 void Multiprocessor::run_block() {
-  constexpr int unset = 0xff;  // not a number to who reads shared memory before it is written
-  std::memset(shared_memory_.data(), unset, shared_memory_.size() * sizeof(uint4));
+  constexpr uint4 unset{~0u, ~0u, ~0u, ~0u};  // no numbers to who reads before it writes
+  std::fill(shared_memory_.begin(), shared_memory_.end(), unset);
   std::shuffle(order_.begin(), order_.end(), random_);
   threads_.assign(order_.size(), Thread());
   started_ = ended_ = 0;
