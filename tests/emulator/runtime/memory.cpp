@@ -80,6 +80,7 @@ cudaError_t cudaFree(void* block) {
 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
+  if (bytes == 0) return cudaSuccess;
   const Place target = emulator::place_of(to, bytes), source = emulator::place_of(from, bytes);
   const bool fits = kind == cudaMemcpyDefault ? target != Place::beyond && source != Place::beyond
                                               : target == Place::device && source == Place::device;
@@ -98,7 +99,8 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
 }
 
 cudaError_t cudaMemsetAsync(void* block, int value, std::size_t bytes, cudaStream_t stream) {
-  if (emulator::place_of(block, bytes) != Place::device && bytes > 0)
+  if (bytes == 0) return cudaSuccess;
+  if (emulator::place_of(block, bytes) != Place::device)
     return emulator::said(cudaErrorInvalidValue);
   return emulator::enqueue(stream, [=] { std::memset(block, value, bytes); });
 }
