@@ -15,7 +15,7 @@ namespace ranvier::cuda {
 
 namespace detail {
 
-/// The rows and columns of a, b and d that a lane holds, as the library's header tells.
+/// What a lane holds of a, b and d, as the library's header tells.
 template <class S>
 struct Fragments {
   float* d;
@@ -25,27 +25,25 @@ struct Fragments {
   static float half_of(unsigned word, unsigned which) {
     return to_float(std::bit_cast<S>(static_cast<std::uint16_t>(word >> (16 * which))));
   }
-  /// a[row, k] and b[k, column] by lane.
-  static float a_at(const emulator::Lanes& lanes, unsigned row, unsigned k) {
-    const uint4& own = of(lanes, row % 8 * 4 + k % 8 / 2).a;
-    const unsigned words[] = {own.x, own.y, own.z, own.w};
-    return half_of(words[row / 8 + 2 * (k / 8)], k % 2);
-  }
-  static float b_at(const emulator::Lanes& lanes, unsigned k, unsigned column) {
-    const uint2& own = of(lanes, column * 4 + k % 8 / 2).b;
-    return half_of(k < 8 ? own.x : own.y, k % 2);
-  }
-  static Fragments& of(const emulator::Lanes& lanes, unsigned lane) {
-    return *static_cast<Fragments*>(lanes[lane]);
-  }
   static void multiply(const emulator::Lanes& lanes) {
+    double all_a[16][16], all_b[16][8];
+    for (unsigned lane = 0; lane < emulator::warp_lanes; ++lane) {
+      const auto& own = *static_cast<const Fragments*>(lanes[lane]);
+      const unsigned g = lane / 4, q = lane % 4, of_a[] = {own.a.x, own.a.y, own.a.z, own.a.w};
+      for (unsigned half = 0; half < 2; ++half) {
+        for (unsigned word = 0; word < 4; ++word)
+          all_a[g + word % 2 * 8][2 * q + word / 2 * 8 + half] = half_of(of_a[word], half);
+        all_b[2 * q + half][g] = half_of(own.b.x, half);
+        all_b[2 * q + 8 + half][g] = half_of(own.b.y, half);
+      }
+    }
     for (unsigned lane = 0; lane < emulator::warp_lanes; ++lane)
       for (unsigned i = 0; i < 4; ++i) {
         const unsigned row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
-        double sum = of(lanes, lane).d[i];
-        for (unsigned k = 0; k < 16; ++k)
-          sum += static_cast<double>(a_at(lanes, row, k)) * b_at(lanes, k, column);
-        of(lanes, lane).d[i] = static_cast<float>(sum);
+        float& element = static_cast<const Fragments*>(lanes[lane])->d[i];
+        double sum = element;
+        for (unsigned k = 0; k < 16; ++k) sum += all_a[row][k] * all_b[k][column];
+        element = static_cast<float>(sum);
       }
   }
 };
