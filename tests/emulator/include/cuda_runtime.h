@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-#include "device_code.h"
+#include "tests/emulator/include/device_code.h"
 
 namespace emulator {
 struct Stream;

@@ -9,7 +9,7 @@
 #include <source_location>
 #include <type_traits>
 
-#include "warp.h"
+#include "tests/emulator/include/warp.h"
 
 #define __global__
 #define __device__
