@@ -10,6 +10,7 @@
 #include "ranvier/core/tape.h"
 #include "ranvier/distributed/time_relay.h"
 #include "ranvier/layers/shard_context.h"
+#include "ranvier/ops/pointwise/pointwise.h"
 #include "ranvier/ops/shape/concat.h"
 #include "ranvier/ops/shape/shape_ops.h"
 #include "ranvier/ops/shape/slice.h"
@@ -133,8 +134,7 @@ class PretendedRanks final : public BatchNormRanks {
   int count() const override { return count_; }
   std::int64_t values_of_all(std::int64_t own) const override { return own * count_; }
   void add_up(Tensor& values) override {
-    double* const numbers = values.mutable_data<double>();
-    for (std::int64_t i = 0; i < values.numel(); ++i) numbers[i] *= count_;
+    copy_into(values, mul(values, static_cast<double>(count_)));
     exchanged_.added += values.numel();
     exchanged_.over_time = share_ == Share::sequences;
   }

@@ -11,6 +11,7 @@
 #include "ranvier/ops/pointwise/pointwise.h"
 #include "ranvier/ops/reduce/sum.h"
 #include "tests/support/catch.h"
+#include "tests/support/cuda.h"
 #include "tests/support/errors.h"
 
 using namespace ranvier;
@@ -111,6 +112,29 @@ TEST_CASE("a profile of statistics per step tells what is gathered for the runni
   CHECK(profile.stages[1].norm.forward == 2 * 3 * 4);
   CHECK(profile.stages[1].norm.gathered == 2 * 3 * 4);
   CHECK_FALSE(profile.stages[1].norm.over_time);
+}
+
+TEST_CASE("a network on a CUDA device has the stages and exchanges that it has on the CPU",
+          "[cuda]") {
+  RV_NEEDS_CUDA();
+  for (const BatchNormMode mode : {BatchNormMode::batch, BatchNormMode::step}) {
+    const auto profile_on = [mode](Device device) {
+      Sequential network = event_cnn({.frame = {8, 8, 2}, .channels = {4}});
+      set_batch_norm_mode(network, mode);
+      move_to(network, device);
+      return profile_network(network, uniform({3, 2, 8, 8, 2}, 0, 1).to(device),
+                             {.loss = some_loss, .mesh = {.data = 2, .time = 2}, .runs = 1});
+    };
+    const NetworkProfile here = profile_on(cpu_device), there = profile_on(test::cuda_device);
+    CHECK(stages(there) == stages(here));
+    for (std::size_t i = 0; i < here.stages.size(); ++i) {
+      const NormExchange &norm = there.stages[i].norm, &expected = here.stages[i].norm;
+      CHECK(norm.forward == expected.forward);
+      CHECK(norm.backward == expected.backward);
+      CHECK(norm.gathered == expected.gathered);
+      CHECK(norm.over_time == expected.over_time);
+    }
+  }
 }
 
 TEST_CASE("states of recurrent and adaptive neurons hold all they hand on") {
