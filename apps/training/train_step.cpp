@@ -173,17 +173,19 @@ void TrainStep::run_recorded(const TrainingBatch& batch) {
 }
 
 /// What a recorded step reads: the batch that it gathers itself, or arrays to copy batches to.
+/// Those of one rank have as many steps as their longest sequence, those of several all have the
+/// same.
 TrainingBatch TrainStep::recordable(const TrainingBatch& batch) const {
   if (batch.gather) return batch;
   const auto like = [&](const Tensor& tensor, const Shape& shape) {
     return zeros(shape, {.dtype = tensor.dtype(), .device = device_});
   };
   const Shape& shape = batch.inputs.shape();
-  const bool sequences = batch.lengths.defined();
-  return {.inputs = like(batch.inputs,
-                         sequences ? shape.with(0, std::max(shape[0], most_steps_)) : shape),
-          .labels = like(batch.labels, batch.labels.shape()),
-          .lengths = sequences ? like(batch.lengths, batch.lengths.shape()) : Tensor()};
+  const bool sequences = batch.lengths.defined(), padded = sequences && !sharded_;
+  return {
+      .inputs = like(batch.inputs, padded ? shape.with(0, std::max(shape[0], most_steps_)) : shape),
+      .labels = like(batch.labels, batch.labels.shape()),
+      .lengths = sequences ? like(batch.lengths, batch.lengths.shape()) : Tensor()};
 }
 
 void TrainStep::record(const TrainingBatch& batch) {
