@@ -94,7 +94,7 @@ class NcclTransport final : public Transport {
   bool arrived(int, Channel) override { return true; }
   std::string trouble() const override {
     const std::lock_guard lock(mutex_);
-    return error_.empty() ? hosts_.trouble() : error_;
+    return error_.empty() ? found() : error_;
   }
   void abort(const std::string& reason) override {
     {
@@ -315,18 +315,24 @@ class NcclTransport final : public Transport {
     if (!error_.empty()) fail(ErrorCode::communication, "[nccl] {}", error_);
   }
 
+  // With the mutex. What is wrong now.
+  std::string found() const {
+    std::string trouble = hosts_.trouble();
+    for (const NcclLink& link : *links_) {
+      ncclResult_t state = ncclSuccess;
+      if (link.communicator == nullptr) continue;
+      ncclCommGetAsyncError(link.communicator, &state);
+      if (state != ncclSuccess && state != ncclInProgress && trouble.empty())
+        trouble = fmt::format("NCCL reports: {}", ncclGetErrorString(state));
+    }
+    return trouble;
+  }
+
   void watch() {
     std::unique_lock lock(mutex_);
     while (!closing_now_.wait_for(lock, milliseconds(100),
                                   [this] { return closing_ || !error_.empty(); })) {
-      std::string trouble = hosts_.trouble();
-      for (const NcclLink& link : *links_) {
-        ncclResult_t state = ncclSuccess;
-        if (link.communicator == nullptr) continue;
-        ncclCommGetAsyncError(link.communicator, &state);
-        if (state != ncclSuccess && state != ncclInProgress && trouble.empty())
-          trouble = fmt::format("NCCL reports: {}", ncclGetErrorString(state));
-      }
+      const std::string trouble = found();
       if (!trouble.empty()) give_up(trouble);
     }
   }

@@ -71,6 +71,11 @@ void Ranks::in_turns(const std::function<void()>& make) const {
   if (!first) make();
 }
 
+void Ranks::check() const {
+  const std::string trouble = mesh_.transport().trouble();
+  if (!trouble.empty()) fail(ErrorCode::communication, "[transport] {}", trouble);
+}
+
 std::string Ranks::describe() const {
   const std::string details = mesh_.transport().details();
   return fmt::format("{} ranks over {}{}: {} data x {} time shards", mesh_.all().size(),

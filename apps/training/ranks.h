@@ -46,6 +46,9 @@ class Ranks {
 
   /// "4 ranks over mpi: 2 data x 2 time shards"
   std::string describe() const;
+  /// Error (communication): a rank was lost or gave up. What a device was to receive from it has
+  /// not come, and what it computed since is worth nothing, numbers that are not finite among it.
+  void check() const;
   /// Tells the others that this one gives up.
   void abort(const std::string& reason) const { mesh_.transport().abort(reason); }
 

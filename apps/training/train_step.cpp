@@ -8,6 +8,8 @@
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/loss/loss.h"
+#include "ranvier/ops/pointwise/pointwise.h"
+#include "ranvier/ops/reduce/sum.h"
 #include "ranvier/ops/shape/slice.h"
 #include "ranvier/optim/clip.h"
 
@@ -135,8 +137,22 @@ void TrainStep::add_up(const Tensor& loss, const Tensor& scores, const Tensor& l
   add_to_totals(loss, scores, labels, totals_);
 }
 
+// As above, but a device is not asked for gradients in every step. Weights keep what is not finite,
+// and are the same on all ranks.
+void TrainStep::check_weights() const {
+  const auto zero_if_finite = [](const Tensor& values) { return sum(mul(values.detach(), 0)); };
+  Tensor zero = zeros({}, {.device = device_});
+  for (const auto& [name, weights] : optimizer_.parameters())
+    zero = add(zero, zero_if_finite(weights));
+  if (std::isfinite(zero.item())) return;
+  for (const auto& [name, weights] : optimizer_.parameters())
+    if (!std::isfinite(zero_if_finite(weights).item()))
+      fail(ErrorCode::non_finite, "'{}' has a NaN or an infinity", name);
+}
+
 Totals TrainStep::collect() {
-  const std::vector<double> own = to_vector(totals_);
+  const std::vector<double> own = to_vector(totals_);  // when the device has done all steps
+  ranks_.check();
   Tensor sums = from_vector<double>({own[0], own[1], static_cast<double>(samples_)}, {3});
   if (sharded_) ranks_.add_up_samples(sums);
   const double* const all = sums.data<double>();
@@ -149,6 +165,7 @@ Totals TrainStep::collect() {
   const LossScale* const scale = optimizer_.loss_scale();
   if (scale != nullptr && scale->factor() < least_loss_scale)
     fail(ErrorCode::non_finite, "gradients overflow f16 however small the loss is scaled");
+  if (device_ != cpu_device) check_weights();
   return totals;
 }
 

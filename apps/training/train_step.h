@@ -36,7 +36,7 @@ class TrainStep {
   Tensor evaluate(const Tensor& inputs);
   /// What the steps of all ranks since the last call achieved; seconds are not among it. Waits for
   /// the device. Every rank calls it at the same time.
-  /// Error (non_finite): a loss was NaN or infinite.
+  /// Error (non_finite): a loss was NaN or infinite, or weights are.
   Totals collect();
   /// What all ranks speculated so far. Every rank calls it at the same time.
   Speculation speculation() const;
@@ -46,6 +46,7 @@ class TrainStep {
   void differentiate(const TrainingBatch& batch);
   Tensor forward(const Tensor& inputs);
   void backward(const Tensor& loss, LossPart part);
+  void check_weights() const;
   void add_up(const Tensor& loss, const Tensor& scores, const Tensor& labels);
   void run_recorded(const TrainingBatch& batch);
   TrainingBatch recordable(const TrainingBatch& batch) const;

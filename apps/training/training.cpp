@@ -251,7 +251,6 @@ bool Training::train_epoch(const StopSignal& stop) {
     const TrainingBatch* batch = pass->next();
     state_.epoch.data_seconds += seconds_since(asked);
     if (batch == nullptr) {
-      look();
       print_measured();
       return true;
     }
@@ -259,7 +258,9 @@ bool Training::train_epoch(const StopSignal& stop) {
     explaining(*batch, [&] {
       step_.run(*batch);
       state_.next = pass->cursor();
-      if (state_.next.batch % steps_between_looks(device_) == 0) look();
+      if (state_.next.batch % steps_between_looks(device_) == 0 ||
+          state_.next.batch == train_feed_->batches())
+        look();
     });
   }
   look();

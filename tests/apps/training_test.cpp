@@ -399,6 +399,24 @@ TEST_CASE("on several GPUs steps are the same as graphs and one by one", "[cuda]
   }
 }
 
+TEST_CASE("on a CUDA device a network that lost a layer to NaN is not kept", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const test::TemporaryFolder folder;
+  TrainOptions options = small_options(folder.path());
+  options.device = "cuda";
+  for (const std::string graph : {"on", "off"}) {
+    options.graph = graph;
+    Task task = small_task(options);
+    task.network = leaky_mlp({.steps = options.steps, .inputs = 64, .hidden = 4, .classes = 2});
+    NamedTensors weights = parameters(task.network);
+    fill(weights[0].tensor, std::numeric_limits<double>::quiet_NaN());  // does not fire
+    CHECK_ERROR(test::run_training(task, options), ErrorCode::non_finite,
+                "'1.weight' has a NaN or an infinity. The first output that is not finite leaves "
+                "layer '1' (Linear)");
+    CHECK_FALSE(std::filesystem::exists(folder / "checkpoint.h5"));
+  }
+}
+
 TEST_CASE("a step that reads from a CUDA device is not recorded, and training goes on", "[cuda]") {
   RV_NEEDS_CUDA();
   const test::TemporaryFolder folder;
