@@ -15,6 +15,8 @@ TRAINER is ranvier-shd, TESTS ranvier_test_apps; CASE one of
   killed    a rank is killed in an epoch: all end, and the run is resumed as if nothing had been
   stopped   SIGTERM: all finish the step and leave a checkpoint, from which the run goes on
   differ    a rank has another option: all are told which
+  nccl      ranks with a GPU each follow one, and do the same as graphs and step by step
+  lost      one of those is killed, another hangs: all end, told who it was, and the run goes on
   slurm     srun starts the ranks, and SLURM's signals stop them; skipped where there is no SLURM
 END
 }
@@ -67,6 +69,13 @@ same_metrics() {  # RUN RUN
 same_weights() {  # RUN RUN
   RANVIER_CHECKPOINTS="$folder/$1/checkpoint.h5:$folder/$2/checkpoint.h5" \
     "$tests" '[.same-weights]' || die "$1 and $2 have other weights"
+}
+
+# GPUs that ranks can have, emulated or not.
+needs_gpus() {  # NUMBER
+  local found
+  found=$("$(dirname "$trainer")/ranvier-info" | grep -cE '^ +(devices +)?cuda:[0-9]+ ')
+  ((found >= $1)) || skip "there are $found of $1 GPUs; -DRANVIER_CUDA=EMULATED makes some"
 }
 
 # Sends a signal to one rank of RUN once it has finished epoch E.
@@ -173,7 +182,56 @@ case $case in
     }
     differ --time-shards 2 --seed 7 '--seed 7 \(not 0\)'
     differ --data-shards 2 '--time-shards 1 \(not 2\), --data-shards 2 \(not 1\)'
+    differ --time-shards 2 --graph off '--graph off \(not on\)'
     differ --time-shards 2 --test-samples 32 '.*test data .*, 32 samples, [0-9a-f]+ \(not .*samples'
+    ;;
+  nccl)
+    needs_gpus 4
+    RANVIER_FOLDER="$folder" "$tests" '[.small-images]' >/dev/null || die 'there are no images'
+    RANVIER_FOLDER="$folder" "$tests" '[.small-events]' >/dev/null || die 'there are no events'
+    common=(--batch-size 8 --lr 1e-3 --epochs 2 --deterministic --threads 1 --device cuda)
+    images=("$(dirname "$trainer")/ranvier-fashion-mnist" --data-dir "$folder" --channels 4
+      --train-samples 32 --test-samples 16 --shift "${common[@]}")
+    digits=("$(dirname "$trainer")/ranvier-events" --data-dir "$folder/digits" --steps 7 --size 17
+      --blocks 2 --channels 4 "${common[@]}")
+    trains=("$trainer" --dataset fsdd --data-dir "$folder/trains" --time-step 2 --duration 40
+      --channels 20 --hidden 12 --drop 0 "${common[@]}")
+    for run in 'images' 'images --bn-mode step' 'digits --feed device' 'trains --feed file'; do
+      set -- $run
+      declare -n chosen=$1
+      train=("${chosen[@]}" "${@:2}")
+      alone one || { shows one; die "one GPU fails: $run"; }
+      for graph in on off; do
+        ranks 4 "$graph" --transport nccl --time-shards 2 --graph "$graph" ||
+          { shows "$graph"; die "four GPUs fail: $run"; }
+        says "$graph" '^4 ranks over nccl .*: 2 data x 2 time shards'
+        grep 'not recorded' "$folder/$graph.log" && die "steps are not recorded: $run"
+      done
+      same_metrics one on
+      same_weights on off
+      rm -r "$folder"/{one,on,off}
+    done
+    ;;
+  lost)
+    needs_gpus 2
+    train+=(--device cuda --transport nccl --time-shards 2 --duration 20 --patience 3
+      --train-samples 64 --test-samples 32 --epochs 4)
+    ranks 2 two || { shows two; die 'two GPUs fail'; }
+    declare -A told=([KILL]='rank [01] with PID [0-9]+ on node .* exited on signal 9'
+      [STOP]='rank [01] \(process [0-9]+ on [^)]+\) has been silent for 3 s')
+    for fault in KILL STOP; do
+      ranks 2 "$fault" &
+      disturb "$fault" 1 "$fault"
+      began=$SECONDS
+      wait $! && die 'the run ended well'
+      shows "$fault"
+      echo "ended after $((SECONDS - began)) s"
+      ((SECONDS - began < 30)) || die 'it took 30 s'
+      says "$fault" "${told[$fault]}"
+      grep -E 'finite|--lr' "$folder/$fault.log" && die 'the numbers are blamed'
+      ranks 2 "$fault" --resume || { shows "$fault"; die 'it cannot be resumed'; }
+      same_weights two "$fault"
+    done
     ;;
   slurm)
     command -v srun >/dev/null || skip 'srun is not installed'
