@@ -37,6 +37,8 @@ class ShardedNetwork::StepStatistics final : public GroupStatistics {
     waiting_.push_back({running, statistics, momentum});
   }
 
+  void forget() { waiting_.clear(); }
+
   void finish(std::int64_t steps) {
     for (const Move& move : std::exchange(waiting_, {}))
       ranvier::move_running(
@@ -138,6 +140,11 @@ void ShardedNetwork::check_gradients(const NamedTensors& learned) const {
            "ranks once more; call zero_grad before each step, and tell of a step in several parts "
            "by LossPart.",
            name);
+}
+
+void ShardedNetwork::abandon_step() {
+  begins_step_ = true;
+  step_statistics_->forget();
 }
 
 // Parameters are looked up in every step, as a network that was moved has others than before.

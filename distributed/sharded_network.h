@@ -81,6 +81,9 @@ class ShardedNetwork {
   /// batch, and running statistics of batch norm are the same on all. Error (state): a parameter
   /// has a gradient before the first part.
   void backward(const Tensor& loss, const LossPart& part = {});
+  /// Forgets a step that will not be completed, as one whose recording failed: the next pass begins
+  /// another. Asked for on all ranks.
+  void abandon_step();
 
   const Mesh& mesh() const { return mesh_; }
   /// What this rank speculated so far.

@@ -220,7 +220,9 @@ void TrainStep::record(const TrainingBatch& batch) {
   }
   // Messages that one rank launches and another asks for one by one would miss each other.
   record_steps_ = !ranks_.any(graph_ == nullptr);
-  if (!record_steps_) graph_.reset();
+  if (record_steps_) return;
+  graph_.reset();
+  if (sharded_) sharded_->abandon_step();
 }
 
 }  // namespace ranvier::apps

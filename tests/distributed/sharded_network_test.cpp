@@ -470,6 +470,36 @@ TEST_CASE("a gradient that was added up already is not added up again") {
   CHECK_NOTHROW(two_steps(true));
 }
 
+TEST_CASE("a step that is abandoned leaves nothing in the next one") {
+  const std::vector<test::ShardedCase> cases = test::sharded_cases();
+  const test::ShardedCase& of =
+      *std::ranges::find(cases, "event_cnn, step", &test::ShardedCase::name);
+  std::vector<double> states[2];
+  for (const bool abandoned : {false, true})
+    run_local(2, [&](Transport& transport) {
+      seed(3);
+      Sequential network = of.network();
+      const Mesh mesh(transport, {.time = 2});
+      ShardedNetwork sharded(network, mesh);
+      const auto loss = [&] {
+        const Tensor output = sharded(test::own_part(of, mesh), {of.x.size(1), of.x.size(0)});
+        return cross_entropy(read_out(Readout::mean, output), of.labels);
+      };
+      if (abandoned) {
+        sharded.backward(loss(), {.last = false});
+        loss();
+        sharded.abandon_step();
+        zero_grad(parameters(network));
+      }
+      sharded.backward(loss());
+      if (transport.rank() != 0) return;
+      for (const NamedTensor& kept : state_dict(network))
+        for (const double value : to_vector(kept.tensor)) states[abandoned].push_back(value);
+    });
+  CHECK_FALSE(states[0].empty());
+  CHECK((states[0] == states[1]));
+}
+
 TEST_CASE("what cannot be shared is refused by every rank") {
   using Body = std::function<void(Transport&)>;
   const auto sequence = [](MeshShape shape, const Shape& x, BatchExtent whole) {
