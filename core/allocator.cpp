@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <unordered_map>
 #include <vector>
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/detail/cuda_runtime.h"
 #include "ranvier/core/error.h"
 
@@ -65,8 +67,33 @@ std::string advice(Device device) {
 }  // namespace
 
 namespace {
+
 using KeptBlocks = std::map<std::size_t, std::vector<void*>>;
+
+/// A block in use, and the layer that asked for it.
+struct Held {
+  LayerName layer;
+  std::int64_t bytes;
+};
+using HeldBlocks = std::unordered_map<void*, Held>;
+
+std::string amount(std::int64_t bytes) {
+  if (bytes < 1'000'000) return fmt::format("{} bytes", bytes);
+  return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
 }
+
+/// The layers that hold most, as a clause behind what is in use; nothing outside of layers.
+std::string holders(const std::vector<LayerMemory>& layers) {
+  constexpr std::size_t named = 5;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(named, layers.size()); ++i)
+    text +=
+        fmt::format("{}{} for {}", i == 0 ? ": " : ", ", amount(layers[i].bytes), *layers[i].layer);
+  if (layers.size() > named) text += fmt::format(", less for {} others", layers.size() - named);
+  return text;
+}
+
+}  // namespace
 
 struct PrivateMemory::Blocks {
   KeptBlocks kept{};
@@ -77,6 +104,7 @@ struct CachingAllocator::Pool {
   std::mutex mutex{};
   KeptBlocks kept{};
   MemoryStats stats{};
+  HeldBlocks held{};
   PrivateMemory::Blocks* in_use = nullptr;                     // instead of `kept`
   std::unordered_map<void*, PrivateMemory::Blocks*> owners{};  // of private blocks
 
@@ -90,17 +118,33 @@ struct CachingAllocator::Pool {
     }
   }
 
+  std::vector<LayerMemory> layers() const {
+    std::map<LayerName, std::int64_t> bytes;
+    for (const auto& [block, of] : held)
+      if (of.layer != nullptr) bytes[of.layer] += of.bytes;
+    std::vector<LayerMemory> result;
+    for (const auto& [layer, sum] : bytes) result.push_back({layer, sum});
+    std::ranges::sort(result, std::greater(), &LayerMemory::bytes);
+    return result;
+  }
+
+  [[noreturn]] void fail_full(std::size_t asked) const {
+    const std::string activity = current_activity();
+    fail(ErrorCode::device,
+         "[{}] out of memory on {}: asked for {} with {} in use (at most {} so "
+         "far){}.{}",
+         activity.empty() ? "allocator" : activity, device,
+         amount(static_cast<std::int64_t>(asked)), amount(stats.bytes_in_use),
+         amount(stats.peak_bytes_in_use), holders(layers()), advice(device));
+  }
+
   void* take_from_system(std::size_t size, std::size_t asked) {
     void* block = system_allocate(device, size);
     if (block == nullptr) {
       release_kept();
       block = system_allocate(device, size);
     }
-    if (block == nullptr)
-      fail(ErrorCode::device,
-           "[allocator] out of memory on {}: asked for {} bytes with {} bytes in use (at most {} "
-           "so far).{}",
-           device, asked, stats.bytes_in_use, stats.peak_bytes_in_use, advice(device));
+    if (block == nullptr) fail_full(asked);
     ++stats.system_allocations;
     stats.bytes_reserved += static_cast<std::int64_t>(size);
     return block;
@@ -124,6 +168,7 @@ void* CachingAllocator::allocate(std::size_t bytes) {
     block = p.take_from_system(size, bytes);
     if (p.in_use != nullptr) p.owners[block] = p.in_use;
   }
+  p.held[block] = {current_layer(), static_cast<std::int64_t>(size)};
   ++p.stats.requests;
   p.stats.bytes_in_use += static_cast<std::int64_t>(size);
   p.stats.peak_bytes_in_use = std::max(p.stats.peak_bytes_in_use, p.stats.bytes_in_use);
@@ -135,6 +180,7 @@ void CachingAllocator::deallocate(void* block, std::size_t bytes) noexcept {
   const std::lock_guard lock(p.mutex);
   const std::size_t size = block_size(bytes);
   p.stats.bytes_in_use -= static_cast<std::int64_t>(size);
+  p.held.erase(block);
   try {
     const auto owner = p.owners.find(block);
     (owner == p.owners.end() ? p.kept : owner->second->kept)[size].push_back(block);
@@ -146,6 +192,11 @@ void CachingAllocator::deallocate(void* block, std::size_t bytes) noexcept {
 MemoryStats CachingAllocator::stats() const {
   const std::lock_guard lock(pool_->mutex);
   return pool_->stats;
+}
+
+std::vector<LayerMemory> CachingAllocator::layers() const {
+  const std::lock_guard lock(pool_->mutex);
+  return pool_->layers();
 }
 
 void CachingAllocator::reset_peak() {

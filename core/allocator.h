@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/device.h"
 
 namespace ranvier {
@@ -18,6 +20,12 @@ struct MemoryStats {
   std::int64_t requests = 0;            ///< blocks handed out, from the system or reused
 };
 
+/// What a layer holds: what it asked for while it ran, forward or backward, and nobody let go of.
+struct LayerMemory {
+  LayerName layer;
+  std::int64_t bytes;
+};
+
 /// Hands out blocks of one device's memory, 64-byte aligned on the CPU, 256 on a CUDA device. A
 /// returned block is kept for the next request of its size, so a training loop takes memory from
 /// the system in its first step only: faulting pages in anew would cost ten times a memory pass,
@@ -29,12 +37,15 @@ class CachingAllocator {
   explicit CachingAllocator(Device device);
   ~CachingAllocator();
 
-  /// At least `bytes` bytes. Error: the device has no memory left (says request and use).
+  /// At least `bytes` bytes. Error: the device has no memory left; says for which operation, how
+  /// much was asked for and is in use, and which layers hold most of it (`LayerScope`).
   void* allocate(std::size_t bytes);
   /// Takes back a block of `allocate(bytes)`. Never throws.
   void deallocate(void* block, std::size_t bytes) noexcept;
 
   MemoryStats stats() const;
+  /// Who holds `bytes_in_use`, the largest part first; what no layer asked for is not listed.
+  std::vector<LayerMemory> layers() const;
   /// Starts `peak_bytes_in_use` anew from what is in use now.
   void reset_peak();
   /// Gives kept blocks back to the system.

@@ -113,6 +113,7 @@ void attach(std::shared_ptr<Node> node, std::span<const Tensor> inputs,
   node->edges_.reserve(inputs.size());
   for (const Tensor& input : inputs) node->edges_.push_back(edge_to(input));
   node->sequence_ = next_sequence++;
+  node->layer_ = current_layer();
   node->outputs_ = static_cast<int>(outputs.size());
   node->output_hooks_.resize(outputs.size());
   for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -225,6 +226,8 @@ class BackwardWalk {
            "[backward] the graph was walked already ({} has let go of its saved tensors); detach "
            "what comes from an earlier batch, as a state, or use retain_graph to walk it twice.",
            node.name());
+    const LayerScope layer(node.layer_);
+    const OperationScope operation(node.name());
     std::vector<Tensor> grads = std::move(pending_[&node]);
     pending_.erase(&node);
     for (std::size_t i = 0; i < grads.size(); ++i)

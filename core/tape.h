@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/tensor.h"
 
 namespace ranvier {
@@ -83,6 +84,7 @@ class Node {
   std::vector<Edge> edges_;
   std::vector<std::vector<Tensor::Hook>> output_hooks_;
   std::uint64_t sequence_ = 0;
+  LayerName layer_ = nullptr;  // that recorded it
   int outputs_ = 0;
   bool released_ = false;
 

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "ranvier/core/activity.h"
 #include "ranvier/data/detail/resident_kernels.h"
 
 namespace ranvier {
@@ -129,6 +130,7 @@ constinit DeviceKernels<GatherRecordingsKernel> gather_recordings_kernels{
 ResidentEvents::ResidentEvents(std::shared_ptr<const Recordings> recordings,
                                const EventDatasetOptions& options, Device device)
     : device_(device), part_(options.part) {
+  const OperationScope operation("resident_events");
   const EventDataset set(recordings, options);
   Cutter cutter(set, options);
   require_available(device);
@@ -185,6 +187,7 @@ void ResidentEvents::gather(const Tensor& samples, std::int64_t steps, Batch& ba
            samples.dtype(), samples.shape(), steps);
   RV_CHECK(!part_ || steps == steps_, "[{}] the part that is kept has {} steps; got {}.", name_,
            steps_, steps);
+  const OperationScope operation("resident_events");
   const std::int64_t count = samples.size(0);
   reuse_or_allocate(batch.labels, {count}, DType::i64, device_);
   reuse_or_allocate(batch.lengths, {count}, DType::i64, device_);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/parallel.h"
 #include "ranvier/data/detail/resident_kernels.h"
 
@@ -54,6 +55,7 @@ ResidentImages::ResidentImages(const ImageDataset& images, Device device) : name
   RV_CHECK(images.image_shape().numel() <= std::numeric_limits<std::int32_t>::max(),
            "[resident_images] {}: an image must have less than 2^31 bytes; got the shape {}.",
            name_, images.image_shape());
+  const OperationScope operation("resident_images");
   set_ = std::make_shared<const detail::ResidentImageSet>(detail::ResidentImageSet{
       .images = images.images().to(device),
       .labels = images.labels().to(device),
@@ -84,6 +86,7 @@ void ResidentImages::gather(const Tensor& samples, const Tensor& draw, Batch& ba
 
 void ResidentImages::make(const Tensor& samples, const Draw& draw, const Tensor& device_draw,
                           Batch& batch) const {
+  const OperationScope operation("resident_images");
   const Device device = set_->images.device();
   const std::int64_t count = samples.size(0);
   reuse_or_allocate(batch.images, set_->images.shape().with(0, count), DType::f32, device);

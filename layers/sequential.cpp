@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "ranvier/core/activity.h"
 #include "ranvier/layers/batch_norm.h"
 #include "ranvier/layers/conv2d.h"
 #include "ranvier/layers/dropout.h"
@@ -163,6 +164,15 @@ Tensor Sequential::run_shared(std::size_t count, const Tensor& x, const State& s
   return ranks.gather(run(0, count, slice(x, 0, own.begin, own.end), state, next), x.size(0));
 }
 
+// Of modules that are computed as one: "1 BatchNorm + 2 LIF".
+std::string Sequential::group_name(std::size_t first, std::size_t count) const {
+  std::string name;
+  for (std::size_t i = first; i < first + count; ++i)
+    name += fmt::format("{}{} {}", i == first ? "" : " + ", entries_[i].name,
+                        entries_[i].module.kind());
+  return name;
+}
+
 // Modules [first, last), whose states after x are left in `next`.
 Tensor Sequential::run(std::size_t first, std::size_t last, const Tensor& x, const State& state,
                        State& next) {
@@ -172,6 +182,7 @@ Tensor Sequential::run(std::size_t first, std::size_t last, const Tensor& x, con
   for (std::size_t i = first; i < last;) {
     const StaticInputGuard input(i + 1 < shown);  // what shows it knows
     const std::size_t count = alone ? 1 : group_size(i);
+    const LayerScope layer(group_name(i, count));
     // In a group, the neuron is the one module that has a state.
     const std::size_t stateful = count > 1 ? i + 1 : i;
     const State before = state.child(stateful, entries_.size());

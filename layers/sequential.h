@@ -81,6 +81,7 @@ class Sequential {
   };
 
   std::size_t group_size(std::size_t index);
+  std::string group_name(std::size_t first, std::size_t count) const;
   std::size_t static_input_length();
   std::size_t shared_modules(const Tensor& x);
   Tensor run_shared(std::size_t count, const Tensor& x, const State& state, State& next);

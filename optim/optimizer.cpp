@@ -4,6 +4,7 @@
 #include <cmath>
 #include <unordered_set>
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/rounded_copy.h"
 #include "ranvier/optim/adam.h"
 #include "ranvier/optim/detail/distinct.h"
@@ -62,6 +63,7 @@ constexpr optim::Named<Make> known[] = {{"sgd", make_sgd},
 Optimizer::Optimizer(const char* op, optim::Rule rule, NamedTensors parameters, const Rates& rates,
                      const ParameterGroups& groups, const std::vector<const char*>& slots)
     : op_(op), rule_(rule) {
+  const OperationScope operation(op);
   check_parameters(op, parameters);
   set_lr(rates.lr);
   parameters_ = optim::distinct(std::move(parameters));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/dispatch.h"
 #include "ranvier/core/tape.h"
@@ -128,6 +129,7 @@ std::int64_t images_per_gradient_part(const ConvShape& s) {
 
 Tensor conv2d(const Tensor& given, const Tensor& weight, const Tensor& bias,
               Conv2dOptions options) {
+  const OperationScope operation("conv2d");
   const ConvShape shape = detail::conv_shape(given.shape(), weight.shape(), options);
   check_tensors(given, weight, bias);
   const DType compute = autocast_dtype(given.device());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/dispatch.h"
@@ -104,6 +105,7 @@ constinit DeviceKernels<DropoutKernel> dropout_kernels{.cpu = apply_cpu};
 namespace {
 
 Tensor apply(const Tensor& x, const Drawn& drawn) {
+  const OperationScope operation("dropout");
   Tensor y = empty_like(x);
   if (x.numel() > 0) kernel_for("dropout", x.device(), kernel::dropout_kernels)(x, drawn, y);
   return y;

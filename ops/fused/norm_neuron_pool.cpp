@@ -3,6 +3,7 @@
 #include <span>
 #include <utility>
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/tape.h"
@@ -254,6 +255,7 @@ NormNeuronPoolResult norm_neuron_pool(const Tensor& given, const Tensor& gamma, 
                                       const RunningStatistics& running, const Neuron& neuron,
                                       const NeuronState& state,
                                       const NormNeuronPoolOptions& options) {
+  const OperationScope operation(op);
   const Tensor x = readable(given, neuron, options);
   const Extent extent = extent_of(neuron, x, options.steps);
   check_scan(neuron, x, state, extent);

@@ -1,3 +1,4 @@
+#include "ranvier/core/activity.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/parallel.h"
@@ -98,6 +99,7 @@ struct CrossEntropyBackward final : Node {
 
 Tensor cross_entropy(const Tensor& given, const Tensor& labels,
                      const CrossEntropyOptions& options) {
+  const OperationScope operation("cross_entropy");
   const Tensor logits = widened(given);
   const double eps = options.label_smoothing;
   RV_CHECK(eps >= 0 && eps <= 1, "[cross_entropy] label_smoothing must be in [0, 1]; got {}.", eps);

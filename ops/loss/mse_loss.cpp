@@ -1,3 +1,4 @@
+#include "ranvier/core/activity.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/parallel.h"
@@ -70,6 +71,7 @@ struct MseLossBackward final : Node {
 }  // namespace
 
 Tensor mse_loss(const Tensor& predicted, const Tensor& wanted) {
+  const OperationScope operation("mse_loss");
   const Tensor prediction = widened(predicted), target = widened(wanted);
   RV_CHECK(prediction.shape() == target.shape() && prediction.dtype() == target.dtype(),
            "[mse_loss] prediction and target must agree; got {} {} and {} {}.", prediction.dtype(),

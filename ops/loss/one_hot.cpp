@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ranvier/core/activity.h"
 #include "ranvier/ops/loss/detail/labels.h"
 #include "ranvier/ops/loss/detail/loss_kernels.h"
 

@@ -1,5 +1,6 @@
 #include "ranvier/ops/loss/softmax.h"
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/parallel.h"
@@ -99,6 +100,7 @@ struct LogSoftmaxBackward final : Node {
 
 template <class Backward>
 Tensor apply(const Tensor& given, bool logarithm) {
+  const OperationScope operation(name_of(logarithm));
   const char* const op = name_of(logarithm);
   const Tensor x = widened(given);
   RV_CHECK(x.rank() >= 1, "[{}] x needs an axis; got shape {}.", op, x.shape());

@@ -2,6 +2,7 @@
 
 #include <tuple>
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/dispatch.h"
 #include "ranvier/core/tape.h"
@@ -63,6 +64,7 @@ void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
 }  // namespace
 
 Tensor linear(const Tensor& given, const Tensor& weight, const Tensor& bias) {
+  const OperationScope operation("linear");
   check_linear(given, weight, bias);
   const DType compute = autocast_dtype(given.device());
   const Tensor x = detail::product_input(given, compute);

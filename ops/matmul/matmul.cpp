@@ -1,5 +1,6 @@
 #include "ranvier/ops/matmul/matmul.h"
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/dispatch.h"
 #include "ranvier/core/tape.h"
@@ -51,6 +52,7 @@ void check_matmul(const Tensor& a, const Tensor& b) {
 }  // namespace
 
 Tensor matmul(const Tensor& left, const Tensor& right) {
+  const OperationScope operation("matmul");
   check_matmul(left, right);
   const DType compute = autocast_dtype(left.device());
   const Tensor a = detail::product_input(left, compute), b = detail::product_input(right, compute);

@@ -4,6 +4,7 @@
 #include <span>
 #include <type_traits>
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/tape.h"
@@ -246,6 +247,7 @@ RecurrentScanResult run(const Neuron& neuron, const Tensor& x, const Tensor& wei
 
 RecurrentScanResult recurrent_scan(const Neuron& neuron, const Tensor& given, const Tensor& weight,
                                    const NeuronState& state, const RecurrentScanOptions& options) {
+  const OperationScope operation(op);
   const Tensor x = widened(given);
   const Extent extent = extent_of(neuron, x, 0);
   const Initial initial = split(neuron, state);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/ops/neurons/detail/scan_op.h"
@@ -49,6 +50,7 @@ bool scans_16_bit(const Neuron& neuron, const Tensor& x, const NeuronState& stat
 
 ScanResult scan(const Neuron& neuron, const Tensor& x, const NeuronState& state,
                 const ScanOptions& options) {
+  const OperationScope operation("scan");
   const neurons::Extent extent = neurons::extent_of(neuron, x, options.steps);
   neurons::check_scan(neuron, x, state, extent);
   neurons::check_relay(neuron, state, options.relay);

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/tape.h"
@@ -233,6 +234,7 @@ norm::Gradient norm::gradient(const Normalisation& of, const GradientSums& sums,
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                   const RunningStatistics& running, const BatchNormOptions& options) {
+  const OperationScope operation("batch_norm");
   if (only_stored(x)) return batch_norm(widened(x), gamma, beta, running, options).to(x.dtype());
   norm::Normalisation of = norm::normalisation(x, gamma, beta, running, options);
   Tensor result = apply_batch_affine(x, of.affine);

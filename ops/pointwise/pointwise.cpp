@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/convert_value.h"
 #include "ranvier/core/detail/tensor_kernels.h"
@@ -46,6 +47,7 @@ struct UnaryBackward final : Node {
 
 template <class F>
 Tensor unary(const char* op, const Tensor& given, const F& f) {
+  const OperationScope operation(op);
   const Tensor x = widened(given);
   Tensor result = empty_like(x);
   kernel_for(op, x.device(), Unary<F>::value)(op, f, x, result);
@@ -98,6 +100,7 @@ bool stays_narrow(const Tensor& a, const Tensor& b) {
 
 template <class F>
 Tensor binary(const char* op, const Tensor& given_a, const Tensor& given_b) {
+  const OperationScope operation(op);
   const bool narrow = stays_narrow<F>(given_a, given_b);
   const Tensor a = narrow ? given_a : widened(given_a), b = narrow ? given_b : widened(given_b);
   RV_CHECK(a.dtype() == b.dtype(), "[{}] the operands need one dtype; got {} and {}.", op,

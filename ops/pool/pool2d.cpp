@@ -1,5 +1,6 @@
 #include "ranvier/ops/pool/pool2d.h"
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/tape.h"
@@ -86,6 +87,7 @@ struct AvgPool2dBackward final : Node {
 };
 
 Tensor max_pool(const Tensor& x, const PoolPlan& plan) {
+  const OperationScope operation("max_pool2d");
   if (only_stored(x)) return max_pool(widened(x), plan).to(x.dtype());
   if (x.dtype() != DType::bits) detail::visit_floating("max_pool2d", x.dtype(), [](auto) {});
   Tensor y = empty(pooled_shape(x, plan), {.dtype = x.dtype(), .device = x.device()});
@@ -95,6 +97,7 @@ Tensor max_pool(const Tensor& x, const PoolPlan& plan) {
 }
 
 Tensor avg_pool(const Tensor& x, const PoolPlan& plan, const Shape& shape) {
+  const OperationScope operation("avg_pool2d");
   if (only_stored(x)) return avg_pool(widened(x), plan, shape).to(x.dtype());
   detail::visit_floating("avg_pool2d", x.dtype(), [](auto) {});
   Tensor y = empty(shape, {.dtype = x.dtype(), .device = x.device()});

@@ -1,5 +1,6 @@
 #include "ranvier/ops/reduce/extrema.h"
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/reduce/detail/reduce_kernels.h"
@@ -39,6 +40,7 @@ struct Found {
 
 Found find(const char* op, Extremum which, const Tensor& input, const std::vector<int>& axes,
            bool keepdim) {
+  const OperationScope operation(op);
   const auto [x, plan, shape] = detail::plan_reduction(op, widened(input), axes, keepdim);
   RV_CHECK(plan.count > 0, "[{}] {} has no elements to choose from.", op, input.shape());
   Tensor values = empty(shape, {.dtype = x.dtype(), .device = x.device()});

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/tape.h"
@@ -60,6 +61,7 @@ enum class Kind { sum, mean };
 
 Tensor add_up(Kind kind, const Tensor& given, const std::vector<int>& axes, ReduceOptions options) {
   const char* const op = kind == Kind::mean ? "mean" : "sum";
+  const OperationScope operation(op);
   const Tensor input = only_stored(given) ? widened(given) : given;
   const bool packed = input.dtype() == DType::bits;
   if (packed) require_time_axis(op, input, axes);

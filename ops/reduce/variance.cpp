@@ -1,5 +1,6 @@
 #include "ranvier/ops/reduce/variance.h"
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/reduce/detail/reduce_kernels.h"
@@ -33,6 +34,7 @@ struct VarBackward final : Node {
 }  // namespace
 
 Tensor var(const Tensor& input, const std::vector<int>& axes, VarianceOptions options) {
+  const OperationScope operation("var");
   const auto [x, plan, shape] =
       detail::plan_reduction("var", widened(input), axes, options.keepdim);
   RV_CHECK(options.correction >= 0, "[var] the correction must be >= 0; got {}.",

@@ -1,5 +1,6 @@
 #include "ranvier/ops/sequence/delay.h"
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/pointwise/pointwise.h"
@@ -87,6 +88,7 @@ void check_max_delay(std::int64_t max_delay) {
 
 DelayResult delay(const Tensor& given, const Tensor& delays, const Tensor& state,
                   const DelayOptions& options) {
+  const OperationScope operation(op);
   const Tensor x = widened(given);
   check_delay(x, delays, state, options);
   const std::int64_t most = options.max_delay;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/scratch.h"
@@ -164,6 +165,7 @@ Readout readout_named(std::string_view name) {
 }
 
 Tensor read_out(Readout readout, const Tensor& given, const Tensor& lengths) {
+  const OperationScope operation("read_out");
   const Tensor x = widened(given);
   RV_CHECK(x.rank() >= 2 && x.size(0) >= 1,
            "[read_out] x must be [T, B, ...] with T >= 1; its shape is {}.", x.shape());

@@ -1,5 +1,6 @@
 #include "ranvier/ops/shape/broadcast.h"
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/reduce/detail/sum_to.h"
 #include "ranvier/ops/shape/detail/copy_kernels.h"
@@ -32,6 +33,7 @@ void require_broadcastable(const Tensor& x, const Shape& shape) {
 }  // namespace
 
 Tensor broadcast_to(const Tensor& x, const Shape& shape) {
+  const OperationScope operation("broadcast_to");
   require_broadcastable(x, shape);
   const detail::Layout from = detail::layout_of(x.shape(), x.dtype());
   const detail::Layout to = detail::layout_of(shape, x.dtype());

@@ -1,5 +1,6 @@
 #include "ranvier/ops/shape/concat.h"
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/shape/detail/copy_kernels.h"
 #include "ranvier/ops/shape/detail/layout.h"
@@ -35,6 +36,7 @@ void require_alike(const char* op, const Tensor& first, const Tensor& part, std:
 }  // namespace
 
 Tensor concat(const std::vector<Tensor>& parts, int axis) {
+  const OperationScope operation("concat");
   RV_CHECK(!parts.empty(), "[concat] needs at least one tensor; got none.");
   const Tensor& first = parts.front();
   RV_CHECK(axis >= -first.rank() && axis < first.rank(), "[concat] axis {} is out of range for {}.",

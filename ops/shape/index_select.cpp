@@ -1,5 +1,6 @@
 #include "ranvier/ops/shape/index_select.h"
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/shape/detail/copy_kernels.h"
@@ -35,6 +36,7 @@ void require_in_range(const Tensor& x, const Tensor& indices) {
 }  // namespace
 
 Tensor index_select(const Tensor& x, const Tensor& indices) {
+  const OperationScope operation("index_select");
   RV_CHECK(x.rank() >= 1, "[index_select] x must have an axis to choose from; it is a scalar.");
   RV_CHECK(indices.dtype() == DType::i64 && indices.rank() == 1,
            "[index_select] indices must be i64 of rank 1; got {} {}.", indices.dtype(),

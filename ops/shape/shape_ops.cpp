@@ -5,6 +5,7 @@
 #include <array>
 #include <numeric>
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/shape/detail/copy_kernels.h"
 #include "ranvier/ops/shape/detail/layout.h"
@@ -25,6 +26,7 @@ Tensor view_as(const Tensor& x, const Shape& shape) {
 }
 
 Tensor repacked(const Tensor& x, const Shape& shape) {
+  const OperationScope operation("reshape");
   Tensor y = empty(shape, {.dtype = x.dtype(), .device = x.device()});
   kernel_for("reshape", x.device(), detail::repack_kernels)(x, y);
   return y;
@@ -58,6 +60,7 @@ std::vector<int> checked_order(const Tensor& x, const std::vector<int>& axes) {
 }
 
 Tensor permuted(const Tensor& x, const std::vector<int>& order) {
+  const OperationScope operation("permute");
   const detail::Layout layout = detail::layout_of(x.shape(), x.dtype());
   Shape shape = x.shape();
   std::vector<detail::StridedAxis> axes;

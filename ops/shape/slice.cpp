@@ -1,5 +1,6 @@
 #include "ranvier/ops/shape/slice.h"
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/shape/detail/copy_kernels.h"
 #include "ranvier/ops/shape/detail/layout.h"
@@ -36,6 +37,7 @@ struct SliceBackward final : Node {
 }  // namespace
 
 Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
+  const OperationScope operation("slice");
   RV_CHECK(axis >= -x.rank() && axis < x.rank(), "[slice] axis {} is out of range for {}.", axis,
            x.shape());
   axis = x.shape().normalise_axis(axis);

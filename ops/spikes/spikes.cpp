@@ -1,5 +1,6 @@
 #include "ranvier/ops/spikes/spikes.h"
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/detail/visit_dtype.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/ops/spikes/detail/packing.h"
@@ -64,6 +65,7 @@ constinit DeviceKernels<UnpackKernel> unpack_kernels{.cpu = from_bits_cpu};
 }  // namespace detail
 
 Tensor to_bits(const Tensor& x) {
+  const OperationScope operation("to_bits");
   if (x.dtype() == DType::bits) return x;
   RV_CHECK(x.rank() >= 1, "[to_bits] x must have at least one axis; got {}.", x.shape());
   Tensor spikes = empty(x.shape(), {.dtype = DType::bits, .device = x.device()});
@@ -73,6 +75,7 @@ Tensor to_bits(const Tensor& x) {
 }
 
 Tensor from_bits(const Tensor& spikes, DType dtype) {
+  const OperationScope operation("from_bits");
   RV_CHECK(spikes.dtype() == DType::bits, "[from_bits] needs packed spikes; got {}.",
            spikes.dtype());
   RV_CHECK(dtype != DType::bits, "[from_bits] needs a numeric dtype; got bits.");

@@ -1,5 +1,8 @@
 #include "ranvier/layers/sequential.h"
 
+#include <algorithm>
+
+#include "ranvier/core/allocator.h"
 #include "ranvier/core/random.h"
 #include "ranvier/core/tape.h"
 #include "ranvier/layers/batch_norm.h"
@@ -189,4 +192,24 @@ TEST_CASE("networks refuse options that make no sense") {
   CHECK_ERROR(csnn({.channels = 0}), code, "channels and classes must be >= 1; got 0 and 10.");
   CHECK_ERROR(csnn({.image = {27, 28, 1}}), code, "multiples of 4; got (27, 28, 1)");
   CHECK_ERROR(leaky_mlp({.steps = 0}), code, "[leaky_mlp] steps must be >= 1; got 0.");
+}
+
+TEST_CASE("modules of a network are named as what asks for memory, computed as one or not") {
+  const auto holders = [](Sequential& network) {
+    const Tensor spikes = network(full({2, 8, 8, 2}, 1));
+    std::vector<std::string> names;
+    for (const auto& [layer, bytes] : cpu_allocator().layers()) names.push_back(*layer);
+    return names;
+  };
+  Sequential network = small_csnn();
+  CHECK_THAT(holders(network),
+             Catch::Matchers::VectorContains(std::string("1 BatchNorm + 2 Neuron + 3 MaxPool2d")));
+  network.set_fuse(false);
+  CHECK_THAT(holders(network), Catch::Matchers::VectorContains(std::string("1 BatchNorm")));
+  Sequential outer;
+  outer.add(Sequential(Linear({.in = 4, .out = 3})), "head");
+  const Tensor kept = outer(full({1, 2, 4}, 1));
+  const std::vector<LayerMemory> all = cpu_allocator().layers();
+  CHECK(std::ranges::any_of(
+      all, [](const LayerMemory& of) { return *of.layer == "head Sequential, 0 Linear"; }));
 }
