@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets up, builds and runs every test: as released, under the address and undefined-behaviour
-# sanitizers, and what has threads of its own (loader, local ranks) under the thread sanitizer.
+# sanitizers, what has threads of its own (loader, local ranks) under the thread sanitizer, and
+# ranks under mpirun on emulated CUDA devices.
 set -Eeuo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,8 +11,8 @@ Usage: tests/run.sh [--quick] [--preset NAME] [--jobs N] [-- CTEST_ARGUMENTS...]
 
 Installs missing packages, then configures, builds and tests. Quick when nothing has changed.
 
-  --quick         the release build only, without sanitizers
-  --preset NAME   this preset only: release, dev, asan, tsan or coverage
+  --quick         the release build only, without the others
+  --preset NAME   this preset only: release, dev, asan, tsan, emulated or coverage
   --jobs N        compile and test N at a time (default: one per processor)
   --help          show this text
 
@@ -19,7 +20,7 @@ What follows -- goes to ctest, as in: tests/run.sh --quick -- -R neurons
 END
 }
 
-presets=(release asan tsan)
+presets=(release asan tsan emulated)
 jobs=$(nproc)
 while (($#)); do
   case $1 in

@@ -75,7 +75,9 @@ same_weights() {  # RUN RUN
 needs_gpus() {  # NUMBER
   local found
   found=$("$(dirname "$trainer")/ranvier-info" | grep -cE '^ +(devices +)?cuda:[0-9]+ ')
-  ((found >= $1)) || skip "there are $found of $1 GPUs; -DRANVIER_CUDA=EMULATED makes some"
+  ((found >= $1)) && return
+  [[ -z ${RANVIER_REQUIRE_CUDA:-} ]] || die "there are $found of $1 GPUs"
+  skip "there are $found of $1 GPUs; -DRANVIER_CUDA=EMULATED makes some"
 }
 
 # Sends a signal to one rank of RUN once it has finished epoch E.
