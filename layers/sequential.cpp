@@ -15,6 +15,7 @@
 #include "ranvier/layers/shard_context.h"
 #include "ranvier/ops/fused/norm_neuron_pool.h"
 #include "ranvier/ops/shape/slice.h"
+#include "ranvier/ops/spikes/spikes.h"
 
 namespace ranvier {
 
@@ -44,6 +45,11 @@ std::optional<FusedPool> fused_pool(AnyModule& module) {
   return std::nullopt;
 }
 
+/// Whether neurons can write their spikes as bits themselves: CUDA devices write whole words.
+bool writes_bits(const Tensor& x) { return x.device() == cpu_device || x.size(-1) % 64 == 0; }
+
+Shard with_bits(Shard shard) { return {to_bits(shard.output), std::move(shard.state)}; }
+
 /// For how many steps a module shows a static input; 0: it takes none.
 std::int64_t steps_shown_by(AnyModule& module) {
   if (const NeuronLayer* neurons = module.as<NeuronLayer>()) return neurons->steps;
@@ -67,9 +73,6 @@ void add_work(AnyModule& module, StaticWork& work) {
   work.fan_in = weight.numel() / weight.size(weight.rank() - 1);
 }
 
-/// Whether products like spikes as bits there: tensor cores multiply them as numbers only.
-bool takes_packed(Device device) { return device.type == DeviceType::cpu; }
-
 }  // namespace
 
 Sequential& Sequential::add(AnyModule module, std::string name) {
@@ -88,6 +91,13 @@ AnyModule& Sequential::module(std::size_t index) {
 
 void Sequential::visit(Visitor& visitor) {
   for (Entry& entry : entries_) visitor.child(entry.name, entry.module);
+}
+
+// Whether spikes leave module `index` as bits. Tensor cores multiply numbers only.
+bool Sequential::hands_on_bits(std::size_t index, Device device) {
+  const bool wanted =
+      device == cpu_device ? packing_ != SpikePacking::off : packing_ == SpikePacking::on;
+  return wanted && feeds_product(index);
 }
 
 // Whether spikes that leave module `index` reach a product that takes them packed.
@@ -200,9 +210,10 @@ Tensor Sequential::run(std::size_t first, std::size_t last, const Tensor& x, con
 Shard Sequential::run_alone(std::size_t index, const Tensor& x, const State& state) {
   AnyModule& module = entries_[index].module;
   const Neuron* const neuron = neurons_of(module);
-  const bool packed = takes_packed(x.device()) && neuron != nullptr && neuron->spiking() && fuse_ &&
-                      !observer_ && feeds_product(index);
-  if (!packed) return module(x, state);
+  const bool bits = neuron != nullptr && neuron->spiking() && fuse_ && !observer_ &&
+                    hands_on_bits(index, x.device());
+  if (!bits) return module(x, state);
+  if (!writes_bits(x)) return with_bits(module(x, state));
   if (NeuronLayer* layer = module.as<NeuronLayer>()) return layer->run(x, state, true);
   return module.as<Recurrent>()->run(x, state, true);
 }
@@ -212,18 +223,19 @@ Shard Sequential::run_fused(std::size_t first, std::size_t count, const Tensor& 
   const BatchNorm& norm = *entries_[first].module.as<BatchNorm>();
   const NeuronLayer& neurons = *entries_[first + 1].module.as<NeuronLayer>();
   const FusedPool pool = count == 3 ? *fused_pool(entries_[first + 2].module) : FusedPool{};
-  const bool packed = takes_packed(x.device()) && pool.pool != SpikePool::average &&
-                      neurons.neuron.spiking() && feeds_product(first + count - 1);
+  const bool bits = pool.pool != SpikePool::average && neurons.neuron.spiking() &&
+                    hands_on_bits(first + count - 1, x.device());
   const NormNeuronPoolOptions options{.norm = norm.op_options(),
                                       .steps = steps_here(neurons.steps),
                                       .pool = pool.pool,
                                       .kernel = pool.kernel,
-                                      .packed = packed,
+                                      .packed = bits && writes_bits(x),
                                       .final_state = state.keep,
                                       .relay = state_relay(state)};
   NormNeuronPoolResult result = norm_neuron_pool(x, norm.gamma, norm.beta, norm.running,
                                                  neurons.neuron, to_neuron_state(state), options);
-  return {std::move(result.spikes), kept_state(state, result.state)};
+  Shard shard{std::move(result.spikes), kept_state(state, result.state)};
+  return bits ? with_bits(std::move(shard)) : shard;
 }
 
 }  // namespace ranvier

@@ -27,13 +27,21 @@ struct GroupObservation {
   const State& state;  ///< after the shard, of the module in the group that has one
 };
 
+/// Whether neurons hand their spikes to products as bits, which are also what is kept of them for
+/// the way back: 1/32 of f32, 1/16 of 16 bit.
+enum class SpikePacking {
+  automatic,  ///< on a CPU, where sparse spikes are then multiplied event by event
+  on,         ///< on CUDA devices as well, whose products unpack them
+  off
+};
+
 /// Runs its modules in order over a shard of time.
 ///
 /// BatchNorm -> neuron -> (MaxPool2d | AvgPool2d) is computed as one fused operation: spikes are
 /// the same bit for bit and gradients to rounding. A neuron hands its spikes to a Linear or Conv2d
 /// as packed bits, which lose nothing, but sparse ones are multiplied event by event, equal to the
-/// dense product to rounding; on a CUDA device they stay f32. `set_fuse(false)` or an observer make
-/// every module run alone on f32.
+/// dense product to rounding; on a CUDA device they stay numbers unless `set_packing` asks for
+/// bits. `set_fuse(false)` or an observer make every module run alone on numbers.
 class Sequential {
  public:
   static constexpr std::string_view kind = "Sequential";
@@ -68,6 +76,8 @@ class Sequential {
   const std::string& name(std::size_t index) const { return entries_.at(index).name; }
 
   void set_fuse(bool fuse) { fuse_ = fuse; }
+  /// Of the network's own modules, as `set_fuse`.
+  void set_packing(SpikePacking packing) { packing_ = packing; }
   /// Calls `observer` after every module, until an empty function takes its place. Returns the
   /// observer before.
   Observer observe(Observer observer) { return std::exchange(observer_, std::move(observer)); }
@@ -88,12 +98,14 @@ class Sequential {
   Tensor run(std::size_t first, std::size_t last, const Tensor& x, const State& state, State& next);
   Shard run_alone(std::size_t index, const Tensor& x, const State& state);
   Shard run_fused(std::size_t first, std::size_t count, const Tensor& x, const State& state);
+  bool hands_on_bits(std::size_t index, Device device);
   bool feeds_product(std::size_t index);
 
   std::vector<Entry> entries_;
   Observer observer_;
   GroupObserver group_observer_;
   bool fuse_ = true;
+  SpikePacking packing_ = SpikePacking::automatic;
 };
 
 /// While alive, `observer` takes the place of the network's own.

@@ -45,6 +45,7 @@ void add_machine_options(CLI::App& app, TrainOptions& o) {
   add("--threads", o.threads, "Threads that compute; 0: one per core");
   add("--amp", o.amp, "none; bf16 or (CUDA) f16: products in 16 bit");
   add("--graph", o.graph, "on: record a CUDA device's step and repeat it; off");
+  add("--pack-spikes", o.pack_spikes, "Spikes kept as bits: auto, on a CPU; on; off");
   app.add_flag("--no-fuse", o.no_fuse, "Run every layer on its own")->group("Machine");
   app.add_flag("--deterministic", o.deterministic, "Fixed kernel choices, none by timing")
       ->group("Machine");
@@ -100,6 +101,13 @@ BatchNormMode batch_norm_mode(const std::string& bn_mode) {
   return BatchNormMode::frozen;
 }
 
+SpikePacking spike_packing(const std::string& pack_spikes) {
+  if (pack_spikes == "auto") return SpikePacking::automatic;
+  RV_CHECK(pack_spikes == "on" || pack_spikes == "off",
+           "--pack-spikes must be auto, on or off; got '{}'.", pack_spikes);
+  return pack_spikes == "on" ? SpikePacking::on : SpikePacking::off;
+}
+
 void check_train_options(const TrainOptions& o) {
   const auto at_least = [](const char* option, std::int64_t value, std::int64_t least) {
     RV_CHECK(value >= least, "--{} must be >= {}; got {}.", option, least, value);
@@ -121,6 +129,8 @@ void check_train_options(const TrainOptions& o) {
   RV_CHECK(o.time_shards <= o.steps, "--time-shards {} cannot share sequences of {} steps.",
            o.time_shards, o.steps);
   batch_norm_mode(o.bn_mode);
+  RV_CHECK(spike_packing(o.pack_spikes) != SpikePacking::on || !o.no_fuse,
+           "--pack-spikes on needs fused layers; leave out --no-fuse.");
   RV_CHECK(o.transport == "auto" || o.transport == "self" || o.transport == "mpi" ||
                o.transport == "nccl",
            "--transport must be auto, self, mpi or nccl; got '{}'.", o.transport);

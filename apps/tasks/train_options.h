@@ -7,6 +7,7 @@
 #include <string>
 
 #include "ranvier/core/dtype.h"
+#include "ranvier/layers/sequential.h"
 #include "ranvier/ops/norm/batch_norm.h"
 
 namespace CLI {
@@ -38,6 +39,7 @@ struct TrainOptions {
   std::string amp = "none";
   std::string graph = "on";
   bool no_fuse = false;
+  std::string pack_spikes = "auto";
   bool eval_only = false;
   int threads = 0;                                   ///< 0: one per core
   std::int64_t train_samples = 0, test_samples = 0;  ///< 0: all
@@ -67,6 +69,9 @@ DType compute_dtype(const TrainOptions& options);
 
 /// Where batch norm takes its statistics from under `--bn-mode`. Error: there is no such mode.
 BatchNormMode batch_norm_mode(const std::string& bn_mode);
+
+/// How spikes travel under `--pack-spikes`. Error: there is no such way.
+SpikePacking spike_packing(const std::string& pack_spikes);
 
 /// Refuses values that no network accepts. Errors name the option, the value and what is right.
 void check_train_options(const TrainOptions& options);

@@ -76,6 +76,7 @@ void agree_on_options(const Ranks& ranks, const Task& task, const TrainOptions& 
   const Facts more{{"--speculate", text(options.speculate)},
                    {"--deterministic", text(options.deterministic)},
                    {"--no-fuse", text(options.no_fuse)},
+                   {"--pack-spikes", options.pack_spikes},
                    {"--graph", options.graph},
                    {"--eval-only", text(options.eval_only)},
                    {"a checkpoint to resume", text(resumes)},

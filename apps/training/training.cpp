@@ -111,6 +111,7 @@ Training::Training(Task& task, const TrainOptions& options, const Ranks& ranks)
       step_(task, options, ranks, *optimizer_),
       test_(task, options, ranks, step_) {
   task_.network.set_fuse(!options_.no_fuse);
+  task_.network.set_packing(spike_packing(options_.pack_spikes));
   if (compute_dtype(options_) == DType::f16) optimizer_->set_loss_scale(LossScale(device_));
   if (!ranks_.alone()) agree_on_options(ranks_, task_, options_);
   if (ranks_.leads() && !options_.eval_only) output_ = claim_output_directory(options_.output_dir);

@@ -138,7 +138,7 @@ case $case in
     done
     ;;
   elastic)
-    grace=(--mca odls_base_sigkill_timeout 5)
+    grace=(--mca odls_base_sigkill_timeout 30)
     ranks 2 moved "${long[@]}" --time-shards 2 &
     disturb moved 1 TERM
     wait $!
@@ -166,7 +166,7 @@ case $case in
     same_weights two hurt
     ;;
   stopped)
-    grace=(--mca odls_base_sigkill_timeout 5)
+    grace=(--mca odls_base_sigkill_timeout 30)
     ranks 2 two "${long[@]}" --time-shards 2 || { shows two; die 'two ranks fail'; }
     ranks 2 paused "${long[@]}" --time-shards 2 &
     disturb paused 1 TERM

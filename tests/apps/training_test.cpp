@@ -288,49 +288,36 @@ TEST_CASE("an output directory that cannot be used is refused before training") 
 }
 
 TEST_CASE("options out of range are refused by name") {
-  TrainOptions options = small_options("unused");
-  options.batch_size = 0;
-  CHECK_ERROR(prepare(options), ErrorCode::invalid_argument, "--batch-size must be >= 1; got 0.");
-  options = small_options("unused");
-  options.steps = 0;
-  CHECK_ERROR(prepare(options), ErrorCode::invalid_argument, "--steps must be >= 1; got 0.");
-  options = small_options("unused");
-  options.device = "cuda:99";
-  CHECK_ERROR(prepare(options), ErrorCode::device, "cuda:99 is not available");
-  options = small_options("unused");
-  options.amp = "f8";
-  CHECK_ERROR(prepare(options), ErrorCode::invalid_argument,
-              "--amp must be none, bf16 or f16; got 'f8'.");
-  options = small_options("unused");
-  options.bn_mode = "batch";
-  CHECK_ERROR(prepare(options), ErrorCode::invalid_argument,
+  const auto code = ErrorCode::invalid_argument;
+  const auto with = [](auto TrainOptions::*option, auto value) {
+    TrainOptions options = small_options("unused");
+    options.*option = value;
+    return options;
+  };
+  using O = TrainOptions;
+  CHECK_ERROR(prepare(with(&O::batch_size, 0)), code, "--batch-size must be >= 1; got 0.");
+  CHECK_ERROR(prepare(with(&O::steps, 0)), code, "--steps must be >= 1; got 0.");
+  CHECK_ERROR(prepare(with(&O::device, "cuda:99")), ErrorCode::device, "cuda:99 is not available");
+  CHECK_ERROR(prepare(with(&O::amp, "f8")), code, "--amp must be none, bf16 or f16; got 'f8'.");
+  CHECK_ERROR(prepare(with(&O::bn_mode, "batch")), code,
               "--bn-mode must be sync, step or frozen; got 'batch'.");
-  options = small_options("unused");
-  options.transport = "pigeon";
-  CHECK_ERROR(prepare(options), ErrorCode::invalid_argument,
+  CHECK_ERROR(prepare(with(&O::pack_spikes, "yes")), code,
+              "--pack-spikes must be auto, on or off; got 'yes'.");
+  CHECK_ERROR(prepare(with(&O::transport, "pigeon")), code,
               "--transport must be auto, self, mpi or nccl; got 'pigeon'.");
-  options = small_options("unused");
-  options.accumulate = 3;
-  CHECK_ERROR(train(options), ErrorCode::invalid_argument,
+  CHECK_ERROR(train(with(&O::accumulate, 3)), code,
               "--accumulate 3 times 1 data shard(s) must divide --batch-size 8.");
-  options = small_options("unused");
-  options.time_shards = 2;
-  CHECK_ERROR(train(options), ErrorCode::invalid_argument,
+  CHECK_ERROR(train(with(&O::time_shards, 2)), code,
               "--time-shards 2 does not divide the 1 ranks that were started");
-  options = small_options("unused");
-  options.speculate = true;
-  CHECK_ERROR(prepare(options), ErrorCode::invalid_argument,
+  CHECK_ERROR(prepare(with(&O::speculate, true)), code,
               "--speculate needs --time-shards of 2 or more; got 0.");
-  options = small_options("unused");
-  options.data_shards = 3;
-  CHECK_ERROR(train(options), ErrorCode::invalid_argument,
+  CHECK_ERROR(train(with(&O::data_shards, 3)), code,
               "3 data x 1 time shards need 3 ranks, but 1 were started");
-  options = small_options("unused");
-  options.optimizer = "lion";
-  CHECK_ERROR(train(options), ErrorCode::invalid_argument, "lion");
-  options = small_options("unused");
-  options.scheduler = "magic";
-  CHECK_ERROR(train(options), ErrorCode::invalid_argument, "magic");
+  CHECK_ERROR(train(with(&O::optimizer, "lion")), code, "lion");
+  CHECK_ERROR(train(with(&O::scheduler, "magic")), code, "magic");
+  TrainOptions alone = with(&O::pack_spikes, "on");
+  alone.no_fuse = true;
+  CHECK_ERROR(prepare(alone), code, "--pack-spikes on needs fused layers; leave out --no-fuse.");
 }
 
 TEST_CASE("on a CUDA device a run is the same as a graph, step by step, and resumed", "[cuda]") {
