@@ -57,7 +57,7 @@ struct Key {
   DType result = DType::f32;
   bool tf32 = false;
   cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;  // asked for
-  std::uint32_t a_alignment = 0, b_alignment = 0, c_alignment = 0;
+  std::uint32_t a_alignment = 0, b_alignment = 0, c_alignment = 0, vector_alignment = 0;
 
   auto operator<=>(const Key&) const = default;
 };
@@ -260,7 +260,8 @@ void multiply(const char* op, const Gemm& spec, const Tensor& a, const Tensor& b
                                       : CUBLASLT_EPILOGUE_DEFAULT,
                 .a_alignment = alignment_of(arrays.a),
                 .b_alignment = alignment_of(arrays.b),
-                .c_alignment = alignment_of(arrays.c)};
+                .c_alignment = alignment_of(arrays.c),
+                .vector_alignment = alignment_of(arrays.vector)};
   const Outcome outcome = run_planned(op, key, arrays, on);
   if (!outcome.exists) {
     Tensor wide = empty(c.shape(), {.device = device});

@@ -1,3 +1,5 @@
+#include <array>
+
 #include "ranvier/core/allocator.h"
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/tape.h"
@@ -165,6 +167,29 @@ TEST_CASE("without autocast convolutions on a CUDA device widen a 16-bit x", "[c
   check_same(conv2d(x.to(cuda_device), w.detach().to(cuda_device), {}, c.options),
              conv2d(x, w.detach(), {}, c.options), 3e-6);
   check_on_cuda(conv_of(c), {x.set_requires_grad(true), w, b}, 0x1p-7);
+}
+
+TEST_CASE("TF32 rounds convolutions on a CUDA device, when it is asked for", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const std::int64_t size = GENERATE(1, 3);
+  const Tensor x = leaf({2, 9, 9, 64}, 1), w = leaf({size, size, 64, 32}, 2);
+  const Tensor seed = random_values({2, 10 - size, 10 - size, 32}, 3);
+  const auto results = [&](Device device) {
+    Tensor x_leaf = x.detach().to(device).set_requires_grad(true);
+    Tensor w_leaf = w.detach().to(device).set_requires_grad(true);
+    const Tensor y = conv2d(x_leaf, w_leaf);
+    y.backward(seed.to(device));
+    return std::array{y.detach(), x_leaf.grad(), w_leaf.grad()};
+  };
+  const auto exact = results(cpu_device), precise = results(cuda_device);
+  set_tf32(true);
+  const auto rough = results(cuda_device);
+  set_tf32(false);
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    check_same(precise[i], exact[i], 3e-6);
+    check_same(rough[i], exact[i], 2e-3);
+    CHECK(largest_difference(rough[i], exact[i]) > 1e-3);
+  }
 }
 
 TEST_CASE("convolutions on a CUDA device have the same bits each time and take no new memory",

@@ -140,6 +140,18 @@ TEST_CASE("linear layers on a CUDA device take shards that begin anywhere", "[cu
   check_same(linear(shard, weight.to(cuda_device)), linear(shard.to(cpu_device), weight), 1e-6);
 }
 
+TEST_CASE("linear layers on a CUDA device take a bias that begins anywhere", "[cuda][memcheck]") {
+  RV_NEEDS_CUDA();
+  const Tensor x = random_values({9, 43}, 1), weight = random_values({43, 28}, 2);
+  const Tensor biases = random_values({29}, 3), moved = biases.to(cuda_device);
+  for (const std::int64_t offset : {0, 4}) {  // with the plan of the first
+    const Tensor bias(biases.storage(), offset, {28}, DType::f32);
+    const Tensor shard(moved.storage(), offset, {28}, DType::f32);
+    check_same(linear(x.to(cuda_device), weight.to(cuda_device), shard), linear(x, weight, bias),
+               2e-6);
+  }
+}
+
 TEST_CASE("linear layers on a CUDA device multiply packed spikes", "[cuda]") {
   RV_NEEDS_CUDA();
   const std::int64_t in = GENERATE(1, 64, 100, 200);
@@ -220,7 +232,7 @@ TEST_CASE("TF32 rounds products on a CUDA device, when it is asked for", "[cuda]
   const Tensor rough = linear(x.to(cuda_device), w.to(cuda_device));
   set_tf32(false);
   check_same(rough, exact, 2e-3);
-  CHECK(largest_difference(rough, exact) > 1e-5);
+  CHECK(largest_difference(rough, exact) > 1e-3);
 }
 
 TEST_CASE("products on a CUDA device have the same bits each time and take no new memory",

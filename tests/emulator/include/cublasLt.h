@@ -12,6 +12,7 @@ enum cublasStatus_t {
   CUBLAS_STATUS_SUCCESS = 0,
   CUBLAS_STATUS_NOT_INITIALIZED = 1,
   CUBLAS_STATUS_INVALID_VALUE = 7,
+  CUBLAS_STATUS_EXECUTION_FAILED = 13,
   CUBLAS_STATUS_NOT_SUPPORTED = 15,
 };
 const char* cublasLtGetStatusName(cublasStatus_t status);
@@ -21,7 +22,7 @@ enum cublasOperation_t { CUBLAS_OP_N = 0, CUBLAS_OP_T = 1 };
 enum cublasComputeType_t {
   CUBLAS_COMPUTE_32F = 68,
   CUBLAS_COMPUTE_64F = 70,
-  CUBLAS_COMPUTE_32F_FAST_TF32 = 77,  // computed as CUBLAS_COMPUTE_32F, which it may
+  CUBLAS_COMPUTE_32F_FAST_TF32 = 77,  // rounds factors, which it may
 };
 enum cublasLtEpilogue_t {
   CUBLASLT_EPILOGUE_DEFAULT = 1,
@@ -42,7 +43,13 @@ enum cublasLtMatmulPreferenceAttributes_t {
   CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES = 7,
   CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES = 8,
 };
-enum cublasLtReductionScheme_t { CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE = 2 };
+enum cublasLtReductionScheme_t {
+  CUBLASLT_REDUCTION_SCHEME_NONE = 0,
+  CUBLASLT_REDUCTION_SCHEME_INPLACE = 1,
+  CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE = 2,
+  CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE = 4,
+  CUBLASLT_REDUCTION_SCHEME_MASK = 7,
+};
 
 namespace emulator {
 struct Cublas;
@@ -56,9 +63,11 @@ using cublasLtMatmulDesc_t = emulator::MatmulOperation*;
 using cublasLtMatrixLayout_t = emulator::MatrixLayout*;
 using cublasLtMatmulPreference_t = emulator::MatmulPreference*;
 
-/// What an algorithm was found for: it asks for no less.
+/// What an algorithm was found for, of which it asks for no less, and how it adds up.
 struct cublasLtMatmulAlgo_t {
   std::uint32_t least_alignment[4];  // of A, B, C and D
+  std::uint32_t least_of_bias;       // of its vector, as the operation had it
+  cublasLtReductionScheme_t reduction;
   std::size_t workspace_bytes;
 };
 struct cublasLtMatmulHeuristicResult_t {

@@ -7,8 +7,10 @@
 enum cudnnStatus_t {
   CUDNN_STATUS_SUCCESS = 0,
   CUDNN_STATUS_BAD_PARAM = 2000,
+  CUDNN_STATUS_BAD_PARAM_STREAM_MISMATCH = 2007,
   CUDNN_STATUS_NOT_SUPPORTED = 3000,
   CUDNN_STATUS_NOT_SUPPORTED_SHAPE = 3002,
+  CUDNN_STATUS_EXECUTION_FAILED = 5000,
 };
 #define CUDNN_STATUS_CATEGORY(code) ((code) / 1000 * 1000)
 const char* cudnnGetErrorString(cudnnStatus_t status);
@@ -16,7 +18,7 @@ const char* cudnnGetErrorString(cudnnStatus_t status);
 enum cudnnDataType_t { CUDNN_DATA_FLOAT = 0, CUDNN_DATA_HALF = 2, CUDNN_DATA_BFLOAT16 = 9 };
 enum cudnnTensorFormat_t { CUDNN_TENSOR_NHWC = 1 };
 enum cudnnConvolutionMode_t { CUDNN_CROSS_CORRELATION = 1 };
-enum cudnnMathType_t {  // which make no difference here
+enum cudnnMathType_t {  // all but the last round f32 to TF32, which they may
   CUDNN_DEFAULT_MATH = 0,
   CUDNN_TENSOR_OP_MATH = 1,
   CUDNN_FMA_MATH = 3,
@@ -25,7 +27,7 @@ enum cudnnDeterminism_t { CUDNN_NON_DETERMINISTIC = 0, CUDNN_DETERMINISTIC = 1 }
 enum cudnnConvolutionFwdAlgo_t {
   CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM = 0,
   CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM = 1,
-  CUDNN_CONVOLUTION_FWD_ALGO_FFT = 4,
+  CUDNN_CONVOLUTION_FWD_ALGO_GEMM = 2,
 };
 enum cudnnConvolutionBwdDataAlgo_t {
   CUDNN_CONVOLUTION_BWD_DATA_ALGO_0 = 0,

@@ -1,16 +1,20 @@
-// cuBLASLt's matrix products. Each sum is rounded once.
+// cuBLASLt's matrix products. Each sum is rounded once, unless its parts may meet in the result.
 #include <cublasLt.h>
 
 #include <algorithm>
 #include <cstring>
+#include <random>
 #include <vector>
 
 #include "tests/emulator/libraries/numbers.h"
+#include "tests/emulator/runtime/devices.h"
 #include "tests/emulator/runtime/streams.h"
 
 namespace emulator {
 
-struct Cublas {};
+struct Cublas {
+  int device;
+};
 
 struct MatmulOperation {
   cublasComputeType_t compute;
@@ -27,7 +31,7 @@ struct MatrixLayout {
 
 struct MatmulPreference {
   std::size_t most_workspace = 0;
-  std::uint32_t reductions = 0;
+  std::uint32_t reductions = CUBLASLT_REDUCTION_SCHEME_MASK;
   std::uint32_t least_alignment[4] = {256, 256, 256, 256};
 };
 
@@ -40,6 +44,12 @@ DType type_of(cudaDataType_t type) {
          : type == CUDA_R_16F  ? DType::f16
          : type == CUDA_R_16BF ? DType::bf16
                                : DType::f32;
+}
+
+/// Whether parts of a sum are rounded to the type of the result before they are added up.
+bool is_rounded_in_parts(cublasLtReductionScheme_t reduction) {
+  return reduction == CUBLASLT_REDUCTION_SCHEME_INPLACE ||
+         reduction == CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE;
 }
 
 bool is_16_bit(DType type) { return type == DType::f16 || type == DType::bf16; }
@@ -64,11 +74,14 @@ struct Product {
            c.columns == d.columns && c.type == d.type && a.type == b.type;
   }
 
-  /// Whether the library has an algorithm: results of 16-bit factors are of their type or f32; it
-  /// adds no bias in f64, and adds up the columns of A if these are of 16 bit.
+  bool rounds_factors() const { return operation.compute == CUBLAS_COMPUTE_32F_FAST_TF32; }
+
+  /// Whether the library has an algorithm: results of 16-bit factors are of their type or f32; TF32
+  /// is for f32; it adds no bias in f64, and adds up the columns of A if these are of 16 bit.
   bool is_supported() const {
     const bool f64 = operation.compute == CUBLAS_COMPUTE_64F;
-    if (f64 != (a.type == DType::f64)) return false;
+    if (f64 != (a.type == DType::f64) || f64 != (operation.scale == CUDA_R_64F)) return false;
+    if (rounds_factors() && a.type != DType::f32) return false;
     if (d.type != a.type && !(is_16_bit(a.type) && d.type == DType::f32)) return false;
     if (operation.epilogue == CUBLASLT_EPILOGUE_BIAS) return !f64;
     if (operation.epilogue == CUBLASLT_EPILOGUE_BGRADA) return is_16_bit(a.type);
@@ -78,6 +91,7 @@ struct Product {
 
 /// What a launch was given beside the product.
 struct Arrays {
+  cublasLtReductionScheme_t reduction;
   const void *a, *b, *c;
   void* d;
   double alpha, beta;
@@ -107,18 +121,51 @@ void add_up_rows(const Product& product, const std::vector<double>& a) {
   }
 }
 
+/// What of the depth is added up by itself, in the order in which it is added to the result: drawn
+/// anew for parts that meet there.
+struct Part {
+  std::size_t first, end;
+};
+std::vector<Part> parts_of(std::size_t depth, cublasLtReductionScheme_t reduction) {
+  if (!is_rounded_in_parts(reduction)) return {{0, depth}};
+  constexpr std::size_t number = 4;
+  std::vector<Part> parts;
+  for (std::size_t i = 0; i < number; ++i)
+    parts.push_back({depth * i / number, depth * (i + 1) / number});
+  thread_local std::minstd_rand random;
+  if (reduction == CUBLASLT_REDUCTION_SCHEME_INPLACE)
+    std::shuffle(parts.begin(), parts.end(), random);
+  return parts;
+}
+
+/// A column of the product, from one of B.
+std::vector<double> column_of(const Product& product, const std::vector<Part>& parts,
+                              const std::vector<double>& a, const double* b) {
+  const std::size_t rows = product.rows();
+  std::vector<double> sums(rows);
+  for (const Part& part : parts) {
+    for (std::size_t k = part.first; k < part.end; ++k) {
+      const double* const of_a = a.data() + k * rows;
+      for (std::size_t row = 0; row < rows; ++row) sums[row] += of_a[row] * b[k];
+    }
+    if (parts.size() == 1) break;
+    for (double& sum : sums) sum = rounded(sum, product.d.type);
+  }
+  return sums;
+}
+
 void multiply(const Product& product, const Arrays& arrays) {
-  const std::vector<double> a = gathered(arrays.a, product.a, product.operation.turn_a);
-  const std::vector<double> b = gathered(arrays.b, product.b, product.operation.turn_b);
+  std::vector<double> a = gathered(arrays.a, product.a, product.operation.turn_a);
+  std::vector<double> b = gathered(arrays.b, product.b, product.operation.turn_b);
+  if (product.rounds_factors()) {
+    round_to_tf32(a);
+    round_to_tf32(b);
+  }
   const std::size_t rows = product.rows(), depth = product.depth();
+  const std::vector<Part> parts = parts_of(depth, arrays.reduction);
   const bool biased = product.operation.epilogue == CUBLASLT_EPILOGUE_BIAS;
   for (std::size_t column = 0; column < product.columns(); ++column) {
-    std::vector<double> sums(rows);
-    for (std::size_t k = 0; k < depth; ++k) {
-      const double factor = b[column * depth + k];
-      const double* const of_a = a.data() + k * rows;
-      for (std::size_t row = 0; row < rows; ++row) sums[row] += of_a[row] * factor;
-    }
+    const std::vector<double> sums = column_of(product, parts, a, b.data() + column * depth);
     for (std::size_t row = 0; row < rows; ++row) {
       double value = arrays.alpha * sums[row];
       if (arrays.beta != 0)
@@ -139,6 +186,35 @@ bool is_aligned(const void* array, std::uint32_t alignment) {
   return reinterpret_cast<std::uintptr_t>(array) % alignment == 0;
 }
 
+/// The largest power of two up to 256 that divides an address.
+std::uint32_t alignment_of(const void* array) {
+  const auto address = reinterpret_cast<std::uintptr_t>(array) | 256;
+  return static_cast<std::uint32_t>(address & (~address + 1));
+}
+
+/// How an algorithm adds up: in the first of these ways that the preference allows and has memory
+/// for.
+cublasLtReductionScheme_t best_reduction(const MatmulPreference& preference) {
+  if (preference.most_workspace < workspace_bytes) return CUBLASLT_REDUCTION_SCHEME_NONE;
+  for (const auto reduction :
+       {CUBLASLT_REDUCTION_SCHEME_INPLACE, CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE,
+        CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE})
+    if ((preference.reductions & reduction) != 0) return reduction;
+  return CUBLASLT_REDUCTION_SCHEME_NONE;
+}
+
+/// Whether a launch has the memory that its algorithm needs, which lies at a multiple of 256.
+bool has_room(const cublasLtMatmulAlgo_t& algorithm, const void* workspace, std::size_t bytes) {
+  return bytes >= algorithm.workspace_bytes &&
+         (bytes == 0 || (workspace != nullptr && is_aligned(workspace, 256)));
+}
+
+/// Whether the vector that an epilogue needs is there, and aligned as the heuristic saw it.
+bool has_bias(const MatmulOperation& operation, const cublasLtMatmulAlgo_t& algorithm) {
+  return operation.epilogue == CUBLASLT_EPILOGUE_DEFAULT ||
+         (operation.bias != nullptr && is_aligned(operation.bias, algorithm.least_of_bias));
+}
+
 template <class T>
 bool read_value(T& to, const void* value, std::size_t bytes) {
   if (bytes != sizeof(T)) return false;
@@ -156,21 +232,23 @@ cublasStatus_t valid_if(bool condition) {
 using namespace emulator;
 
 const char* cublasLtGetStatusName(cublasStatus_t status) {
-  return status == CUBLAS_STATUS_SUCCESS         ? "CUBLAS_STATUS_SUCCESS"
-         : status == CUBLAS_STATUS_INVALID_VALUE ? "CUBLAS_STATUS_INVALID_VALUE"
-         : status == CUBLAS_STATUS_NOT_SUPPORTED ? "CUBLAS_STATUS_NOT_SUPPORTED"
-                                                 : "CUBLAS_STATUS_NOT_INITIALIZED";
+  return status == CUBLAS_STATUS_SUCCESS            ? "CUBLAS_STATUS_SUCCESS"
+         : status == CUBLAS_STATUS_INVALID_VALUE    ? "CUBLAS_STATUS_INVALID_VALUE"
+         : status == CUBLAS_STATUS_NOT_SUPPORTED    ? "CUBLAS_STATUS_NOT_SUPPORTED"
+         : status == CUBLAS_STATUS_EXECUTION_FAILED ? "CUBLAS_STATUS_EXECUTION_FAILED"
+                                                    : "CUBLAS_STATUS_NOT_INITIALIZED";
 }
 
 const char* cublasLtGetStatusString(cublasStatus_t status) {
-  return status == CUBLAS_STATUS_SUCCESS         ? "success"
-         : status == CUBLAS_STATUS_INVALID_VALUE ? "an unsupported value or parameter was passed"
-         : status == CUBLAS_STATUS_NOT_SUPPORTED ? "the requested functionality is not supported"
-                                                 : "the library was not initialized";
+  return status == CUBLAS_STATUS_SUCCESS            ? "success"
+         : status == CUBLAS_STATUS_INVALID_VALUE    ? "an unsupported value or parameter was passed"
+         : status == CUBLAS_STATUS_NOT_SUPPORTED    ? "the requested functionality is not supported"
+         : status == CUBLAS_STATUS_EXECUTION_FAILED ? "the function failed to launch on the GPU"
+                                                    : "the library was not initialized";
 }
 
 cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
-  *handle = new Cublas;
+  *handle = new Cublas{current_device()};
   return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -246,8 +324,11 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle,
   if (handle == nullptr) return CUBLAS_STATUS_NOT_INITIALIZED;
   if (!product.is_valid() || most < 1) return CUBLAS_STATUS_INVALID_VALUE;
   if (!product.is_supported()) return CUBLAS_STATUS_NOT_SUPPORTED;
-  found->algo.workspace_bytes = std::min(preference->most_workspace, workspace_bytes);
+  found->algo.reduction = best_reduction(*preference);
+  found->algo.workspace_bytes =
+      found->algo.reduction == CUBLASLT_REDUCTION_SCHEME_NONE ? 0 : workspace_bytes;
   std::copy_n(preference->least_alignment, 4, found->algo.least_alignment);
+  found->algo.least_of_bias = alignment_of(operation->bias);
   found->workspaceSize = found->algo.workspace_bytes;
   found->state = CUBLAS_STATUS_SUCCESS;
   *number = 1;
@@ -266,12 +347,14 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
   const std::uint32_t* const alignment = algorithm->least_alignment;
   const bool aligned = is_aligned(a, alignment[0]) && is_aligned(b, alignment[1]) &&
                        is_aligned(c, alignment[2]) && is_aligned(d, alignment[3]);
-  const bool has_room = bytes >= algorithm->workspace_bytes && (bytes == 0 || workspace != nullptr);
-  const bool has_bias =
-      operation->epilogue == CUBLASLT_EPILOGUE_DEFAULT || operation->bias != nullptr;
-  if (!product.is_valid() || !aligned || !has_room || !has_bias) return CUBLAS_STATUS_INVALID_VALUE;
+  const bool complete = a != nullptr && b != nullptr && d != nullptr &&
+                        (c != nullptr || scalar(beta, operation->scale) == 0);
+  if (!product.is_valid() || !aligned || !complete || handle->device != device_of(stream) ||
+      !has_room(*algorithm, workspace, bytes) || !has_bias(*operation, *algorithm))
+    return CUBLAS_STATUS_INVALID_VALUE;
   if (!product.is_supported()) return CUBLAS_STATUS_NOT_SUPPORTED;
-  const Arrays arrays{a, b, c, d, scalar(alpha, operation->scale), scalar(beta, operation->scale)};
+  const Arrays arrays{algorithm->reduction,          a, b, c, d, scalar(alpha, operation->scale),
+                      scalar(beta, operation->scale)};
   enqueue(stream, [=] {
     if (bytes > 0) std::memset(workspace, 0xff, bytes);  // nothing of it is kept
     multiply(product, arrays);

@@ -3,14 +3,17 @@
 
 #include <algorithm>
 #include <cstring>
+#include <initializer_list>
 #include <vector>
 
 #include "tests/emulator/libraries/numbers.h"
+#include "tests/emulator/runtime/devices.h"
 #include "tests/emulator/runtime/streams.h"
 
 namespace emulator {
 
 struct Cudnn {
+  int device;
   cudaStream_t stream = nullptr;
 };
 
@@ -37,6 +40,12 @@ struct Filter : Images {};
 
 struct Convolution {
   int pad_h = 0, pad_w = 0, stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1, groups = 1;
+  cudnnMathType_t math = CUDNN_DEFAULT_MATH;
+
+  bool is_valid() const {
+    return std::min(pad_h, pad_w) >= 0 &&
+           std::min({stride_h, stride_w, dilation_h, dilation_w, groups}) > 0;
+  }
 };
 
 namespace {
@@ -59,9 +68,9 @@ struct Problem {
 
   bool is_valid() const {
     const Convolution& c = conv;
-    return c.groups > 0 && x.c == filter.c * c.groups && y.c == filter.n && y.c % c.groups == 0 &&
-           x.n == y.n && x.type == y.type && x.type == filter.type && c.stride_h > 0 &&
-           c.stride_w > 0 && y.h == out_extent(x.h, c.pad_h, filter.h, c.dilation_h, c.stride_h) &&
+    return c.is_valid() && x.c == filter.c * c.groups && y.c == filter.n && y.c % c.groups == 0 &&
+           x.n == y.n && x.type == y.type && x.type == filter.type &&
+           y.h == out_extent(x.h, c.pad_h, filter.h, c.dilation_h, c.stride_h) &&
            y.w == out_extent(x.w, c.pad_w, filter.w, c.dilation_w, c.stride_w);
   }
   /// Whether an algorithm takes it: the one that callers prefer leaves out dilated filters, so that
@@ -71,7 +80,14 @@ struct Problem {
     return algorithm == 1 ? !dilated : algorithm == 0 || algorithm == fallback;
   }
   static constexpr int preferred = 1;
-  static constexpr int fallback = CUDNN_CONVOLUTION_BWD_DATA_ALGO_FFT;
+  static constexpr int fallback = 2;  // GEMM forward, FFT backward
+
+  /// One of the two arrays that a convolution reads, as tensor cores take it.
+  std::vector<double> factors(const void* array, const Images& of) const {
+    std::vector<double> values = read_numbers(array, of.type, of.size());
+    if (of.type == DType::f32 && conv.math != CUDNN_FMA_MATH) round_to_tf32(values);
+    return values;
+  }
 };
 
 /// A convolution's arrays as numbers.
@@ -127,17 +143,21 @@ void put(const std::vector<double>& sums, float alpha, float beta, DType type, v
 
 float scalar(const void* value) { return *static_cast<const float*>(value); }
 
+std::size_t workspace_bytes(int algorithm) { return algorithm == 0 ? 0 : 256; }
+
 /// Memory that an algorithm writes to.
 struct Workspace {
   void* memory;
   std::size_t bytes;
 
+  bool serves(int algorithm) const {
+    const std::size_t needed = workspace_bytes(algorithm);
+    return bytes >= needed && (needed == 0 || memory != nullptr);
+  }
   void use() const {
     if (bytes > 0) std::memset(memory, 0xff, bytes);
   }
 };
-
-std::size_t workspace_bytes(int algorithm) { return algorithm == 0 ? 0 : 256; }
 
 cudnnStatus_t status_of(const Problem& problem, int algorithm) {
   if (!problem.is_valid()) return CUDNN_STATUS_BAD_PARAM;
@@ -147,7 +167,7 @@ cudnnStatus_t status_of(const Problem& problem, int algorithm) {
 template <class Algorithm>
 cudnnStatus_t find(const Problem& problem, int most, int* number,
                    FoundAlgorithm<Algorithm>* found) {
-  if (!problem.is_valid()) return CUDNN_STATUS_BAD_PARAM;
+  if (!problem.is_valid() || most < 1) return CUDNN_STATUS_BAD_PARAM;
   *number = 0;
   for (const int algorithm : {0, Problem::preferred, Problem::fallback}) {
     if (*number == most) break;
@@ -163,13 +183,14 @@ cudnnStatus_t tell_workspace(const Problem& problem, int algorithm, std::size_t*
   return status_of(problem, algorithm);
 }
 
-/// Asks the stream for `work` if the algorithm takes the problem.
+/// Asks the stream for `work` on arrays that are there, if the algorithm takes the problem.
 template <class Work>
 cudnnStatus_t run(cudnnHandle_t handle, const Problem& problem, int algorithm, Workspace workspace,
-                  const Work& work) {
+                  std::initializer_list<const void*> arrays, const Work& work) {
   const cudnnStatus_t status = status_of(problem, algorithm);
   if (status != CUDNN_STATUS_SUCCESS) return status;
-  if (workspace.bytes < workspace_bytes(algorithm)) return CUDNN_STATUS_BAD_PARAM;
+  if (std::ranges::count(arrays, nullptr) > 0 || !workspace.serves(algorithm))
+    return CUDNN_STATUS_BAD_PARAM;
   enqueue(handle->stream, [workspace, work] {
     workspace.use();
     work();
@@ -181,12 +202,15 @@ cudnnStatus_t valid_if(bool condition) {
   return condition ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_BAD_PARAM;
 }
 
-void set(Images& images, cudnnDataType_t type, int n, int c, int h, int w) {
+/// Of a descriptor of images or of a filter.
+cudnnStatus_t set(Images& images, cudnnTensorFormat_t format, cudnnDataType_t type, int n, int c,
+                  int h, int w) {
   images.type = type_of(type);
   images.n = n;
   images.c = c;
   images.h = h;
   images.w = w;
+  return valid_if(format == CUDNN_TENSOR_NHWC && std::min({n, c, h, w}) > 0);
 }
 
 }  // namespace
@@ -200,19 +224,24 @@ const char* cudnnGetErrorString(cudnnStatus_t status) {
       return "CUDNN_STATUS_SUCCESS";
     case CUDNN_STATUS_BAD_PARAM:
       return "CUDNN_STATUS_BAD_PARAM";
+    case CUDNN_STATUS_BAD_PARAM_STREAM_MISMATCH:
+      return "CUDNN_STATUS_BAD_PARAM_STREAM_MISMATCH";
     case CUDNN_STATUS_NOT_SUPPORTED_SHAPE:
       return "CUDNN_STATUS_NOT_SUPPORTED_SHAPE";
+    case CUDNN_STATUS_EXECUTION_FAILED:
+      return "CUDNN_STATUS_EXECUTION_FAILED";
     default:
       return "CUDNN_STATUS_NOT_SUPPORTED";
   }
 }
 
 cudnnStatus_t cudnnCreate(cudnnHandle_t* handle) {
-  *handle = new Cudnn;
+  *handle = new Cudnn{.device = current_device()};
   return CUDNN_STATUS_SUCCESS;
 }
 
 cudnnStatus_t cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream) {
+  if (device_of(stream) != handle->device) return CUDNN_STATUS_BAD_PARAM_STREAM_MISMATCH;
   handle->stream = stream;
   return CUDNN_STATUS_SUCCESS;
 }
@@ -229,8 +258,10 @@ cudnnStatus_t cudnnDestroyTensorDescriptor(cudnnTensorDescriptor_t images) {
 
 cudnnStatus_t cudnnSetTensor4dDescriptor(cudnnTensorDescriptor_t images, cudnnTensorFormat_t format,
                                          cudnnDataType_t type, int n, int c, int h, int w) {
-  set(*images, type, n, c, h, w);
-  return valid_if(format == CUDNN_TENSOR_NHWC && std::min({n, c, h, w}) > 0);
+  constexpr std::size_t most = std::size_t{1} << 31;  // elements
+  const cudnnStatus_t status = set(*images, format, type, n, c, h, w);
+  if (status != CUDNN_STATUS_SUCCESS) return status;
+  return images->size() > most ? CUDNN_STATUS_NOT_SUPPORTED : CUDNN_STATUS_SUCCESS;
 }
 
 cudnnStatus_t cudnnCreateFilterDescriptor(cudnnFilterDescriptor_t* filter) {
@@ -245,8 +276,7 @@ cudnnStatus_t cudnnDestroyFilterDescriptor(cudnnFilterDescriptor_t filter) {
 
 cudnnStatus_t cudnnSetFilter4dDescriptor(cudnnFilterDescriptor_t filter, cudnnDataType_t type,
                                          cudnnTensorFormat_t format, int k, int c, int h, int w) {
-  set(*filter, type, k, c, h, w);
-  return valid_if(format == CUDNN_TENSOR_NHWC && std::min({k, c, h, w}) > 0);
+  return set(*filter, format, type, k, c, h, w);
 }
 
 cudnnStatus_t cudnnCreateConvolutionDescriptor(cudnnConvolutionDescriptor_t* convolution) {
@@ -263,8 +293,16 @@ cudnnStatus_t cudnnSetConvolution2dDescriptor(cudnnConvolutionDescriptor_t convo
                                               int pad_w, int stride_h, int stride_w, int dilation_h,
                                               int dilation_w, cudnnConvolutionMode_t mode,
                                               cudnnDataType_t compute) {
-  *convolution = {pad_h, pad_w, stride_h, stride_w, dilation_h, dilation_w, convolution->groups};
-  return valid_if(mode == CUDNN_CROSS_CORRELATION && compute == CUDNN_DATA_FLOAT);
+  *convolution = {pad_h,
+                  pad_w,
+                  stride_h,
+                  stride_w,
+                  dilation_h,
+                  dilation_w,
+                  convolution->groups,
+                  convolution->math};
+  return valid_if(mode == CUDNN_CROSS_CORRELATION && compute == CUDNN_DATA_FLOAT &&
+                  convolution->is_valid());
 }
 
 cudnnStatus_t cudnnSetConvolutionGroupCount(cudnnConvolutionDescriptor_t convolution, int groups) {
@@ -272,8 +310,9 @@ cudnnStatus_t cudnnSetConvolutionGroupCount(cudnnConvolutionDescriptor_t convolu
   return valid_if(groups > 0);
 }
 
-cudnnStatus_t cudnnSetConvolutionMathType(cudnnConvolutionDescriptor_t /*convolution*/,
-                                          cudnnMathType_t /*math*/) {
+cudnnStatus_t cudnnSetConvolutionMathType(cudnnConvolutionDescriptor_t convolution,
+                                          cudnnMathType_t math) {
+  convolution->math = math;
   return CUDNN_STATUS_SUCCESS;
 }
 
@@ -327,10 +366,9 @@ cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t handle, const void* alpha,
                                       std::size_t bytes, const void* beta,
                                       cudnnTensorDescriptor_t y_of, void* y) {
   const Problem p{*x_of, *y_of, *filter_of, *convolution};
-  return run(handle, p, algorithm, {workspace, bytes}, [=, a = scalar(alpha), b = scalar(beta)] {
-    Values values{read_numbers(x, p.x.type, p.x.size()),
-                  read_numbers(filter, p.filter.type, p.filter.size()),
-                  std::vector<double>(p.y.size())};
+  const float a = scalar(alpha), b = scalar(beta);
+  return run(handle, p, algorithm, {workspace, bytes}, {x, filter, y}, [=] {
+    Values values{p.factors(x, p.x), p.factors(filter, p.filter), std::vector<double>(p.y.size())};
     sum_y(p, values);
     put(values.y, a, b, p.y.type, y);
   });
@@ -344,10 +382,9 @@ cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t handle, const void* alp
                                            std::size_t bytes, const void* beta,
                                            cudnnTensorDescriptor_t x_of, void* x) {
   const Problem p{*x_of, *y_of, *filter_of, *convolution};
-  return run(handle, p, algorithm, {workspace, bytes}, [=, a = scalar(alpha), b = scalar(beta)] {
-    Values values{std::vector<double>(p.x.size()),
-                  read_numbers(filter, p.filter.type, p.filter.size()),
-                  read_numbers(y, p.y.type, p.y.size())};
+  const float a = scalar(alpha), b = scalar(beta);
+  return run(handle, p, algorithm, {workspace, bytes}, {x, filter, y}, [=] {
+    Values values{std::vector<double>(p.x.size()), p.factors(filter, p.filter), p.factors(y, p.y)};
     sum_x(p, values);
     put(values.x, a, b, p.x.type, x);
   });
@@ -361,9 +398,9 @@ cudnnStatus_t cudnnConvolutionBackwardFilter(cudnnHandle_t handle, const void* a
                                              void* workspace, std::size_t bytes, const void* beta,
                                              cudnnFilterDescriptor_t filter_of, void* filter) {
   const Problem p{*x_of, *y_of, *filter_of, *convolution};
-  return run(handle, p, algorithm, {workspace, bytes}, [=, a = scalar(alpha), b = scalar(beta)] {
-    Values values{read_numbers(x, p.x.type, p.x.size()), std::vector<double>(p.filter.size()),
-                  read_numbers(y, p.y.type, p.y.size())};
+  const float a = scalar(alpha), b = scalar(beta);
+  return run(handle, p, algorithm, {workspace, bytes}, {x, filter, y}, [=] {
+    Values values{p.factors(x, p.x), std::vector<double>(p.filter.size()), p.factors(y, p.y)};
     sum_filter(p, values);
     put(values.filter, a, b, p.filter.type, filter);
   });

@@ -1,5 +1,8 @@
 #include "tests/emulator/libraries/numbers.h"
 
+#include <bit>
+#include <cstdint>
+
 namespace emulator {
 namespace {
 
@@ -53,6 +56,22 @@ std::vector<double> read_numbers(const void* array, DType type, std::size_t coun
     for (std::size_t i = 0; i < count; ++i) values[i] = widened(numbers[i]);
     return values;
   });
+}
+
+double rounded(double value, DType type) {
+  alignas(double) std::byte number[sizeof(double)];
+  write_number(number, type, 0, value);
+  return read_number(number, type, 0);
+}
+
+void round_to_tf32(std::vector<double>& values) {
+  constexpr std::uint32_t infinity = 0x7f800000u, dropped = 0x1fffu;
+  for (double& value : values) {
+    const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(value));
+    if ((bits & infinity) == infinity) continue;
+    const std::uint32_t even = (bits >> 13) & 1u;
+    value = static_cast<double>(std::bit_cast<float>((bits + (dropped >> 1) + even) & ~dropped));
+  }
 }
 
 }  // namespace emulator
