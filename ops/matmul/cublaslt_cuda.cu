@@ -220,6 +220,7 @@ Outcome run_planned(const char* op, const Key& key, const Operands& arrays, cuda
   cublasStatus_t status = run(op, key, *plan, arrays, on);
   if (plan->extended && status == CUBLAS_STATUS_NOT_SUPPORTED) {
     plan = make_plan(op, key, nullptr, false);  // the heuristic found what does not exist
+    if (!plan->exists) return {false, false};
     status = run(op, key, *plan, arrays, on);
   }
   check(op, status);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/emulator/libraries/numbers.h"
+#include "tests/emulator/libraries/refusals.h"
 #include "tests/emulator/runtime/devices.h"
 #include "tests/emulator/runtime/streams.h"
 
@@ -203,6 +204,12 @@ cublasLtReductionScheme_t best_reduction(const MatmulPreference& preference) {
   return CUBLASLT_REDUCTION_SCHEME_NONE;
 }
 
+cublasStatus_t status_of(Answer answer) {
+  return answer == Answer::served        ? CUBLAS_STATUS_SUCCESS
+         : answer == Answer::unsupported ? CUBLAS_STATUS_NOT_SUPPORTED
+                                         : CUBLAS_STATUS_EXECUTION_FAILED;
+}
+
 /// Whether a launch has the memory that its algorithm needs, which lies at a multiple of 256.
 bool has_room(const cublasLtMatmulAlgo_t& algorithm, const void* workspace, std::size_t bytes) {
   return bytes >= algorithm.workspace_bytes &&
@@ -324,6 +331,8 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle,
   if (handle == nullptr) return CUBLAS_STATUS_NOT_INITIALIZED;
   if (!product.is_valid() || most < 1) return CUBLAS_STATUS_INVALID_VALUE;
   if (!product.is_supported()) return CUBLAS_STATUS_NOT_SUPPORTED;
+  const cublasStatus_t answer = status_of(answer_to(LibraryCall::matmul_heuristic));
+  if (answer != CUBLAS_STATUS_SUCCESS) return answer;
   found->algo.reduction = best_reduction(*preference);
   found->algo.workspace_bytes =
       found->algo.reduction == CUBLASLT_REDUCTION_SCHEME_NONE ? 0 : workspace_bytes;
@@ -353,6 +362,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
       !has_room(*algorithm, workspace, bytes) || !has_bias(*operation, *algorithm))
     return CUBLAS_STATUS_INVALID_VALUE;
   if (!product.is_supported()) return CUBLAS_STATUS_NOT_SUPPORTED;
+  const cublasStatus_t answer = status_of(answer_to(LibraryCall::matmul));
+  if (answer != CUBLAS_STATUS_SUCCESS) return answer;
   const Arrays arrays{algorithm->reduction,          a, b, c, d, scalar(alpha, operation->scale),
                       scalar(beta, operation->scale)};
   enqueue(stream, [=] {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/emulator/libraries/numbers.h"
+#include "tests/emulator/libraries/refusals.h"
 #include "tests/emulator/runtime/devices.h"
 #include "tests/emulator/runtime/streams.h"
 
@@ -159,6 +160,12 @@ struct Workspace {
   }
 };
 
+cudnnStatus_t status_of(Answer answer) {
+  return answer == Answer::served        ? CUDNN_STATUS_SUCCESS
+         : answer == Answer::unsupported ? CUDNN_STATUS_NOT_SUPPORTED
+                                         : CUDNN_STATUS_EXECUTION_FAILED;
+}
+
 cudnnStatus_t status_of(const Problem& problem, int algorithm) {
   if (!problem.is_valid()) return CUDNN_STATUS_BAD_PARAM;
   return problem.is_supported(algorithm) ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_NOT_SUPPORTED_SHAPE;
@@ -169,6 +176,8 @@ cudnnStatus_t find(const Problem& problem, int most, int* number,
                    FoundAlgorithm<Algorithm>* found) {
   if (!problem.is_valid() || most < 1) return CUDNN_STATUS_BAD_PARAM;
   *number = 0;
+  const cudnnStatus_t answer = status_of(answer_to(LibraryCall::convolution_heuristic));
+  if (answer != CUDNN_STATUS_SUCCESS) return answer;
   for (const int algorithm : {0, Problem::preferred, Problem::fallback}) {
     if (*number == most) break;
     found[(*number)++] = {static_cast<Algorithm>(algorithm), status_of(problem, algorithm),
@@ -180,17 +189,21 @@ cudnnStatus_t find(const Problem& problem, int most, int* number,
 
 cudnnStatus_t tell_workspace(const Problem& problem, int algorithm, std::size_t* bytes) {
   *bytes = workspace_bytes(algorithm);
-  return status_of(problem, algorithm);
+  const cudnnStatus_t status = status_of(problem, algorithm);
+  if (status != CUDNN_STATUS_SUCCESS) return status;
+  return status_of(answer_to(LibraryCall::convolution_workspace));
 }
 
 /// Asks the stream for `work` on arrays that are there, if the algorithm takes the problem.
 template <class Work>
 cudnnStatus_t run(cudnnHandle_t handle, const Problem& problem, int algorithm, Workspace workspace,
                   std::initializer_list<const void*> arrays, const Work& work) {
-  const cudnnStatus_t status = status_of(problem, algorithm);
+  cudnnStatus_t status = status_of(problem, algorithm);
   if (status != CUDNN_STATUS_SUCCESS) return status;
   if (std::ranges::count(arrays, nullptr) > 0 || !workspace.serves(algorithm))
     return CUDNN_STATUS_BAD_PARAM;
+  status = status_of(answer_to(LibraryCall::convolution));
+  if (status != CUDNN_STATUS_SUCCESS) return status;
   enqueue(handle->stream, [workspace, work] {
     workspace.use();
     work();
