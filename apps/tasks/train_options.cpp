@@ -126,6 +126,10 @@ void check_train_options(const TrainOptions& o) {
   at_least("data-shards", o.data_shards, 0);
   RV_CHECK(!o.speculate || o.time_shards > 1,
            "--speculate needs --time-shards of 2 or more; got {}.", o.time_shards);
+  RV_CHECK(
+      !o.speculate || parse_device(o.device) == cpu_device,
+      "--speculate is of CPUs, neurons on CUDA devices wait for their states; got --device {}.",
+      o.device);
   RV_CHECK(o.time_shards <= o.steps, "--time-shards {} cannot share sequences of {} steps.",
            o.time_shards, o.steps);
   batch_norm_mode(o.bn_mode);

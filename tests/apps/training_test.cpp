@@ -311,6 +311,10 @@ TEST_CASE("options out of range are refused by name") {
               "--time-shards 2 does not divide the 1 ranks that were started");
   CHECK_ERROR(prepare(with(&O::speculate, true)), code,
               "--speculate needs --time-shards of 2 or more; got 0.");
+  TrainOptions guessing = with(&O::speculate, true);
+  guessing.time_shards = 2;
+  guessing.device = "cuda";
+  CHECK_ERROR(prepare(guessing), code, "--speculate is of CPUs");
   CHECK_ERROR(train(with(&O::data_shards, 3)), code,
               "3 data x 1 time shards need 3 ranks, but 1 were started");
   CHECK_ERROR(train(with(&O::optimizer, "lion")), code, "lion");
