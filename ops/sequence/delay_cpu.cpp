@@ -59,6 +59,11 @@ class Block {
     copy(start, out);
     kernels<R>().add_shifted(columns(), row, out);
   }
+  /// Goes past `row`, to which nothing has to be delayed: the far values of the step after are
+  /// here.
+  void pass(const R* row) const {
+    for (std::int64_t i = 0; i < width_; ++i) last_[i] = row[at_[i]];
+  }
 
   /// Calls `body(k, row)` for the steps k in [0, steps), with rows of the window ahead of which
   /// those of the steps before lie, to be handed to one kernel each. `row_of(k)`, for k >= -most,
@@ -67,7 +72,7 @@ class Block {
   void walk(std::int64_t steps, RowOf row_of, Body body) {
     const std::int64_t fresh = fresh_steps(most_);
     for (std::int64_t k = -most_; k < 0; ++k) put(most_ + k, row_of(k));
-    for (std::int64_t i = 0; i < width_; ++i) last_[i] = window_[(most_ - 1) * width_ + at_[i]];
+    pass(window_ + (most_ - 1) * width_);
     for (std::int64_t begin = 0; begin < steps; begin += fresh) {
       if (begin > 0) std::copy_n(window_ + fresh * width_, most_ * width_, window_);
       const std::int64_t end = std::min(begin + fresh, steps);
@@ -155,7 +160,7 @@ void input_gradient_cpu(const Tensor& grad, const Tensor& grad_after, const Dela
           [&](std::int64_t k, const R* row) {
             const std::int64_t t = steps - 1 - k, in_state = most - 1 - k;
             R* const out = t >= 0 ? gx : before;
-            if (out == nullptr) return;
+            if (out == nullptr) return columns.pass(row);
             columns.shift(after && in_state >= 0 ? after + in_state * size + first : nullptr, row,
                           out + (t >= 0 ? t : most + t) * size + first);
           });

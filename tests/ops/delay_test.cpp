@@ -1,4 +1,5 @@
 // Learnable delays, against plain loops over the definition.
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -151,6 +152,30 @@ TEST_CASE("a spike is delayed by its channel's steps and shared by two of them")
   CHECK(column(y, 3) == Values{0, 0, 0, 0, 0, 1});  // limited to 4
   const Tensor spikes = delay(x, delays, {}, {.max_delay = 4, .rounded = true}).output;
   CHECK(column(spikes, 2) == Values{0, 0, 0, 1, 0, 0});
+}
+
+TEST_CASE("a gradient of delays does not depend on which others are wanted") {
+  constexpr std::int64_t steps = 7, most = 3;
+  const Shape shape{steps, 2, 9};
+  const std::array<Tensor, 3> values{random_values(shape, 1), spread_delays(9, most, DType::f32),
+                                     random_values({most, 2, 9}, 2)};
+  const auto gradients = [&](unsigned wanted) {
+    std::array<Tensor, 3> inputs;
+    for (std::size_t i = 0; i < 3; ++i)
+      inputs[i] = clone(values[i]).set_requires_grad((wanted >> i & 1) != 0);
+    delay(inputs[0], inputs[1], inputs[2], {.max_delay = most})
+        .output.backward(random_values(shape, 3));
+    return std::array<Tensor, 3>{inputs[0].grad(), inputs[1].grad(), inputs[2].grad()};
+  };
+  const auto all = gradients(0b111);
+  for (unsigned wanted = 1; wanted < 0b111; ++wanted) {
+    const auto some = gradients(wanted);
+    for (std::size_t i = 0; i < 3; ++i) {
+      INFO("gradient " << i << " of those in the mask " << wanted);
+      CHECK(some[i].defined() == ((wanted >> i & 1) != 0));
+      if (some[i].defined()) CHECK(same_bits(some[i], all[i]));
+    }
+  }
 }
 
 TEST_CASE("delays pass the gradient check between whole ones") {
