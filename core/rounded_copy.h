@@ -23,15 +23,19 @@ struct RoundedCopy {
   std::uint64_t version;
 };
 
-/// The copy that is kept of `weight`, to be written along with it; undefined if there is none.
+/// The copy that is kept of `weight`, to be written along with it; undefined if there is none, or
+/// none that is up to date.
 Tensor kept_copy(const Tensor& weight);
-/// Says that the kept copy holds what `weight` now holds.
-void mark_renewed(const Tensor& weight);
+/// Says that work which was just asked for writes `weight`, and the copy that is kept of it if it
+/// is `with_copy`, or neither. Recorded work does so at each launch.
+void mark_written(const Tensor& weight, bool with_copy);
 
-/// Copies that recorded work reads: they have to be up to date whenever it is launched.
+/// Copies of the weights that recorded work reads or writes. Those that it reads have to be up to
+/// date whenever it is launched, and no other copy is once it has written the weight. They live as
+/// long as the work does, though the weight may be given another one.
 class RecordedCopies {
  public:
-  /// While alive, copies that this thread asks for are added.
+  /// While alive, weights whose copies this thread asks for or which it writes are added.
   class Recording {
    public:
     explicit Recording(RecordedCopies& copies);
@@ -40,12 +44,18 @@ class RecordedCopies {
     Recording& operator=(const Recording&) = delete;
   };
 
-  /// Makes those copies anew whose weights were written since.
+  /// Before each launch: makes those copies anew whose weights were written since, and counts what
+  /// the launch writes.
   void renew() const;
 
  private:
   friend Tensor ranvier::rounded_copy(const Tensor& weight, DType dtype);
-  std::vector<Tensor> weights_;
+  friend void mark_written(const Tensor& weight, bool with_copy);
+  struct Use {
+    Tensor weight;
+    std::shared_ptr<RoundedCopy> copy;  // null: none is written
+  };
+  std::vector<Use> read_, written_;
 };
 
 }  // namespace detail

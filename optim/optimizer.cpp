@@ -122,7 +122,8 @@ void Optimizer::launch_step() {
     const Tensor& grad = tensor.grad();
     if (!grad.defined()) continue;
     if (scale_) gradients_.push_back(grad);
-    Tensor rounded = tensor.device() == cpu_device ? Tensor() : detail::kept_copy(tensor);
+    const bool on_host = tensor.device() == cpu_device;
+    Tensor rounded = on_host ? Tensor() : detail::kept_copy(tensor);
     optim::Update& update = updates_.emplace_back(
         optim::Update{.parameter = array(tensor),
                       .grad = reinterpret_cast<const float*>(grad.raw_data()),
@@ -133,7 +134,7 @@ void Optimizer::launch_step() {
                       .rounded = rounded.defined() ? rounded.mutable_raw_data() : nullptr});
     for (std::size_t slot = 0; slot < slots_.size(); ++slot)
       update.slots[slot] = array(slots_[slot][i].tensor);
-    if (rounded.defined()) detail::mark_renewed(tensor);
+    if (!on_host) detail::mark_written(tensor, rounded.defined());
   }
   if (scale_) scale_->look_at(gradients_);
   kernel_for(op_, device_factors_.device(), optim::update_kernels)(

@@ -41,19 +41,70 @@ TEST_CASE("of part of an array no copy is kept") {
 TEST_CASE("recorded work finds its copies up to date at every launch") {
   Tensor weight = uniform({64}, -1, 1), stale = uniform({64}, -1, 1);
   const Tensor copy = rounded_copy(weight, DType::bf16);
-  rounded_copy(stale, DType::bf16);
+  const Tensor old = rounded_copy(stale, DType::bf16);
   fill(stale, 3);
+  CHECK_FALSE(detail::kept_copy(stale).defined());
   detail::RecordedCopies copies;
   {
     const detail::RecordedCopies::Recording recording(copies);
     CHECK(rounded_copy(weight, DType::bf16).raw_data() == copy.raw_data());
     // Renewed now, the copy would hold nothing until the launch: it is made by the launch itself.
-    CHECK(rounded_copy(stale, DType::bf16).raw_data() != detail::kept_copy(stale).raw_data());
+    CHECK(rounded_copy(stale, DType::bf16).raw_data() != old.raw_data());
   }
   fill(weight, 0.3);
   CHECK_FALSE(is_rounded(copy, weight));
   copies.renew();
   CHECK(is_rounded(copy, weight));
+}
+
+TEST_CASE("recorded work keeps its copies, also where the weight is given another one") {
+  Tensor weight = uniform({64}, -1, 1);
+  const Tensor copy = rounded_copy(weight, DType::bf16);
+  detail::RecordedCopies copies;
+  {
+    const detail::RecordedCopies::Recording recording(copies);
+    rounded_copy(weight, DType::bf16);
+  }
+  CHECK(is_rounded(rounded_copy(weight, DType::f16), weight));
+  fill(weight, 0.3);
+  copies.renew();
+  CHECK(is_rounded(copy, weight));
+  CHECK(is_rounded(rounded_copy(weight, DType::f16), weight));
+}
+
+TEST_CASE("no copy is taken for up to date that a launch leaves behind") {
+  Tensor weight = uniform({64}, -1, 1);
+  detail::RecordedCopies copies;
+  {
+    const detail::RecordedCopies::Recording recording(copies);
+    detail::mark_written(weight, false);
+  }
+  rounded_copy(weight, DType::bf16);
+  const std::uint64_t version = weight.storage()->version();
+  copies.renew();
+  CHECK(weight.storage()->version() > version);
+  weight.storage()->data()[3] = std::byte{0x40};  // what the launch writes
+  CHECK(is_rounded(rounded_copy(weight, DType::bf16), weight));
+}
+
+TEST_CASE("a launch that may leave its writes out begins with copies that are up to date") {
+  Tensor weight = uniform({64}, -1, 1);
+  const Tensor copy = rounded_copy(weight, DType::bf16);
+  detail::RecordedCopies copies;
+  {
+    const detail::RecordedCopies::Recording recording(copies);
+    detail::mark_written(weight, true);
+  }
+  fill(weight, 0.3);
+  copies.renew();
+  CHECK(detail::kept_copy(weight).is_same(copy));
+  CHECK(is_rounded(copy, weight));
+}
+
+TEST_CASE("a copy of a whole array is not that of its part") {
+  const Tensor all = uniform({4, 8}, -1, 1);
+  rounded_copy(all, DType::bf16);
+  CHECK_FALSE(detail::kept_copy(Tensor(all.storage(), 0, {2, 8}, DType::f32)).defined());
 }
 
 TEST_CASE("only f32 is rounded to a kept copy") {

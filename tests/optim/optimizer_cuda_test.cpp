@@ -131,6 +131,24 @@ TEST_CASE("an optimizer writes the rounded copies that are kept on a CUDA device
   }
 }
 
+TEST_CASE("copies that a recorded step does not write are made anew after it", "[cuda]") {
+  RV_NEEDS_CUDA();
+  Tensor weight = random_values({1000}, 1).to(cuda_device);
+  weight.set_grad(full({1000}, 1, {.device = cuda_device}));
+  const auto sgd = make_optimizer("sgd", {{"w", weight}}, {.lr = 0.25});
+  sgd->step();
+  const CudaGraph of_f32(cuda_device, [&] { sgd->launch_step(); });
+  rounded_copy(weight, DType::bf16);
+  const CudaGraph of_bf16(cuda_device, [&] { sgd->launch_step(); });
+  for (const DType dtype : {DType::bf16, DType::f16, DType::bf16})
+    for (const CudaGraph* graph : {&of_f32, &of_bf16, &of_f32}) {
+      check_same(rounded_copy(weight, dtype), weight.to(cpu_device).to(dtype), 0);
+      sgd->prepare_step();
+      graph->launch();
+      check_same(rounded_copy(weight, dtype), weight.to(cpu_device).to(dtype), 0);
+    }
+}
+
 TEST_CASE("a graph reads rounded copies of what its weights hold when it is launched", "[cuda]") {
   RV_NEEDS_CUDA();
   Tensor weight = full({100}, 1, {.device = cuda_device});
