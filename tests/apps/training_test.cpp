@@ -351,6 +351,18 @@ TEST_CASE("on a CUDA device a run is the same as a graph, step by step, and resu
   CHECK(values(parts.path()) == values(graph.path()));
 }
 
+TEST_CASE("on a CUDA device a run with spikes kept as bits is the same", "[cuda]") {
+  RV_NEEDS_CUDA();
+  const test::TemporaryFolder numbers, bits;
+  TrainOptions options = small_options(numbers.path());
+  options.device = "cuda";
+  CHECK(train(options) == 0);
+  options.output_dir = bits.path();
+  options.pack_spikes = "on";
+  CHECK(train(options) == 0);
+  CHECK(values(bits.path()) == values(numbers.path()));
+}
+
 TEST_CASE("on several GPUs steps are the same as graphs and one by one", "[cuda]") {
   RV_NEEDS_CUDA();
   if (cuda_device_count() < 4) SKIP("there are fewer than 4 CUDA devices");
