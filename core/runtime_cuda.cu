@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/detail/cuda_launch.h"
 #include "ranvier/core/detail/cuda_runtime.h"
 
@@ -158,11 +159,12 @@ cudaStream_t stream(Device device) {
 void check(const char* op, cudaError_t status) {
   if (status == cudaSuccess) return;
   cudaGetLastError();
-  fail(
-      ErrorCode::device,
-      "[{}] CUDA reports: {} ({}). It may come from an earlier operation; with RANVIER_CUDA_SYNC=1 "
-      "the one that caused it is named.",
-      op, cudaGetErrorString(status), cudaGetErrorName(status));
+  const LayerName layer = current_layer();
+  fail(ErrorCode::device,
+       "[{}{}] CUDA reports: {} ({}). It may come from an earlier operation; with "
+       "RANVIER_CUDA_SYNC=1 the one that caused it is named.",
+       op, layer == nullptr ? "" : " in " + *layer, cudaGetErrorString(status),
+       cudaGetErrorName(status));
 }
 
 void finish_launch(const char* op, cudaStream_t stream) {

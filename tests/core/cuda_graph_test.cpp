@@ -1,5 +1,6 @@
 #include "ranvier/core/cuda_graph.h"
 
+#include "ranvier/core/activity.h"
 #include "ranvier/core/tape.h"
 #include "tests/support/cuda.h"
 #include "tests/support/errors.h"
@@ -38,7 +39,8 @@ TEST_CASE("work that reads from the device cannot be recorded, and the device go
   RV_NEEDS_CUDA();
   const Tensor x = full({4}, 2, {.device = cuda_device});
   const auto record = [&] { const CudaGraph graph(cuda_device, [&] { to_vector(x); }); };
-  CHECK_ERROR(record(), ErrorCode::device, "CUDA reports");
+  const LayerScope layer("2 Reads");
+  CHECK_ERROR(record(), ErrorCode::device, "[copy in 2 Reads] CUDA reports");
   CHECK(to_vector(x) == std::vector<double>(4, 2.0));
 }
 
