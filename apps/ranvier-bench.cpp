@@ -9,6 +9,7 @@
 #include "apps/bench/benchmark.h"
 #include "apps/bench/compare.h"
 #include "apps/support/run_program.h"
+#include "ranvier/core/autotune.h"
 #include "ranvier/core/build_info.h"
 #include "ranvier/core/dispatch.h"
 #include "ranvier/core/parallel.h"
@@ -79,7 +80,7 @@ int main(int argc, char** argv) {
   std::vector<std::string> names;
   BenchOptions options;
   int threads = 0;
-  bool json = false, compares = false;
+  bool json = false, compares = false, timed = false;
   CompareOptions compare;
   std::string device = "cpu";
   const CLI::Validator positive =
@@ -106,6 +107,9 @@ int main(int argc, char** argv) {
   app.add_option("--threads", threads, "Threads that compute; 0: one per core")
       ->capture_default_str()
       ->check(CLI::Range(0, 1 << 16).description(""));
+  app.add_flag(
+      "--autotune", timed,
+      "Time a CUDA device's algorithms of products and\nconvolutions and keep the fastest");
   app.add_flag("--json", json, "Print one JSON object a line instead of a table");
   CLI::Option* const compare_flag =
       app.add_flag("--compare", compares,
@@ -121,7 +125,10 @@ int main(int argc, char** argv) {
       for (const auto& [name, group] : groups) names.push_back(name);
     if (threads > 0) ranvier::set_num_threads(threads);
     options.device = ranvier::parse_device(device);
+    RV_CHECK(!timed || options.device != ranvier::cpu_device,
+             "--autotune is of CUDA devices; got --device {}.", device);
     ranvier::require_available(options.device);
+    ranvier::set_autotune(timed);
     if (compare.script.empty()) compare.script = default_peers_script();
     return run(names, options, compares ? std::optional(compare) : std::nullopt, json);
   });

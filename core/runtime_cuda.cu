@@ -8,6 +8,7 @@
 #include "ranvier/core/activity.h"
 #include "ranvier/core/detail/cuda_launch.h"
 #include "ranvier/core/detail/cuda_runtime.h"
+#include "ranvier/core/detail/cuda_timing.h"
 
 namespace ranvier::cuda {
 namespace {
@@ -170,10 +171,13 @@ void check(const char* op, cudaError_t status) {
 void finish_launch(const char* op, cudaStream_t stream) {
   launch_count.fetch_add(1, std::memory_order_relaxed);
   check(op, cudaGetLastError());
-  if (!wait_for_each_launch()) return;
+  if (wait_for_each_launch() && !is_recorded(op, stream)) check(op, cudaStreamSynchronize(stream));
+}
+
+bool is_recorded(const char* op, cudaStream_t stream) {
   cudaStreamCaptureStatus capturing = cudaStreamCaptureStatusNone;
   check(op, cudaStreamIsCapturing(stream, &capturing));
-  if (capturing == cudaStreamCaptureStatusNone) check(op, cudaStreamSynchronize(stream));
+  return capturing != cudaStreamCaptureStatusNone;
 }
 
 }  // namespace ranvier::cuda

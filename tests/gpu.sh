@@ -128,6 +128,7 @@ fi
 if wanted bench; then
   section 'Benchmarks'
   run 120 "$bin"/ranvier-bench --device cuda copy neurons delays fused linear-lif csnn mlp ssc || failed=1
+  run 60 "$bin"/ranvier-bench --device cuda --autotune csnn mlp ssc || failed=1
 fi
 
 if wanted train; then

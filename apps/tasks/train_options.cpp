@@ -44,6 +44,10 @@ void add_machine_options(CLI::App& app, TrainOptions& o) {
   add("--device", o.device, "cpu or cuda[:index]");
   add("--threads", o.threads, "Threads that compute; 0: one per core");
   add("--amp", o.amp, "none; bf16 or (CUDA) f16: products in 16 bit");
+  app.add_flag("--tf32", o.tf32, "CUDA: f32 products take TF32, 10 bit fractions")
+      ->group("Machine");
+  app.add_flag("--autotune", o.autotune, "CUDA: keep the algorithms that time fastest")
+      ->group("Machine");
   add("--graph", o.graph, "on: record a CUDA device's step and repeat it; off");
   add("--pack-spikes", o.pack_spikes, "Spikes kept as bits: auto, on a CPU; on; off");
   app.add_flag("--no-fuse", o.no_fuse, "Run every layer on its own")->group("Machine");
@@ -61,6 +65,24 @@ void add_rank_options(CLI::App& app, TrainOptions& o) {
       ->group("Several ranks (mpirun)");
   add("--transport", o.transport, "auto: mpi if mpirun started it; self; mpi; nccl");
   add("--patience", o.patience, "Seconds of silence until a rank counts as lost");
+}
+
+// Options that only a CUDA device, or only a CPU, makes something of.
+void check_device_options(const TrainOptions& o) {
+  const bool on_cuda = parse_device(o.device) != cpu_device;
+  const auto needs_cuda = [&](bool given, const char* option) {
+    RV_CHECK(on_cuda || !given, "{} is of CUDA devices; got --device {}.", option, o.device);
+  };
+  needs_cuda(o.tf32, "--tf32");
+  needs_cuda(o.autotune, "--autotune");
+  RV_CHECK(on_cuda || o.amp != "f16", "--amp f16 is of CUDA devices; with --device {} use bf16.",
+           o.device);
+  RV_CHECK(!(o.autotune && o.deterministic),
+           "--autotune chooses by timing, which --deterministic rules out; leave out one of them.");
+  RV_CHECK(
+      !on_cuda || !o.speculate,
+      "--speculate is of CPUs, neurons on CUDA devices wait for their states; got --device {}.",
+      o.device);
 }
 
 }  // namespace
@@ -126,10 +148,6 @@ void check_train_options(const TrainOptions& o) {
   at_least("data-shards", o.data_shards, 0);
   RV_CHECK(!o.speculate || o.time_shards > 1,
            "--speculate needs --time-shards of 2 or more; got {}.", o.time_shards);
-  RV_CHECK(
-      !o.speculate || parse_device(o.device) == cpu_device,
-      "--speculate is of CPUs, neurons on CUDA devices wait for their states; got --device {}.",
-      o.device);
   RV_CHECK(o.time_shards <= o.steps, "--time-shards {} cannot share sequences of {} steps.",
            o.time_shards, o.steps);
   batch_norm_mode(o.bn_mode);
@@ -143,8 +161,7 @@ void check_train_options(const TrainOptions& o) {
   RV_CHECK(o.graph == "on" || o.graph == "off", "--graph must be on or off; got '{}'.", o.graph);
   RV_CHECK(o.amp == "none" || o.amp == "bf16" || o.amp == "f16",
            "--amp must be none, bf16 or f16; got '{}'.", o.amp);
-  RV_CHECK(o.amp != "f16" || parse_device(o.device) != cpu_device,
-           "--amp f16 is of CUDA devices; with --device {} use bf16.", o.device);
+  check_device_options(o);
 }
 
 }  // namespace ranvier::apps

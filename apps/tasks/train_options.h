@@ -37,6 +37,7 @@ struct TrainOptions {
   std::optional<std::filesystem::path> resume{};  ///< empty path: the output directory's checkpoint
   int workers = 1;
   std::string amp = "none";
+  bool tf32 = false, autotune = false;
   std::string graph = "on";
   bool no_fuse = false;
   std::string pack_spikes = "auto";

@@ -77,6 +77,8 @@ void agree_on_options(const Ranks& ranks, const Task& task, const TrainOptions& 
                    {"--deterministic", text(options.deterministic)},
                    {"--no-fuse", text(options.no_fuse)},
                    {"--pack-spikes", options.pack_spikes},
+                   {"--tf32", text(options.tf32)},
+                   {"--autotune", text(options.autotune)},
                    {"--graph", options.graph},
                    {"--eval-only", text(options.eval_only)},
                    {"a checkpoint to resume", text(resumes)},

@@ -11,6 +11,8 @@
 #include "apps/training/output_directory.h"
 #include "apps/training/rank_start.h"
 #include "apps/training/training_report.h"
+#include "ranvier/core/autocast.h"
+#include "ranvier/core/autotune.h"
 #include "ranvier/core/build_info.h"
 #include "ranvier/core/parallel.h"
 #include "ranvier/core/tape.h"
@@ -110,6 +112,8 @@ Training::Training(Task& task, const TrainOptions& options, const Ranks& ranks)
                                             .warmup = options.warmup * train_feed_->batches()})),
       step_(task, options, ranks, *optimizer_),
       test_(task, options, ranks, step_) {
+  set_tf32(options_.tf32);
+  set_autotune(options_.autotune);
   task_.network.set_fuse(!options_.no_fuse);
   task_.network.set_packing(spike_packing(options_.pack_spikes));
   if (compute_dtype(options_) == DType::f16) optimizer_->set_loss_scale(LossScale(device_));

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "ranvier/core/autocast.h"
+#include "ranvier/core/autotune.h"
 #include "ranvier/core/detail/cuda_launch.h"
+#include "ranvier/core/detail/cuda_timing.h"
 #include "ranvier/core/storage.h"
 #include "ranvier/ops/conv/detail/cudnn.h"
 
@@ -54,7 +56,7 @@ struct Key {
   int device = 0;
   ConvShape shape;
   DType compute = DType::f32;
-  bool tf32 = false;
+  bool tf32 = false, timed = false;
 
   auto operator<=>(const Key&) const = default;
 };
@@ -198,19 +200,10 @@ void choose(cudnnHandle_t handle, Plan& plan) {
 }
 
 template <class Pass>
-bool run_as(cudnnHandle_t handle, Device device, Plan& plan, const ConvArrays& arrays) {
-  while (!plan.choices.empty()) {
-    const Choice choice = plan.choices.front();
-    const Storage workspace(choice.workspace_bytes, device);
-    const cudnnStatus_t status = Pass::run(handle, plan, choice, arrays, workspace.data());
-    if (!is_unsupported(status)) {
-      check(status);
-      finish_launch(op, stream(device));
-      return true;
-    }
-    plan.choices.erase(plan.choices.begin());
-  }
-  return false;
+cudnnStatus_t run_choice(cudnnHandle_t handle, Device device, const Plan& plan,
+                         const Choice& choice, const ConvArrays& arrays) {
+  const Storage workspace(choice.workspace_bytes, device);
+  return Pass::run(handle, plan, choice, arrays, workspace.data());
 }
 
 cudnnHandle_t handle_on(Device device) {
@@ -231,16 +224,34 @@ bool fits_cudnn(const ConvShape& s) {
                    s.dilation[1]}) <= most;
 }
 
-std::unique_ptr<Plan> make_plan(const Key& key, cudnnHandle_t handle) {
+template <class Pass>
+std::unique_ptr<Plan> make_plan(const Key& key, cudnnHandle_t handle, Device device,
+                                const ConvArrays& arrays) {
   auto plan = std::make_unique<Plan>();
   describe(key, *plan);
-  if (key.result == ConvResult::y)
-    choose<Forward>(handle, *plan);
-  else if (key.result == ConvResult::x)
-    choose<BackwardData>(handle, *plan);
-  else
-    choose<BackwardFilter>(handle, *plan);
+  choose<Pass>(handle, *plan);
+  if (key.timed)
+    fastest_first(op, stream(device), plan->choices, [&](const Choice& choice) {
+      return run_choice<Pass>(handle, device, *plan, choice, arrays) == CUDNN_STATUS_SUCCESS;
+    });
   return plan;
+}
+
+template <class Pass>
+bool run_planned(const Key& key, std::unique_ptr<Plan>& plan, cudnnHandle_t handle, Device device,
+                 const ConvArrays& arrays) {
+  if (plan == nullptr) plan = make_plan<Pass>(key, handle, device, arrays);
+  while (!plan->choices.empty()) {
+    const cudnnStatus_t status =
+        run_choice<Pass>(handle, device, *plan, plan->choices.front(), arrays);
+    if (!is_unsupported(status)) {
+      check(status);
+      finish_launch(op, stream(device));
+      return true;
+    }
+    plan->choices.erase(plan->choices.begin());
+  }
+  return false;
 }
 
 }  // namespace
@@ -248,7 +259,12 @@ std::unique_ptr<Plan> make_plan(const Key& key, cudnnHandle_t handle) {
 bool run_cudnn(ConvResult result, const ConvShape& shape, DType compute, Device device,
                const ConvArrays& arrays) {
   if (!fits_cudnn(shape)) return false;
-  const Key key{result, device.index, shape, compute, compute == DType::f32 && tf32()};
+  const Key key{.result = result,
+                .device = device.index,
+                .shape = shape,
+                .compute = compute,
+                .tf32 = compute == DType::f32 && tf32(),
+                .timed = autotune()};
   static std::mutex mutex;  // also for the handles, which take one call at a time
   static auto& plans = *new std::map<Key, std::unique_ptr<Plan>>;
   constexpr std::size_t capacity = 1024;  // shapes that vary without end do not fill memory
@@ -256,10 +272,9 @@ bool run_cudnn(ConvResult result, const ConvShape& shape, DType compute, Device 
   const cudnnHandle_t handle = handle_on(device);
   if (plans.size() >= capacity && !plans.contains(key)) plans.clear();
   std::unique_ptr<Plan>& plan = plans[key];
-  if (plan == nullptr) plan = make_plan(key, handle);
-  if (result == ConvResult::y) return run_as<Forward>(handle, device, *plan, arrays);
-  if (result == ConvResult::x) return run_as<BackwardData>(handle, device, *plan, arrays);
-  return run_as<BackwardFilter>(handle, device, *plan, arrays);
+  if (result == ConvResult::y) return run_planned<Forward>(key, plan, handle, device, arrays);
+  if (result == ConvResult::x) return run_planned<BackwardData>(key, plan, handle, device, arrays);
+  return run_planned<BackwardFilter>(key, plan, handle, device, arrays);
 }
 
 }  // namespace ranvier::cuda

@@ -10,9 +10,12 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "ranvier/core/autocast.h"
+#include "ranvier/core/autotune.h"
 #include "ranvier/core/detail/cuda_launch.h"
+#include "ranvier/core/detail/cuda_timing.h"
 #include "ranvier/core/detail/tensor_kernels.h"
 #include "ranvier/ops/matmul/detail/cuda_operand.h"
 #include "ranvier/ops/matmul/detail/matmul_gradients.h"
@@ -55,20 +58,25 @@ struct Key {
   int device = 0;
   Gemm spec;
   DType result = DType::f32;
-  bool tf32 = false;
+  bool tf32 = false, timed = false;
   cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;  // asked for
   std::uint32_t a_alignment = 0, b_alignment = 0, c_alignment = 0, vector_alignment = 0;
 
   auto operator<=>(const Key&) const = default;
 };
 
+// An algorithm and the memory it needs.
+struct Choice {
+  cublasLtMatmulAlgo_t algorithm;
+  std::size_t workspace_bytes;
+};
+
 struct Plan {
   Operation operation;
   Layout first, second, result;
-  cublasLtMatmulAlgo_t algorithm{};
-  std::size_t workspace_bytes = 0;
-  bool extended = false;  // has the epilogue that was asked for
-  bool exists = true;     // or else cuBLASLt cannot write such a 16-bit result
+  std::vector<Choice> choices{};  // the first is used
+  bool extended = false;          // has the epilogue that was asked for
+  bool exists = true;             // or else cuBLASLt cannot write such a 16-bit result
 };
 
 cudaDataType_t data_type(DType dtype) {
@@ -145,18 +153,19 @@ void make_preference(const char* op, const Key& key, Preference& preference) {
   limit(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, key.c_alignment);
 }
 
-// True if cuBLASLt has an algorithm for the plan, which is chosen.
-bool choose_algorithm(cublasLtHandle_t handle, const Preference& preference, Plan& plan) {
-  cublasLtMatmulHeuristicResult_t found{};
+// True if cuBLASLt has algorithms for the plan, of which the first `most` are taken.
+bool choose_algorithms(cublasLtHandle_t handle, const Preference& preference, int most,
+                       Plan& plan) {
+  std::vector<cublasLtMatmulHeuristicResult_t> found(static_cast<std::size_t>(most));
   int number = 0;
   const cublasStatus_t status =
       cublasLtMatmulAlgoGetHeuristic(handle, plan.operation, plan.first, plan.second, plan.result,
-                                     plan.result, preference, 1, &found, &number);
-  if (status != CUBLAS_STATUS_SUCCESS || number == 0 || found.state != CUBLAS_STATUS_SUCCESS)
-    return false;
-  plan.algorithm = found.algo;
-  plan.workspace_bytes = found.workspaceSize;
-  return true;
+                                     plan.result, preference, most, found.data(), &number);
+  if (status != CUBLAS_STATUS_SUCCESS) return false;
+  found.resize(static_cast<std::size_t>(number));
+  for (const cublasLtMatmulHeuristicResult_t& one : found)
+    if (one.state == CUBLAS_STATUS_SUCCESS) plan.choices.push_back({one.algo, one.workspaceSize});
+  return !plan.choices.empty();
 }
 
 // With the epilogue that is asked for and its vector, if cuBLASLt has one and `extended`.
@@ -166,14 +175,15 @@ std::unique_ptr<Plan> make_plan(const char* op, const Key& key, const void* vect
   Preference preference;
   make_preference(op, key, preference);
   const cublasLtHandle_t with = handle(op, key.device);
+  const int most = key.timed ? 16 : 1;
   if (extended && key.epilogue != CUBLASLT_EPILOGUE_DEFAULT) {
     set(op, plan->operation, CUBLASLT_MATMUL_DESC_EPILOGUE, key.epilogue);
     set(op, plan->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, vector);
-    plan->extended = choose_algorithm(with, preference, *plan);
+    plan->extended = choose_algorithms(with, preference, most, *plan);
     if (plan->extended) return plan;
     set(op, plan->operation, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_DEFAULT);
   }
-  plan->exists = choose_algorithm(with, preference, *plan);
+  plan->exists = choose_algorithms(with, preference, most, *plan);
   if (!plan->exists && (key.result == DType::f32 || key.result == DType::f64))
     fail(ErrorCode::device, "[{}] cuBLASLt has no algorithm for ({}, {}) by ({}, {}) in {}.", op,
          key.spec.m, key.spec.k, key.spec.k, key.spec.n, key.spec.compute);
@@ -188,9 +198,9 @@ struct Operands {
   void* c;
 };
 
-cublasStatus_t run(const char* op, const Key& key, const Plan& plan, const Operands& arrays,
-                   cudaStream_t on) {
-  const Storage workspace(plan.workspace_bytes, Device{DeviceType::cuda, key.device});
+cublasStatus_t run(const char* op, const Key& key, const Plan& plan, const Choice& choice,
+                   const Operands& arrays, cudaStream_t on) {
+  const Storage workspace(choice.workspace_bytes, Device{DeviceType::cuda, key.device});
   const float one = 1, zero = 0;
   const double one_f64 = 1, zero_f64 = 0;
   const bool f64 = key.spec.compute == DType::f64;
@@ -198,7 +208,7 @@ cublasStatus_t run(const char* op, const Key& key, const Plan& plan, const Opera
   const void* const beta = f64 ? static_cast<const void*>(&zero_f64) : &zero;
   return cublasLtMatmul(handle(op, key.device), plan.operation, alpha, arrays.b, plan.first,
                         arrays.a, plan.second, beta, arrays.c, plan.result, arrays.c, plan.result,
-                        &plan.algorithm, workspace.data(), plan.workspace_bytes, on);
+                        &choice.algorithm, workspace.data(), choice.workspace_bytes, on);
 }
 
 // What is left to do of a product.
@@ -214,14 +224,23 @@ Outcome run_planned(const char* op, const Key& key, const Operands& arrays, cuda
   const std::scoped_lock lock(mutex);
   if (plans.size() >= capacity && !plans.contains(key)) plans.clear();
   std::unique_ptr<Plan>& plan = plans[key];
-  if (plan == nullptr) plan = make_plan(op, key, arrays.vector, true);
+  const auto run_choice = [&](const Choice& choice) {
+    return run(op, key, *plan, choice, arrays, on);
+  };
+  const auto make = [&](const void* vector, bool extended) {
+    plan = make_plan(op, key, vector, extended);
+    fastest_first(op, on, plan->choices, [&](const Choice& choice) {
+      return run_choice(choice) == CUBLAS_STATUS_SUCCESS;
+    });
+  };
+  if (plan == nullptr) make(arrays.vector, true);
   if (!plan->exists) return {false, false};
   if (plan->extended) set(op, plan->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, arrays.vector);
-  cublasStatus_t status = run(op, key, *plan, arrays, on);
+  cublasStatus_t status = run_choice(plan->choices.front());
   if (plan->extended && status == CUBLAS_STATUS_NOT_SUPPORTED) {
-    plan = make_plan(op, key, nullptr, false);  // the heuristic found what does not exist
+    make(nullptr, false);  // the heuristic found what does not exist
     if (!plan->exists) return {false, false};
-    status = run(op, key, *plan, arrays, on);
+    status = run_choice(plan->choices.front());
   }
   check(op, status);
   finish_launch(op, on);
@@ -256,6 +275,7 @@ void multiply(const char* op, const Gemm& spec, const Tensor& a, const Tensor& b
                 .spec = spec,
                 .result = c.dtype(),
                 .tf32 = spec.compute == DType::f32 && tf32(),
+                .timed = autotune(),
                 .epilogue = adds_bias ? CUBLASLT_EPILOGUE_BIAS
                             : adds_up ? CUBLASLT_EPILOGUE_BGRADA
                                       : CUBLASLT_EPILOGUE_DEFAULT,

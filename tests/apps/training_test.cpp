@@ -319,6 +319,13 @@ TEST_CASE("options out of range are refused by name") {
               "3 data x 1 time shards need 3 ranks, but 1 were started");
   CHECK_ERROR(train(with(&O::optimizer, "lion")), code, "lion");
   CHECK_ERROR(train(with(&O::scheduler, "magic")), code, "magic");
+  CHECK_ERROR(prepare(with(&O::tf32, true)), code, "--tf32 is of CUDA devices; got --device cpu.");
+  CHECK_ERROR(prepare(with(&O::autotune, true)), code, "--autotune is of CUDA devices");
+  TrainOptions timed = with(&O::autotune, true);
+  timed.device = "cuda";
+  timed.deterministic = true;
+  CHECK_ERROR(prepare(timed), code,
+              "--autotune chooses by timing, which --deterministic rules out");
   TrainOptions alone = with(&O::pack_spikes, "on");
   alone.no_fuse = true;
   CHECK_ERROR(prepare(alone), code, "--pack-spikes on needs fused layers; leave out --no-fuse.");

@@ -193,15 +193,16 @@ std::uint32_t alignment_of(const void* array) {
   return static_cast<std::uint32_t>(address & (~address + 1));
 }
 
-/// How an algorithm adds up: in the first of these ways that the preference allows and has memory
-/// for.
-cublasLtReductionScheme_t best_reduction(const MatmulPreference& preference) {
-  if (preference.most_workspace < workspace_bytes) return CUBLASLT_REDUCTION_SCHEME_NONE;
-  for (const auto reduction :
-       {CUBLASLT_REDUCTION_SCHEME_INPLACE, CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE,
-        CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE})
-    if ((preference.reductions & reduction) != 0) return reduction;
-  return CUBLASLT_REDUCTION_SCHEME_NONE;
+/// How algorithms add up that the preference allows and has memory for, the proposed one first.
+std::vector<cublasLtReductionScheme_t> reductions(const MatmulPreference& preference) {
+  std::vector<cublasLtReductionScheme_t> allowed;
+  if (preference.most_workspace >= workspace_bytes)
+    for (const auto reduction :
+         {CUBLASLT_REDUCTION_SCHEME_INPLACE, CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE,
+          CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE})
+      if ((preference.reductions & reduction) != 0) allowed.push_back(reduction);
+  allowed.push_back(CUBLASLT_REDUCTION_SCHEME_NONE);
+  return allowed;
 }
 
 cublasStatus_t status_of(Answer answer) {
@@ -333,14 +334,16 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle,
   if (!product.is_supported()) return CUBLAS_STATUS_NOT_SUPPORTED;
   const cublasStatus_t answer = status_of(answer_to(LibraryCall::matmul_heuristic));
   if (answer != CUBLAS_STATUS_SUCCESS) return answer;
-  found->algo.reduction = best_reduction(*preference);
-  found->algo.workspace_bytes =
-      found->algo.reduction == CUBLASLT_REDUCTION_SCHEME_NONE ? 0 : workspace_bytes;
-  std::copy_n(preference->least_alignment, 4, found->algo.least_alignment);
-  found->algo.least_of_bias = alignment_of(operation->bias);
-  found->workspaceSize = found->algo.workspace_bytes;
-  found->state = CUBLAS_STATUS_SUCCESS;
-  *number = 1;
+  for (const cublasLtReductionScheme_t reduction : reductions(*preference)) {
+    if (*number == most) break;
+    cublasLtMatmulHeuristicResult_t& one = found[(*number)++];
+    one.algo.reduction = reduction;
+    one.algo.workspace_bytes = reduction == CUBLASLT_REDUCTION_SCHEME_NONE ? 0 : workspace_bytes;
+    std::copy_n(preference->least_alignment, 4, one.algo.least_alignment);
+    one.algo.least_of_bias = alignment_of(operation->bias);
+    one.workspaceSize = one.algo.workspace_bytes;
+    one.state = CUBLAS_STATUS_SUCCESS;
+  }
   return CUBLAS_STATUS_SUCCESS;
 }
 
