@@ -64,10 +64,6 @@ std::string advice(Device device) {
   return " A smaller batch, packed spikes or shards of time need less.";
 }
 
-}  // namespace
-
-namespace {
-
 using KeptBlocks = std::map<std::size_t, std::vector<void*>>;
 
 /// A block in use, and the layer that asked for it.
@@ -131,8 +127,7 @@ struct CachingAllocator::Pool {
   [[noreturn]] void fail_full(std::size_t asked) const {
     const std::string activity = current_activity();
     fail(ErrorCode::device,
-         "[{}] out of memory on {}: asked for {} with {} in use (at most {} so "
-         "far){}.{}",
+         "[{}] out of memory on {}: asked for {} with {} in use (at most {} so far){}.{}",
          activity.empty() ? "allocator" : activity, device,
          amount(static_cast<std::int64_t>(asked)), amount(stats.bytes_in_use),
          amount(stats.peak_bytes_in_use), holders(layers()), advice(device));
