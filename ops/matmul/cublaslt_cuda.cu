@@ -74,9 +74,9 @@ struct Choice {
 struct Plan {
   Operation operation;
   Layout first, second, result;
-  std::vector<Choice> choices{};  // the first is used
-  bool extended = false;          // has the epilogue that was asked for
-  bool exists = true;             // or else cuBLASLt cannot write such a 16-bit result
+  std::vector<Choice> choices;  // the first is used
+  bool extended = false;        // has the epilogue that was asked for
+  bool exists = true;           // or else cuBLASLt cannot write such a 16-bit result
 };
 
 cudaDataType_t data_type(DType dtype) {
@@ -153,18 +153,20 @@ void make_preference(const char* op, const Key& key, Preference& preference) {
   limit(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, key.c_alignment);
 }
 
+constexpr int most_choices = 16;
+
 // True if cuBLASLt has algorithms for the plan, of which the first `most` are taken.
 bool choose_algorithms(cublasLtHandle_t handle, const Preference& preference, int most,
                        Plan& plan) {
-  std::vector<cublasLtMatmulHeuristicResult_t> found(static_cast<std::size_t>(most));
+  cublasLtMatmulHeuristicResult_t found[most_choices] = {};
   int number = 0;
   const cublasStatus_t status =
       cublasLtMatmulAlgoGetHeuristic(handle, plan.operation, plan.first, plan.second, plan.result,
-                                     plan.result, preference, most, found.data(), &number);
+                                     plan.result, preference, most, found, &number);
   if (status != CUBLAS_STATUS_SUCCESS) return false;
-  found.resize(static_cast<std::size_t>(number));
-  for (const cublasLtMatmulHeuristicResult_t& one : found)
-    if (one.state == CUBLAS_STATUS_SUCCESS) plan.choices.push_back({one.algo, one.workspaceSize});
+  for (int i = 0; i < number; ++i)
+    if (found[i].state == CUBLAS_STATUS_SUCCESS)
+      plan.choices.push_back({found[i].algo, found[i].workspaceSize});
   return !plan.choices.empty();
 }
 
@@ -175,7 +177,7 @@ std::unique_ptr<Plan> make_plan(const char* op, const Key& key, const void* vect
   Preference preference;
   make_preference(op, key, preference);
   const cublasLtHandle_t with = handle(op, key.device);
-  const int most = key.timed ? 16 : 1;
+  const int most = key.timed ? most_choices : 1;
   if (extended && key.epilogue != CUBLASLT_EPILOGUE_DEFAULT) {
     set(op, plan->operation, CUBLASLT_MATMUL_DESC_EPILOGUE, key.epilogue);
     set(op, plan->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, vector);
