@@ -16,6 +16,8 @@ else
   cuobjdump=$(PATH=$PATH:$(dirname "$nvcc"):/usr/local/cuda/bin command -v cuobjdump) ||
     skip "cuobjdump is not on the PATH or beside nvcc; name it in CUOBJDUMP"
 fi
+export PATH=$PATH:$(dirname "$cuobjdump"):${NVDISASM_PATH:-}  # it calls nvdisasm
+command -v nvdisasm >/dev/null || skip "nvdisasm is not on the PATH or beside cuobjdump"
 
 failed=0
 for kernels in neurons/scan_{f32,bf16,f16} fused/forward fused/backward_{f32,bf16,f16}; do
