@@ -63,14 +63,19 @@ bool treats_samples_apart(AnyModule& module) {
          module.as<Dropout>() || module.as<MaxPool2d>() || module.as<AvgPool2d>();
 }
 
+/// What a linear layer or a convolution multiplies by; null for other modules.
+const Tensor* weight_of(AnyModule& module) {
+  if (const Linear* linear = module.as<Linear>()) return &linear->weight;
+  if (const Conv2d* conv = module.as<Conv2d>()) return &conv->weight;
+  return nullptr;
+}
+
 /// Adds what such a module costs.
 void add_work(AnyModule& module, StaticWork& work) {
-  const Linear* const linear = module.as<Linear>();
-  const Conv2d* const conv = module.as<Conv2d>();
-  if (linear == nullptr && conv == nullptr) return;
-  const Tensor& weight = linear != nullptr ? linear->weight : conv->weight;
-  work.weights += weight.numel();
-  work.fan_in = weight.numel() / weight.size(weight.rank() - 1);
+  const Tensor* const weight = weight_of(module);
+  if (weight == nullptr) return;
+  work.weights += weight->numel();
+  work.fan_in = weight->numel() / weight->size(weight->rank() - 1);
 }
 
 }  // namespace
@@ -100,11 +105,11 @@ bool Sequential::hands_on_bits(std::size_t index, Device device) {
   return wanted && feeds_product(index);
 }
 
-// Whether spikes that leave module `index` reach a product that takes them packed.
+// Whether spikes that leave module `index` reach a product that takes them packed: not one in f64.
 bool Sequential::feeds_product(std::size_t index) {
   for (std::size_t i = index + 1; i < entries_.size(); ++i) {
     AnyModule& module = entries_[i].module;
-    if (module.as<Linear>() || module.as<Conv2d>()) return true;
+    if (const Tensor* const weight = weight_of(module)) return weight->dtype() == DType::f32;
     if (!module.as<Flatten>() && !module.as<MaxPool2d>()) return false;
   }
   return false;

@@ -41,7 +41,8 @@ enum class SpikePacking {
 /// the same bit for bit and gradients to rounding. A neuron hands its spikes to a Linear or Conv2d
 /// as packed bits, which lose nothing, but sparse ones are multiplied event by event, equal to the
 /// dense product to rounding; on a CUDA device they stay numbers unless `set_packing` asks for
-/// bits. `set_fuse(false)` or an observer make every module run alone on numbers.
+/// bits, and wherever the product is of f64. `set_fuse(false)` or an observer make every module run
+/// alone on numbers.
 class Sequential {
  public:
   static constexpr std::string_view kind = "Sequential";

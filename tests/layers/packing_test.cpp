@@ -39,6 +39,14 @@ std::vector<Case> cases(std::int64_t width) {
            uniform({6, 4, 9}, 0, 3)}};
 }
 
+/// Makes a network one of f64.
+struct WidenTensors final : Visitor {
+  void on_parameter(const std::string&, Tensor& tensor) override {
+    tensor = tensor.detach().to(DType::f64).set_requires_grad(true);
+  }
+  void on_buffer(const std::string&, Tensor& tensor) override { tensor = tensor.to(DType::f64); }
+};
+
 /// What a pass forward and back makes, and what it keeps in between.
 struct Pass {
   Tensor output;
@@ -81,6 +89,24 @@ TEST_CASE(
       const Pass packed = pass(of, packing, cpu_device);
       CHECK(packed.bytes_kept < numbers.bytes_kept);
       check_equal(packed, numbers, 1e-5);
+    }
+  }
+}
+
+TEST_CASE("spikes stay numbers for products of f64") {
+  for (const Case& of : cases(20)) {
+    CAPTURE(of.name);
+    seed(7);
+    Sequential network = of.network();
+    WidenTensors widen;
+    network.visit(widen);
+    const Tensor x = of.x.to(DType::f64);
+    network.set_packing(SpikePacking::off);
+    const Tensor numbers = network(x);
+    CHECK(numbers.dtype() == DType::f64);
+    for (const SpikePacking packing : {SpikePacking::automatic, SpikePacking::on}) {
+      network.set_packing(packing);
+      CHECK(same_bits(network(x), numbers));
     }
   }
 }
