@@ -21,9 +21,10 @@ Shard Delay::operator()(const Tensor& x, const State& state) {
   RV_CHECK(!input_is_static(),
            "[Delay] a static input has no time axis to delay along; put the layer behind the "
            "neurons that show it.");
+  const bool learns = grad_needed({x, share});
   if (grad_needed({share})) copy_into(share, clamp(share.detach(), 0, 1));
   const NeuronState before =
-      state_before(state, 1, x.shape().with(0, options.max_delay),
+      state_before(state, learns, 1, x.shape().with(0, options.max_delay),
                    {.dtype = detail::computed_dtype(x.dtype()), .device = x.device()});
   DelayResult result = delay(x, steps(), before.at_rest() ? Tensor() : before.variables()[0],
                              {.max_delay = options.max_delay,
@@ -31,7 +32,7 @@ Shard Delay::operator()(const Tensor& x, const State& state) {
                               .final_state = state_wanted(state)});
   const NeuronState after =
       result.state.defined() ? NeuronState({result.state}) : NeuronState::not_kept();
-  return {std::move(result.output), state_after(state, after)};
+  return {std::move(result.output), state_after(state, learns, after)};
 }
 
 }  // namespace ranvier

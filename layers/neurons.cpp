@@ -1,5 +1,6 @@
 #include "ranvier/layers/neurons.h"
 
+#include "ranvier/core/tape.h"
 #include "ranvier/layers/shard_context.h"
 #include "ranvier/ops/neurons/speculative_scan.h"
 
@@ -24,7 +25,8 @@ Shard NeuronLayer::run(const Tensor& x, const State& state, bool packed) const {
 
 Shard NeuronLayer::speculate(const Tensor& x, const State& state, const ScanOptions& options,
                              Speculation& counts) const {
-  const auto before = [&] { return state_before(state, neuron.states(), x, steps > 0); };
+  const bool learns = grad_needed({x}) || grad_needed(neuron.learnables);
+  const auto before = [&] { return state_before(state, learns, neuron.states(), x, steps > 0); };
   ScanResult result;
   if (begins_early(x.device())) {
     SpeculativeScan early(neuron, x, {}, options);
@@ -35,7 +37,7 @@ Shard NeuronLayer::speculate(const Tensor& x, const State& state, const ScanOpti
   } else {
     result = scan(neuron, x, before(), options);
   }
-  return {std::move(result.spikes), state_after(state, result.state)};
+  return {std::move(result.spikes), state_after(state, learns, result.state)};
 }
 
 void NeuronLayer::visit(Visitor& visitor) { visit_learnables(neuron, visitor); }

@@ -81,22 +81,23 @@ StateRelay* state_relay(const State& given) {
   return relay;
 }
 
-NeuronState state_before(const State& given, int count, const Shape& shape,
+NeuronState state_before(const State& given, bool learns, int count, const Shape& shape,
                          const TensorOptions& options) {
   StateRelay* const relay = state_relay(given);
   if (relay == nullptr) return to_neuron_state(given);
   if (!relay->has_before()) return {};
   std::vector<Tensor> variables;
   for (int i = 0; i < count; ++i) variables.push_back(relay->receive_state(shape, options));
-  if (grad_enabled())
+  if (learns)
     relay->attach_exchange(std::make_shared<ReceiveStateBackward>(*relay, variables), {},
                            variables);
   return NeuronState(std::move(variables));
 }
 
-NeuronState state_before(const State& given, int count, const Tensor& x, bool is_static) {
+NeuronState state_before(const State& given, bool learns, int count, const Tensor& x,
+                         bool is_static) {
   const Shape step = is_static ? x.shape() : x.shape().sub(1, x.rank());
-  return state_before(given, count, step,
+  return state_before(given, learns, count, step,
                       {.dtype = detail::computed_dtype(x.dtype()), .device = x.device()});
 }
 
@@ -104,12 +105,12 @@ bool state_wanted(const State& given) {
   return given.keep || (current_relay() != nullptr && current_relay()->has_after());
 }
 
-State state_after(const State& given, const NeuronState& after) {
+State state_after(const State& given, bool learns, const NeuronState& after) {
   StateRelay* const relay = current_relay();
   if (relay != nullptr && relay->has_after()) {
     const std::vector<Tensor>& variables = after.variables();
     for (const Tensor& variable : variables) relay->send_state(variable);
-    if (grad_enabled())
+    if (learns)
       relay->attach_exchange(std::make_shared<SendStateBackward>(*relay, variables), variables, {});
   }
   return kept_state(given, after);

@@ -81,16 +81,21 @@ std::int64_t steps_here(std::int64_t steps);
 /// and after, and yet a state was `given`.
 StateRelay* state_relay(const State& given);
 
-/// For modules that exchange their states whole. The state to begin with, `count` variables of
-/// `shape`: the one that was given, or under a context the one that the rank before hands on.
-NeuronState state_before(const State& given, int count, const Shape& shape,
+// For modules that exchange their states whole. Its gradient travels back where the module
+// `learns`: a gradient is needed of what it is given besides the state, which is the same on all
+// ranks.
+
+/// The state to begin with, `count` variables of `shape`: the one that was given, or under a
+/// context the one that the rank before hands on.
+NeuronState state_before(const State& given, bool learns, int count, const Shape& shape,
                          const TensorOptions& options);
 /// As above, of neurons: variables shaped like a step of x.
-NeuronState state_before(const State& given, int count, const Tensor& x, bool static_input);
+NeuronState state_before(const State& given, bool learns, int count, const Tensor& x,
+                         bool static_input);
 /// Whether anybody wants the state after such a module that was given `given`.
 bool state_wanted(const State& given);
 /// Hands `after` on to the next rank, and returns it for the caller if that wants it.
-State state_after(const State& given, const NeuronState& after);
+State state_after(const State& given, bool learns, const NeuronState& after);
 
 /// Where a layer of `neuron` counts that may begin before its state is there, and so exchanges it
 /// whole: the same on all ranks. Null: it waits.

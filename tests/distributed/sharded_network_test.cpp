@@ -13,6 +13,8 @@
 #include "ranvier/core/autocast.h"
 #include "ranvier/core/random.h"
 #include "ranvier/distributed/local_transport.h"
+#include "ranvier/layers/batch_norm.h"
+#include "ranvier/layers/delay.h"
 #include "ranvier/layers/event_networks.h"
 #include "ranvier/layers/flatten.h"
 #include "ranvier/layers/linear.h"
@@ -300,6 +302,30 @@ TEST_CASE("time shards hand on states in f32 where activations are of 16 bit") {
     of.x = of.x.to(dtype);
     for (const int time : {2, 3}) CHECK(mismatch_over_local(of, {.time = time}) == "");
   }
+}
+
+TEST_CASE("ranks may share a network whose first layers learn nothing") {
+  test::ShardedCase of = test::sharded_cases().front();
+  of.statistics = test::SharedOver::all;
+  of.network = [] {
+    return Sequential(Delay({.features = 12, .max_delay = 2}),
+                      Linear({.in = 12, .out = 16, .bias = false}), BatchNorm({.features = 16}),
+                      LIF(), Linear({.in = 16, .out = 16, .bias = false}),
+                      BatchNorm({.features = 16}), LIF(), Linear({.in = 16, .out = 4}));
+  };
+  for (const int frozen : {1, 2, 4})  // the last layer that is, after others that are
+    for (const bool speculate : {false, true}) {
+      CAPTURE(frozen, speculate);
+      test::ShardedCase partly = of;
+      partly.network = [&] {
+        Sequential network = of.network();
+        for (auto& [name, tensor] : parameters(network))
+          if (name.front() - '0' <= frozen) tensor.set_requires_grad(false);
+        return network;
+      };
+      for (const int time : {2, 3})
+        CHECK(mismatch_over_local(partly, {.time = time}, 2, {.speculate = speculate}) == "");
+    }
 }
 
 TEST_CASE("parts of a step add up to the gradient of the whole batch") {

@@ -97,7 +97,7 @@ Sequential normed_vectors() {
 struct Trained {
   std::vector<double> losses;
   std::vector<Tensor> outputs;    ///< at all steps of time
-  std::vector<Tensor> gradients;  ///< of the last step
+  std::vector<Tensor> gradients;  ///< of the last step and what is learned
   NamedTensors state;
 };
 
@@ -115,7 +115,7 @@ Trained train(const ShardedCase& of, int training_steps, Device device, const St
     if (i + 1 < training_steps) optimizer.step();
   }
   for (const NamedTensor& parameter : parameters(network))
-    result.gradients.push_back(parameter.tensor.grad());
+    if (parameter.tensor.requires_grad()) result.gradients.push_back(parameter.tensor.grad());
   result.state = state_dict(network);
   return result;
 }
