@@ -55,6 +55,13 @@ TEST_CASE("under bf16 products round their operands and sum in f32", "[autocast]
                random_values({rows, 65}, 1), random_values({65, 40}, 2),
                random_values({rows, 40}, 3));
   }
+  SECTION("linear, sums of one number less than tiles take at once") {
+    const auto [rows, in, out] = GENERATE(table<std::int64_t, std::int64_t, std::int64_t>(
+        {{37, 63, 100}, {65, 63, 33}, {130, 2047, 33}, {63, 144, 18}, {66, 63, 31}}));
+    check_bf16([](const Tensor& x, const Tensor& w) { return linear(x, w); },
+               random_values({rows, in}, 1), random_values({in, out}, 2),
+               random_values({rows, out}, 3));
+  }
   SECTION("linear with a large weight") {
     check_bf16([](const Tensor& x, const Tensor& w) { return linear(x, w); },
                random_values({130, 600}, 1), random_values({600, 500}, 2),

@@ -16,6 +16,16 @@ struct PrimitiveSpec {
   auto operator<=>(const PrimitiveSpec&) const = default;
 };
 
+// Where 31 numbers are left of a sum that is taken 32 at a time, kernels of oneDNN 2.6 that
+// multiply in tiles (AMX) may use one that was not set up, and the processor stops the program.
+bool breaks_tiles(const Gemm& g) { return g.compute == DType::bf16 && g.k % 32 == 31; }
+
+template <class... Layouts>
+dnnl::matmul::primitive_desc describe_product(const Gemm& g, const Layouts&... layouts) {
+  return breaks_tiles(g) ? onednn::describe_without_tiles<dnnl::matmul>(layouts...)
+                         : onednn::describe<dnnl::matmul>(layouts...);
+}
+
 onednn::Primitive make_primitive(const PrimitiveSpec& spec) {
   using Layout = dnnl::memory::desc;
   using Extents = dnnl::memory::dims;
@@ -26,8 +36,8 @@ onednn::Primitive make_primitive(const PrimitiveSpec& spec) {
   const Layout b({g.k, g.n}, type, g.transpose_b ? Extents{1, g.k} : Extents{g.n, 1});
   const Layout bias({1, g.n}, f32, Extents{g.n, 1});
   const Layout c({g.m, g.n}, f32, Extents{g.n, 1});
-  const auto description = spec.bias ? onednn::describe<dnnl::matmul>(a, b, bias, c)
-                                     : onednn::describe<dnnl::matmul>(a, b, c);
+  const auto description =
+      spec.bias ? describe_product(g, a, b, bias, c) : describe_product(g, a, b, c);
   return {dnnl::matmul(description),
           {{DNNL_ARG_SRC, a},
            {DNNL_ARG_WEIGHTS, b},

@@ -3,6 +3,7 @@
 // results do not depend on the number of threads.
 #pragma once
 
+#include <cstring>
 #include <dnnl.hpp>
 #include <map>
 #include <memory>
@@ -62,6 +63,21 @@ typename Op::primitive_desc describe(const Arguments&... arguments) {
 #else
   return typename Op::primitive_desc(typename Op::desc(arguments...), attributes(), engine());
 #endif
+}
+
+/// As `describe`, by kernels that do not multiply in tiles.
+template <class Op, class... Arguments>
+typename Op::primitive_desc describe_without_tiles(const Arguments&... arguments) {
+  const dnnl::primitive_attr attributes = onednn::attributes();
+#if DNNL_VERSION_MAJOR >= 3
+  typename Op::primitive_desc description(engine(), arguments..., attributes);
+#else
+  const typename Op::desc operation(arguments...);  // `next_impl` reads it again
+  typename Op::primitive_desc description(operation, attributes, engine());
+#endif
+  while (std::strstr(description.impl_info_str(), "amx") != nullptr && description.next_impl()) {
+  }
+  return description;
 }
 
 /// As `describe`, for a backward operation of `forward`.
