@@ -79,6 +79,18 @@ TEST_CASE("under bf16 products round their operands and sum in f32", "[autocast]
                random_values({3, 12, 12, 20}, 1), random_values({3, 3, 20, 24}, 2),
                random_values({3, extent, extent, 24}, 3));
   }
+  SECTION("conv2d with strides wider than the image") {
+    const Conv2dOptions options{.stride = {1, 2}, .padding = {1, 1}};
+    check_bf16([&](const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, options); },
+               random_values({3, 5, 1, 40}, 1), random_values({2, 3, 40, 24}, 2),
+               random_values({3, 6, 1, 24}, 3));
+  }
+  SECTION("conv2d with rows of the kernel apart") {
+    const Conv2dOptions options{.dilation = {2, 1}};
+    check_bf16([&](const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, options); },
+               random_values({3, 8, 9, 70}, 1), random_values({2, 3, 70, 24}, 2),
+               random_values({3, 6, 7, 24}, 3));
+  }
 }
 
 TEST_CASE("under bf16 spikes are exact, by events and densely", "[autocast][event]") {

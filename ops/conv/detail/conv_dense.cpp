@@ -158,6 +158,21 @@ Window pixels_of_images(std::int64_t pixels, std::int64_t channels, std::int64_t
   return {.row = first * pixels, .rows = number * pixels, .columns = channels};
 }
 
+// Where kernels of oneDNN 2.6 for the gradient of a bf16 weight add up memory that nobody wrote:
+// strides wider than the image, and, in tiles (AMX), kernels whose rows are apart.
+bool weight_gradient_breaks(const ConvShape& s) {
+  return s.width < s.stride[1] || s.dilation[0] > 1;
+}
+
+// The same from f32 numbers that were rounded to bf16.
+void weight_gradient_of_rounded(const ConvShape& s, const Operand& x, const float* gy, float* gw) {
+  const RoundedArray gradients(gy, s.images * s.out_pixels() * s.out, DType::bf16);
+  if (x.stored == DType::bits) return conv_weight_gradient(s, x, gradients.data(), DType::f32, gw);
+  const RoundedArray values(static_cast<const float*>(x.data), s.images * s.in_pixels() * s.in,
+                            DType::bf16);
+  conv_weight_gradient(s, {values.data(), DType::f32, x.columns}, gradients.data(), DType::f32, gw);
+}
+
 void input_gradient_by_onednn(const ConvShape& shape, const float* gy, const float* weight,
                               DType compute, float* gx) {
   static Cache cache;
@@ -224,6 +239,8 @@ void conv_weight_gradient(const ConvShape& shape, const Operand& x, const float*
     std::fill_n(gw, shape.weight_elements(), 0.0f);
     return;
   }
+  if (compute == DType::bf16 && weight_gradient_breaks(shape))
+    return weight_gradient_of_rounded(shape, x, gy, gw);
   static Cache cache;
   const std::int64_t images = images_per_gradient_part(shape);
   const std::int64_t tasks = (shape.images + images - 1) / images;
