@@ -4,6 +4,7 @@
 #include "ranvier/ops/conv/conv2d.h"
 #include "ranvier/ops/matmul/linear.h"
 #include "ranvier/ops/matmul/matmul.h"
+#include "ranvier/ops/shape/slice.h"
 #include "ranvier/ops/spikes/spikes.h"
 #include "tests/support/catch.h"
 #include "tests/support/event_thresholds.h"
@@ -90,6 +91,20 @@ TEST_CASE("under bf16 products round their operands and sum in f32", "[autocast]
     check_bf16([&](const Tensor& x, const Tensor& w) { return conv2d(x, w, {}, options); },
                random_values({3, 8, 9, 70}, 1), random_values({2, 3, 70, 24}, 2),
                random_values({3, 6, 7, 24}, 3));
+  }
+}
+
+TEST_CASE("under bf16 a row of a product has the same bits among any number of rows",
+          "[autocast]") {
+  if (!bf16_supported()) SKIP("this processor does not multiply bf16");
+  const AutocastGuard guard(DType::bf16);
+  const std::int64_t out = GENERATE(1, 2, 5, 8, 10, 40);
+  CAPTURE(out);
+  const Tensor x = random_values({70, 100}, 1), w = random_values({100, out}, 2);
+  const Tensor whole = linear(x, w);
+  for (const std::int64_t rows : {1, 2, 31, 32, 33, 34, 64, 65}) {
+    CAPTURE(rows);
+    CHECK(same_bits(linear(slice(x, 0, 3, 3 + rows), w), slice(whole, 0, 3, 3 + rows)));
   }
 }
 

@@ -32,7 +32,7 @@ bool rows_independent() {
 }
 
 std::int64_t least_rows(DType compute) {
-  constexpr std::int64_t rows_that_fill_tiles = 32;
+  constexpr std::int64_t rows_that_fill_tiles = 33;
   static const bool tiles = has(dnnl::cpu_isa::avx512_core_amx);
   return compute == DType::bf16 && tiles ? rows_that_fill_tiles : 1;
 }
