@@ -42,10 +42,13 @@ struct EqualParts {
   }
 
  private:
-  // Multiplied before it is divided: exact without overlap, as long as count * extent < 2^53.
+  // Multiplied before it is divided: exact without overlap, as long as count * extent < 2^53. With
+  // one, what lies next to an integer is that integer: 0.2 is no fifth, only the double beside it.
   std::int64_t edge(double lengths) const {
     const double parts = static_cast<double>(count - 1) * (1 - overlap) + 1;
-    return static_cast<std::int64_t>(std::ceil(lengths * static_cast<double>(extent) / parts));
+    const double at = lengths * static_cast<double>(extent) / parts, nearest = std::nearbyint(at);
+    const double rounding = overlap == 0 ? 0 : at * 0x1p-50 / (1 - overlap);
+    return static_cast<std::int64_t>(std::abs(at - nearest) <= rounding ? nearest : std::ceil(at));
   }
 };
 

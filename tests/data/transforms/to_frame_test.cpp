@@ -56,6 +56,14 @@ TEST_CASE("steps of equally many events count as Tonic's do") {
   CHECK(counts({.n_event_bins = 2, .overlap = 0.5}) == Sums{8, 7});
 }
 
+TEST_CASE("bins that overlap by a fraction begin and end where the fraction says") {
+  // A bin of the first line has 500 us and begins 100 us after the one before it.
+  CHECK(counts({.n_time_bins = 6, .overlap = 0.8}) == Sums{5, 5, 5, 5, 5, 6});
+  CHECK(counts({.n_time_bins = 6, .overlap = 0.6}) == Sums{4, 3, 3, 4, 3, 4});
+  CHECK(counts({.n_event_bins = 4, .overlap = 0.6}) == Sums{5, 5, 5, 5});
+  CHECK(counts({.n_event_bins = 8, .overlap = 0.2}) == Sums{2, 1, 2, 2, 1, 2, 2, 1});
+}
+
 TEST_CASE("windows can begin at a fixed time, and their number can be fixed") {
   const Events events = events_at({1000, 1999, 2000, 4500});
   CHECK(counts({.time_window = 1000}, events) == Sums{2, 1, 0});
