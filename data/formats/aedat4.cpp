@@ -51,6 +51,18 @@ Header read_header(Bytes content, const detail::ReadPlace& place) {
   return header;
 }
 
+/// What the header says of the sensor behind `stream`; absent: behind the only stream of events.
+std::optional<Sensor> stated_sensor(const Header& header, std::optional<std::int32_t> stream) {
+  const layout::Stream* found = nullptr;
+  for (const auto& [number, each] : header.streams) {
+    if (stream ? number != *stream : each.kind != layout::event_kind) continue;
+    if (found != nullptr) return std::nullopt;
+    found = &each;
+  }
+  if (found == nullptr || found->width == 0 || found->height == 0) return std::nullopt;
+  return Sensor{found->width, found->height, 2};
+}
+
 /// Takes the packets of a file one after the other.
 class Packets {
  public:
@@ -62,7 +74,8 @@ class Packets {
         place_(place),
         options_(options) {}
 
-  void read_all() {
+  /// Reads all, and returns the stream that had events.
+  std::optional<std::int32_t> read_all() {
     std::int64_t index = 0;
     for (std::int64_t at = header_.begin; at < header_.end; ++index) {
       const detail::ReadPart part{place_, "packet", index, at};
@@ -78,6 +91,7 @@ class Packets {
            part);
       at += bytes;
     }
+    return stream_;
   }
 
  private:
@@ -91,9 +105,7 @@ class Packets {
       part.fail(
           fmt::format("it has events of stream {} after some of stream {}; one stream is read",
                       stream, *stream_));
-    if (!stream_ && known != header_.streams.end() && known->second.width > 0 &&
-        known->second.height > 0)
-      recording_.sensor = {known->second.width, known->second.height, 2};
+    if (!stream_) recording_.sensor = stated_sensor(header_, stream).value_or(recording_.sensor);
     stream_ = stream;
     add(detail::FlatTable(flat, layout::event_kind, part)
             .vector(layout::elements, layout::event_bytes),
@@ -143,10 +155,10 @@ class Packets {
 Recording parse_aedat4(Bytes content, const std::string& name, const ReadOptions& options) {
   const detail::ReadPlace place{"aedat4", name};
   const Header header = read_header(content, place);
-  constexpr Sensor any{32768, 32768, 2};
-  Recording recording{.sensor = any, .events = {}};
-  Packets(content, header, recording, place, options).read_all();
-  if (recording.sensor == any) recording.sensor = detail::smallest_sensor(recording.events, 2);
+  Recording recording{.sensor = {32768, 32768, 2}, .events = {}};
+  const auto stream = Packets(content, header, recording, place, options).read_all();
+  const std::optional<Sensor> sensor = stated_sensor(header, stream);
+  recording.sensor = sensor ? *sensor : detail::smallest_sensor(recording.events, 2);
   detail::finish_recording(recording, place, options);
   return recording;
 }

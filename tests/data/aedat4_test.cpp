@@ -114,7 +114,21 @@ TEST_CASE("recordings survive AEDAT 4.0 files, however they are packed") {
     CHECK(read.events == recording.events);
     CHECK((file.size() > 320'000) == (packing == Aedat4Packing::none));
   }
-  CHECK(parse_aedat4(encode_aedat4({.sensor = {5, 4, 2}, .events = {}}), "empty").events.empty());
+}
+
+TEST_CASE("the sensor that an AEDAT 4.0 file states is kept without events, and at its largest") {
+  for (const Sensor sensor : {Sensor{5, 4, 2}, Sensor{32768, 32768, 2}}) {
+    const Recording none = parse_aedat4(encode_aedat4({.sensor = sensor, .events = {}}), "none");
+    CHECK(none.events.empty());
+    CHECK(none.sensor == sensor);
+    const Recording one{.sensor = sensor, .events = {{7}, {1}, {2}, {1}}};
+    CHECK(parse_aedat4(encode_aedat4(one), "one").sensor == sensor);
+  }
+  // Of two streams, one says which sensor it is of only when it has events.
+  const std::string two = camera +
+                          R"(<node name="outInfo"><node name="6"><attr key="typeIdentifier">EVTS)"
+                          R"(</attr></node></node>)";
+  CHECK(parse_aedat4(header_bytes(two), "two").sensor == Sensor{1, 1, 2});
 }
 
 TEST_CASE("packets of other streams than the events' are passed over") {
