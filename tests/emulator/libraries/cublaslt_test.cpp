@@ -164,7 +164,7 @@ TEST_CASE("cuBLASLt takes types that go together") {
 }
 
 TEST_CASE("cuBLASLt refuses arrays that its algorithm does not take") {
-  alignas(256) float a[8] = {}, b[8] = {}, d[8] = {}, bias[8] = {};
+  alignas(256) float a[16] = {}, b[16] = {}, d[16] = {}, bias[8] = {};
   TestProduct product(2, 3, {.epilogue = CUBLASLT_EPILOGUE_BIAS});
   product.prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, std::uint32_t{16});
   product.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<void*>(bias + 4));
