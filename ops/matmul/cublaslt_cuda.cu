@@ -74,9 +74,8 @@ struct Choice {
 struct Plan {
   Operation operation;
   Layout first, second, result;
-  std::vector<Choice> choices;  // the first is used
+  std::vector<Choice> choices;  // the first is used; none: there is no such 16-bit result
   bool extended = false;        // has the epilogue that was asked for
-  bool exists = true;           // or else cuBLASLt cannot write such a 16-bit result
 };
 
 cudaDataType_t data_type(DType dtype) {
@@ -155,19 +154,18 @@ void make_preference(const char* op, const Key& key, Preference& preference) {
 
 constexpr int most_choices = 16;
 
-// True if cuBLASLt has algorithms for the plan, of which the first `most` are taken.
-bool choose_algorithms(cublasLtHandle_t handle, const Preference& preference, int most,
+// Takes the first `most` algorithms that cuBLASLt has for the plan, if it has any.
+void choose_algorithms(cublasLtHandle_t handle, const Preference& preference, int most,
                        Plan& plan) {
   cublasLtMatmulHeuristicResult_t found[most_choices] = {};
   int number = 0;
   const cublasStatus_t status =
       cublasLtMatmulAlgoGetHeuristic(handle, plan.operation, plan.first, plan.second, plan.result,
                                      plan.result, preference, most, found, &number);
-  if (status != CUBLAS_STATUS_SUCCESS) return false;
+  if (status != CUBLAS_STATUS_SUCCESS) return;
   for (int i = 0; i < number; ++i)
     if (found[i].state == CUBLAS_STATUS_SUCCESS)
       plan.choices.push_back({found[i].algo, found[i].workspaceSize});
-  return !plan.choices.empty();
 }
 
 // With the epilogue that is asked for and its vector, if cuBLASLt has one and `extended`.
@@ -181,12 +179,13 @@ std::unique_ptr<Plan> make_plan(const char* op, const Key& key, const void* vect
   if (extended && key.epilogue != CUBLASLT_EPILOGUE_DEFAULT) {
     set(op, plan->operation, CUBLASLT_MATMUL_DESC_EPILOGUE, key.epilogue);
     set(op, plan->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, vector);
-    plan->extended = choose_algorithms(with, preference, most, *plan);
+    choose_algorithms(with, preference, most, *plan);
+    plan->extended = !plan->choices.empty();
     if (plan->extended) return plan;
     set(op, plan->operation, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_DEFAULT);
   }
-  plan->exists = choose_algorithms(with, preference, most, *plan);
-  if (!plan->exists && (key.result == DType::f32 || key.result == DType::f64))
+  choose_algorithms(with, preference, most, *plan);
+  if (plan->choices.empty() && (key.result == DType::f32 || key.result == DType::f64))
     fail(ErrorCode::device, "[{}] cuBLASLt has no algorithm for ({}, {}) by ({}, {}) in {}.", op,
          key.spec.m, key.spec.k, key.spec.k, key.spec.n, key.spec.compute);
   return plan;
@@ -236,12 +235,12 @@ Outcome run_planned(const char* op, const Key& key, const Operands& arrays, cuda
     });
   };
   if (plan == nullptr) make(arrays.vector, true);
-  if (!plan->exists) return {false, false};
+  if (plan->choices.empty()) return {false, false};
   if (plan->extended) set(op, plan->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, arrays.vector);
   cublasStatus_t status = run_choice(plan->choices.front());
   if (plan->extended && status == CUBLAS_STATUS_NOT_SUPPORTED) {
     make(nullptr, false);  // the heuristic found what does not exist
-    if (!plan->exists) return {false, false};
+    if (plan->choices.empty()) return {false, false};
     status = run_choice(plan->choices.front());
   }
   check(op, status);
